@@ -1,0 +1,155 @@
+import { type Exit, type ManagedProcess } from './managed-process.ts';
+import { waitUntil } from './wait-until.ts';
+
+const ORDERLY_STOP_TIMEOUT_MS = 30_000;
+const KILL_TIMEOUT_MS = 10_000;
+
+export interface ServerExit extends Exit {
+  /** True when stop(), kill() or restart() caused it, so that nobody needs to bring it back. */
+  asked: boolean;
+  recentOutput: string;
+}
+
+export interface BackingServer {
+  readonly name: string;
+  readonly port: number;
+  readonly url: string;
+  /** The server's own process, a new one after each restart(). */
+  readonly pid: number;
+  /** Processes that belong to it and outlive a kill: RabbitMQ's epmd. */
+  readonly helperPids: readonly number[];
+  isRunning(): boolean;
+  /** Ends it in order and for good; the data of a temporary server is removed. */
+  stop(): Promise<void>;
+  /** Ends it the hard way (or with the given signal) and waits until it is gone. */
+  kill(signal?: NodeJS.Signals): Promise<void>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** Runs it again on the same port with the same data, after ending it in order if it still runs. */
+  restart(): Promise<void>;
+  onExit(listener: (exit: ServerExit) => void): void;
+  /** Called for each process as soon as it runs, long before it is ready. */
+  onLaunch(listener: (pid: number) => void): void;
+}
+
+export interface ServerSpec {
+  name: string;
+  port: number;
+  url: string;
+  launch(): Promise<ManagedProcess>;
+  isReady(): Promise<boolean>;
+  readyTimeoutMs: number;
+  stopSignal: NodeJS.Signals;
+  /** Tells a start that fails for a reason that passes (it is tried again) from one that fails for good. */
+  failsForNow?(output: string): boolean;
+  helperPids?(): number[];
+  /** Ends helpers and removes temporary data. */
+  cleanUp(): Promise<void>;
+  onLaunch?: ((pid: number) => void) | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+async function within(promise: Promise<unknown>, limitMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), limitMs);
+  });
+  const inTime = await Promise.race([promise.then(() => true), late]);
+  clearTimeout(timer);
+  return inTime;
+}
+
+export async function runServer(spec: ServerSpec): Promise<BackingServer> {
+  const exitListeners: ((exit: ServerExit) => void)[] = [];
+  const launchListeners = spec.onLaunch ? [spec.onLaunch] : [];
+  let current: ManagedProcess | null = null;
+  let asked = false;
+  let paused = false;
+
+  async function launch(): Promise<ManagedProcess> {
+    const launched = await spec.launch();
+    current = launched;
+    for (const listener of launchListeners) listener(launched.pid);
+    return launched;
+  }
+
+  /** Until it answers; a start that fails for now is tried again as long as there is time. */
+  async function start(): Promise<void> {
+    asked = false;
+    paused = false;
+    let launched = await launch();
+    const what = `${spec.name} did not get ready on port ${spec.port}`;
+    await waitUntil(
+      async () => {
+        if (!launched.hasExited()) return spec.isReady();
+        const output = launched.recentOutput().trim();
+        if (!spec.failsForNow?.(output)) throw new Error(`${spec.name} ended at once:\n${output}`);
+        launched = await launch();
+        return false;
+      },
+      { what, timeoutMs: spec.readyTimeoutMs, signal: spec.signal },
+    );
+    const running = launched;
+    void running.exited.then((exit) => {
+      const report = { ...exit, asked, recentOutput: running.recentOutput() };
+      for (const listener of exitListeners) listener(report);
+    });
+  }
+
+  async function resume(): Promise<void> {
+    if (paused) await current?.signal('SIGCONT');
+    paused = false;
+  }
+
+  async function end(signal: NodeJS.Signals, timeoutMs: number): Promise<void> {
+    asked = true;
+    if (current === null || current.hasExited()) return;
+    await current.signal(signal);
+    // A stopped process does not see its end coming, and its children would stay stopped for ever.
+    await resume();
+    if (await within(current.exited, timeoutMs)) return;
+    await current.signal('SIGKILL');
+    if (!(await within(current.exited, KILL_TIMEOUT_MS))) {
+      throw new Error(`${spec.name} (process ${current.pid}) can't be ended`);
+    }
+  }
+
+  async function stop(): Promise<void> {
+    await end(spec.stopSignal, ORDERLY_STOP_TIMEOUT_MS);
+    await spec.cleanUp();
+  }
+
+  try {
+    await start();
+  } catch (error) {
+    await end('SIGKILL', KILL_TIMEOUT_MS);
+    await spec.cleanUp();
+    throw error;
+  }
+
+  return {
+    name: spec.name,
+    port: spec.port,
+    url: spec.url,
+    get pid() {
+      return current?.pid ?? 0;
+    },
+    get helperPids() {
+      return spec.helperPids?.() ?? [];
+    },
+    isRunning: () => current !== null && !current.hasExited(),
+    stop,
+    kill: (signal = 'SIGKILL') => end(signal, KILL_TIMEOUT_MS),
+    async pause() {
+      await current?.signal('SIGSTOP');
+      paused = true;
+    },
+    resume,
+    async restart() {
+      await end(spec.stopSignal, ORDERLY_STOP_TIMEOUT_MS);
+      await start();
+    },
+    onExit: (listener) => void exitListeners.push(listener),
+    onLaunch: (listener) => void launchListeners.push(listener),
+  };
+}

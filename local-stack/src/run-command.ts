@@ -1,0 +1,48 @@
+import { startProcess, signalGroup, type Launch } from './managed-process.ts';
+
+const STOP_TIMEOUT_MS = 5_000;
+
+export interface CommandOptions extends Omit<Launch, 'cwd' | 'env'> {
+  cwd?: string;
+  env?: NodeJS.ProcessEnv;
+  timeoutMs: number;
+  signal?: AbortSignal | undefined;
+}
+
+/** Runs a command to its end and hands back what it said; an abort or the time limit ends it and all it started. */
+export async function runCommand(options: CommandOptions): Promise<string> {
+  const { signal, timeoutMs } = options;
+  signal?.throwIfAborted();
+  let output = '';
+  const command = await startProcess({
+    ...options,
+    cwd: options.cwd ?? process.cwd(),
+    env: options.env ?? process.env,
+    onOutput(text) {
+      output += text;
+      options.onOutput?.(text);
+    },
+  });
+
+  let tooLate = false;
+  let force: NodeJS.Timeout | undefined;
+  const end = () => {
+    signalGroup(command.pid, 'SIGTERM');
+    force = setTimeout(() => signalGroup(command.pid, 'SIGKILL'), STOP_TIMEOUT_MS);
+  };
+  const limit = setTimeout(() => {
+    tooLate = true;
+    end();
+  }, timeoutMs);
+  signal?.addEventListener('abort', end, { once: true });
+  const { code, signal: endedBy } = await command.exited;
+  clearTimeout(limit);
+  clearTimeout(force);
+  signal?.removeEventListener('abort', end);
+
+  signal?.throwIfAborted();
+  if (code === 0) return output;
+  const name = [options.command, ...options.args].join(' ');
+  const how = tooLate ? `took over ${timeoutMs / 1000} s` : `ended with ${endedBy ?? code}`;
+  throw new Error(`${name} ${how}\n${command.recentOutput().trim()}`);
+}

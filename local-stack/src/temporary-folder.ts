@@ -1,0 +1,28 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface DataDir {
+  path: string;
+  /** Does nothing to a folder that was asked for by name. */
+  remove(): Promise<void>;
+}
+
+// Others may pass through but not look around: PostgreSQL runs as another user than root.
+const ENTERABLE_MODE = 0o711;
+
+export async function makeTemporaryFolder(name: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), `local-stack-${name}-`));
+  await chmod(folder, ENTERABLE_MODE);
+  return folder;
+}
+
+/** The data lies one level below the temporary folder, so that what stands beside it goes with it. */
+export async function chooseDataDir(wanted: string | undefined, name: string): Promise<DataDir> {
+  if (wanted !== undefined) return { path: wanted, remove: async () => {} };
+  const folder = await makeTemporaryFolder(name);
+  return {
+    path: join(folder, 'data'),
+    remove: () => rm(folder, { recursive: true, force: true, maxRetries: 5 }),
+  };
+}
