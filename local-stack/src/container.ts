@@ -1,13 +1,13 @@
-import { plainEnvironment } from './server-options.ts';
-import { startProcess, type ManagedProcess } from './managed-process.ts';
-import { LOOPBACK } from './ports.ts';
-import { runCommand } from './run-command.ts';
-import { waitUntil } from './wait-until.ts';
+import { plainEnvironment } from "./server-options.ts";
+import { startProcess, type ManagedProcess } from "./managed-process.ts";
+import { LOOPBACK } from "./ports.ts";
+import { runCommand } from "./run-command.ts";
+import { waitUntil } from "./wait-until.ts";
 
 const ENGINE_TIMEOUT_MS = 5_000;
 const COMMAND_TIMEOUT_MS = 30_000;
 const PULL_TIMEOUT_MS = 600_000;
-const SERVER_MEMORY = '1g';
+const SERVER_MEMORY = "1g";
 
 export interface ContainerLaunch {
   name: string;
@@ -23,12 +23,12 @@ export interface ContainerLaunch {
 }
 
 function docker(args: string[], timeoutMs: number, signal?: AbortSignal): Promise<string> {
-  return runCommand({ command: 'docker', args, env: plainEnvironment(), timeoutMs, signal });
+  return runCommand({ command: "docker", args, env: plainEnvironment(), timeoutMs, signal });
 }
 
 export async function dockerAnswers(signal?: AbortSignal): Promise<boolean> {
   try {
-    await docker(['version', '--format', '{{.Server.Version}}'], ENGINE_TIMEOUT_MS, signal);
+    await docker(["version", "--format", "{{.Server.Version}}"], ENGINE_TIMEOUT_MS, signal);
     return true;
   } catch {
     signal?.throwIfAborted();
@@ -38,7 +38,7 @@ export async function dockerAnswers(signal?: AbortSignal): Promise<boolean> {
 
 export async function imageIsHere(image: string, signal?: AbortSignal): Promise<boolean> {
   try {
-    await docker(['image', 'inspect', image], COMMAND_TIMEOUT_MS, signal);
+    await docker(["image", "inspect", image], COMMAND_TIMEOUT_MS, signal);
     return true;
   } catch {
     signal?.throwIfAborted();
@@ -47,7 +47,7 @@ export async function imageIsHere(image: string, signal?: AbortSignal): Promise<
 }
 
 export async function pullImage(image: string, signal?: AbortSignal): Promise<void> {
-  await docker(['pull', '--quiet', image], PULL_TIMEOUT_MS, signal);
+  await docker(["pull", "--quiet", image], PULL_TIMEOUT_MS, signal);
 }
 
 /** The host's ports are ours alone, so a name made of one can't meet another checkout's. */
@@ -56,35 +56,39 @@ export function containerName(name: string, port: number): string {
 }
 
 export function runInContainer(container: string, args: string[]): Promise<string> {
-  return docker(['exec', container, ...args], COMMAND_TIMEOUT_MS);
+  return docker(["exec", container, ...args], COMMAND_TIMEOUT_MS);
 }
 
 async function serverPid(container: string): Promise<number> {
-  const pid = await docker(['inspect', '-f', '{{.State.Pid}}', container], COMMAND_TIMEOUT_MS).catch(
-    () => '0',
-  );
+  const pid = await docker(
+    ["inspect", "-f", "{{.State.Pid}}", container],
+    COMMAND_TIMEOUT_MS,
+  ).catch(() => "0");
   return Number(pid.trim());
 }
 
 const dockerVerbs: Partial<Record<NodeJS.Signals, string[]>> = {
-  SIGSTOP: ['pause'],
-  SIGCONT: ['unpause'],
+  SIGSTOP: ["pause"],
+  SIGCONT: ["unpause"],
 };
 
 /** The container runs in the foreground: its end is the end of the `docker run` that we watch. */
 export async function containerLaunch(launch: ContainerLaunch): Promise<ManagedProcess> {
   const { name, image, args = [], env = {}, volume, hostname, logFile } = launch;
-  await docker(['rm', '-f', name], COMMAND_TIMEOUT_MS).catch(() => '');
+  await docker(["rm", "-f", name], COMMAND_TIMEOUT_MS).catch(() => "");
   const options = [
-    ['--rm', '--name', name, '--label', 'local-stack', '--memory', SERVER_MEMORY],
-    Object.entries(launch.ports).flatMap(([host, inside]) => ['-p', `${LOOPBACK}:${host}:${inside}`]),
-    Object.entries(env).flatMap(([key, value]) => ['-e', `${key}=${value}`]),
-    volume ? ['-v', `${volume.name}:${volume.path}`] : [],
-    hostname ? ['--hostname', hostname] : [],
+    ["--rm", "--name", name, "--label", "local-stack", "--memory", SERVER_MEMORY],
+    Object.entries(launch.ports).flatMap(([host, inside]) => [
+      "-p",
+      `${LOOPBACK}:${host}:${inside}`,
+    ]),
+    Object.entries(env).flatMap(([key, value]) => ["-e", `${key}=${value}`]),
+    volume ? ["-v", `${volume.name}:${volume.path}`] : [],
+    hostname ? ["--hostname", hostname] : [],
   ].flat();
   const client = await startProcess({
-    command: 'docker',
-    args: ['run', ...options, image, ...args],
+    command: "docker",
+    args: ["run", ...options, image, ...args],
     cwd: process.cwd(),
     env: plainEnvironment(),
     logFile,
@@ -102,9 +106,9 @@ export async function containerLaunch(launch: ContainerLaunch): Promise<ManagedP
     ...client,
     pid: pid || client.pid,
     async signal(signal) {
-      const verb = dockerVerbs[signal] ?? ['kill', '--signal', signal];
+      const verb = dockerVerbs[signal] ?? ["kill", "--signal", signal];
       // A container that is gone already needs no signal; its exit is seen all the same.
-      await docker([...verb, name], COMMAND_TIMEOUT_MS).catch(() => '');
+      await docker([...verb, name], COMMAND_TIMEOUT_MS).catch(() => "");
     },
   };
 }

@@ -1,18 +1,18 @@
-import { accessSync, constants, existsSync, readdirSync, realpathSync } from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
-import { dockerAnswers } from './container.ts';
+import { accessSync, constants, existsSync, readdirSync, realpathSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import { dockerAnswers } from "./container.ts";
 
-export type ServerKind = 'postgres' | 'redis' | 'rabbitmq';
+export type ServerKind = "postgres" | "redis" | "rabbitmq";
 
-export type ServerSource = { kind: 'binary'; path: string } | { kind: 'docker'; image: string };
+export type ServerSource = { kind: "binary"; path: string } | { kind: "docker"; image: string };
 
 export const IMAGES: Record<ServerKind, string> = {
-  postgres: 'postgres:18-alpine',
-  redis: 'redis:8-alpine',
-  rabbitmq: 'rabbitmq:4-alpine',
+  postgres: "postgres:18-alpine",
+  redis: "redis:8-alpine",
+  rabbitmq: "rabbitmq:4-alpine",
 };
 
-const HOMEBREW = ['/opt/homebrew', '/usr/local', '/home/linuxbrew/.linuxbrew'];
+const HOMEBREW = ["/opt/homebrew", "/usr/local", "/home/linuxbrew/.linuxbrew"];
 
 function isExecutable(path: string): boolean {
   try {
@@ -25,47 +25,47 @@ function isExecutable(path: string): boolean {
 
 function foldersBelow(parent: string, prefix: string): string[] {
   if (!existsSync(parent)) return [];
-  const newestFirst = (a: string, b: string) => b.localeCompare(a, 'en', { numeric: true });
+  const newestFirst = (a: string, b: string) => b.localeCompare(a, "en", { numeric: true });
   const names = readdirSync(parent).filter((name) => name.startsWith(prefix));
   return names.sort(newestFirst).map((name) => join(parent, name));
 }
 
 function foldersOnPath(): string[] {
-  return (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
+  return (process.env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "");
 }
 
 const searchFolders: Record<ServerKind, () => string[]> = {
   postgres: () => [
     ...foldersOnPath(),
-    ...foldersBelow('/usr/lib/postgresql', '').map((folder) => join(folder, 'bin')),
-    ...HOMEBREW.flatMap((home) => foldersBelow(join(home, 'opt'), 'postgresql')).map((folder) =>
-      join(folder, 'bin'),
+    ...foldersBelow("/usr/lib/postgresql", "").map((folder) => join(folder, "bin")),
+    ...HOMEBREW.flatMap((home) => foldersBelow(join(home, "opt"), "postgresql")).map((folder) =>
+      join(folder, "bin"),
     ),
   ],
-  redis: () => [...foldersOnPath(), ...HOMEBREW.map((home) => join(home, 'bin'))],
+  redis: () => [...foldersOnPath(), ...HOMEBREW.map((home) => join(home, "bin"))],
   // Debian's wrapper in /usr/sbin refuses ordinary users and takes no settings from its caller: it comes last.
   rabbitmq: () => [
-    '/usr/lib/rabbitmq/bin',
-    ...HOMEBREW.flatMap((home) => [join(home, 'opt/rabbitmq/sbin'), join(home, 'sbin')]),
+    "/usr/lib/rabbitmq/bin",
+    ...HOMEBREW.flatMap((home) => [join(home, "opt/rabbitmq/sbin"), join(home, "sbin")]),
     ...foldersOnPath(),
   ],
 };
 
 // A folder counts only when all of these are in it; of redis and valkey either will do.
 const programs: Record<ServerKind, string[][]> = {
-  postgres: [['postgres', 'initdb', 'psql']],
-  redis: [['redis-server'], ['valkey-server']],
-  rabbitmq: [['rabbitmq-server', 'rabbitmqctl']],
+  postgres: [["postgres", "initdb", "psql"]],
+  redis: [["redis-server"], ["valkey-server"]],
+  rabbitmq: [["rabbitmq-server", "rabbitmqctl"]],
 };
 
 export function findErlangTool(name: string): string | null {
-  const folders = [...foldersOnPath(), ...HOMEBREW.map((home) => join(home, 'bin'))];
+  const folders = [...foldersOnPath(), ...HOMEBREW.map((home) => join(home, "bin"))];
   return folders.map((folder) => join(folder, name)).find(isExecutable) ?? null;
 }
 
 export function findBinary(kind: ServerKind): string | null {
-  if (process.platform === 'win32') return null;
-  if (kind === 'rabbitmq' && findErlangTool('epmd') === null) return null;
+  if (process.platform === "win32") return null;
+  if (kind === "rabbitmq" && findErlangTool("epmd") === null) return null;
   for (const folder of searchFolders[kind]()) {
     for (const group of programs[kind]) {
       const paths = group.map((program) => join(folder, program));
@@ -86,8 +86,8 @@ export async function lookForServer(
   signal?: AbortSignal,
 ): Promise<ServerSource | null> {
   const path = findBinary(kind);
-  if (path !== null) return { kind: 'binary', path };
-  return (await dockerAnswers(signal)) ? { kind: 'docker', image: IMAGES[kind] } : null;
+  if (path !== null) return { kind: "binary", path };
+  return (await dockerAnswers(signal)) ? { kind: "docker", image: IMAGES[kind] } : null;
 }
 
 export async function findServer(kind: ServerKind, signal?: AbortSignal): Promise<ServerSource> {

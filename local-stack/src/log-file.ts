@@ -1,5 +1,5 @@
-import { closeSync, mkdirSync, openSync, fstatSync, renameSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, mkdirSync, openSync, fstatSync, renameSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
 
 // A log and its predecessor together never take more than twice this.
 const MAX_LOG_BYTES = 10 * 1024 * 1024;
@@ -11,7 +11,7 @@ export interface LogFile {
 
 export function openLogFile(path: string, maxBytes = MAX_LOG_BYTES): LogFile {
   mkdirSync(dirname(path), { recursive: true });
-  let file = openSync(path, 'a');
+  let file = openSync(path, "a");
   let size = fstatSync(file).size;
   let open = true;
 
@@ -21,10 +21,10 @@ export function openLogFile(path: string, maxBytes = MAX_LOG_BYTES): LogFile {
       if (size > maxBytes) {
         closeSync(file);
         renameSync(path, `${path}.1`);
-        file = openSync(path, 'a');
+        file = openSync(path, "a");
         size = 0;
       }
-      size += typeof text === 'string' ? writeSync(file, text) : writeSync(file, text);
+      size += typeof text === "string" ? writeSync(file, text) : writeSync(file, text);
     },
     close() {
       if (open) closeSync(file);

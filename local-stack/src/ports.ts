@@ -1,18 +1,18 @@
-import { createServer, type Server } from 'node:net';
-import { once } from 'node:events';
+import { createServer, type Server } from "node:net";
+import { once } from "node:events";
 
-export const LOOPBACK = '127.0.0.1';
+export const LOOPBACK = "127.0.0.1";
 
 async function listenOn(port: number): Promise<Server> {
   const server = createServer();
   server.listen({ port, host: LOOPBACK, exclusive: true });
-  await once(server, 'listening');
+  await once(server, "listening");
   return server;
 }
 
 async function close(server: Server): Promise<void> {
   server.close();
-  await once(server, 'close');
+  await once(server, "close");
 }
 
 export async function isPortFree(port: number): Promise<boolean> {
@@ -29,7 +29,7 @@ export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(Array.from({ length: count }, () => listenOn(0)));
   const ports = servers.map((server) => {
     const address = server.address();
-    return typeof address === 'object' && address !== null ? address.port : 0;
+    return typeof address === "object" && address !== null ? address.port : 0;
   });
   await Promise.all(servers.map(close));
   return ports;
@@ -37,6 +37,6 @@ export async function freePorts(count: number): Promise<number[]> {
 
 export async function freePort(): Promise<number> {
   const [port] = await freePorts(1);
-  if (port === undefined) throw new Error('this machine gave no free port');
+  if (port === undefined) throw new Error("this machine gave no free port");
   return port;
 }

@@ -1,28 +1,31 @@
-import { createHash } from 'node:crypto';
-import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { siblingOf } from './find-server.ts';
-import type { ProcessUser } from './managed-process.ts';
-import { runCommand } from './run-command.ts';
-import { plainEnvironment } from './server-options.ts';
+import { createHash } from "node:crypto";
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { siblingOf } from "./find-server.ts";
+import type { ProcessUser } from "./managed-process.ts";
+import { runCommand } from "./run-command.ts";
+import { plainEnvironment } from "./server-options.ts";
 
 const INITDB_TIMEOUT_MS = 120_000;
 
-export const POSTGRES_USER = 'shop';
-export const POSTGRES_PASSWORD = 'shop';
+export const POSTGRES_USER = "shop";
+export const POSTGRES_PASSWORD = "shop";
 
-// Where every user may go; a folder of ours there is named after the path that it stands in for.
-const SHARED_FOLDER = '/var/tmp';
+// The same order of names on every system, whatever its language.
+const ENCODING = ["--encoding", "UTF8", "--locale", "C"];
+
+// Where only root may write but every user may go. Not /var/tmp: that is cleared of what is a month old.
+const SHARED_FOLDER = "/var/lib/local-stack";
 
 /** PostgreSQL refuses to run as root: its package's own user does it then. */
 export function postgresUser(): ProcessUser | undefined {
   if (process.getuid?.() !== 0) return undefined;
-  for (const name of ['postgres', 'nobody']) {
-    const id = (flag: string) => Number(execFileSync('id', [flag, name], { encoding: 'utf8' }));
+  for (const name of ["postgres", "nobody"]) {
+    const id = (flag: string) => Number(execFileSync("id", [flag, name], { encoding: "utf8" }));
     try {
-      return { uid: id('-u'), gid: id('-g') };
+      return { uid: id("-u"), gid: id("-g") };
     } catch {
       // Not a user of this machine.
     }
@@ -32,14 +35,14 @@ export function postgresUser(): ProcessUser | undefined {
 
 function canEnter(folder: string, user: ProcessUser): boolean {
   try {
-    execFileSync('test', ['-x', folder], { ...user, cwd: '/', stdio: 'ignore' });
+    execFileSync("test", ["-x", folder], { ...user, cwd: "/", stdio: "ignore" });
     return true;
   } catch {
     return false;
   }
 }
 
-/** The wanted folder, or one elsewhere when the server's user can't get into the wanted one. */
+/** The wanted folder, or one named after it elsewhere when the server's user can't get into the wanted one. */
 export async function reachableDataDir(
   wanted: string,
   user: ProcessUser | undefined,
@@ -47,8 +50,8 @@ export async function reachableDataDir(
   const parent = dirname(wanted);
   await mkdir(parent, { recursive: true });
   if (user === undefined || canEnter(parent, user)) return wanted;
-  const key = createHash('sha256').update(wanted).digest('hex').slice(0, 12);
-  const folder = join(SHARED_FOLDER, `local-stack-${key}`);
+  const key = createHash("sha256").update(wanted).digest("hex").slice(0, 12);
+  const folder = join(SHARED_FOLDER, key);
   await mkdir(folder, { recursive: true });
   return join(folder, basename(wanted));
 }
@@ -64,22 +67,20 @@ export interface NewCluster {
 /** It grows beside its place and is moved there when it is whole: a start that was cut off leaves nothing half done. */
 export async function createCluster(cluster: NewCluster): Promise<void> {
   const { binary, dataDir, user, durable, signal } = cluster;
-  if (existsSync(join(dataDir, 'PG_VERSION'))) return checkVersion(binary, dataDir);
+  if (existsSync(join(dataDir, "PG_VERSION"))) return checkVersion(binary, dataDir);
   const staging = `${dataDir}.new`;
-  const passwordFile = join(staging, 'password');
+  const passwordFile = join(staging, "password");
   await rm(staging, { recursive: true, force: true });
   await mkdir(staging, { mode: 0o700 });
   await writeFile(passwordFile, POSTGRES_PASSWORD, { mode: 0o600 });
-  if (user) await Promise.all([staging, passwordFile].map((path) => chown(path, user.uid, user.gid)));
+  if (user)
+    await Promise.all([staging, passwordFile].map((path) => chown(path, user.uid, user.gid)));
 
-  const unfinished = join(staging, 'cluster');
-  const access = ['--username', POSTGRES_USER, '--pwfile', passwordFile, '--auth', 'scram-sha-256'];
+  const unfinished = join(staging, "cluster");
+  const access = ["--username", POSTGRES_USER, "--pwfile", passwordFile, "--auth", "scram-sha-256"];
   await runCommand({
-    command: siblingOf(binary, 'initdb'),
-    args: [
-      ...['--pgdata', unfinished, '--encoding', 'UTF8', '--locale', 'C', ...access],
-      ...(durable ? [] : ['--no-sync']),
-    ],
+    command: siblingOf(binary, "initdb"),
+    args: ["--pgdata", unfinished, ...ENCODING, ...access, ...(durable ? [] : ["--no-sync"])],
     cwd: staging,
     env: plainEnvironment(),
     user,
@@ -92,8 +93,8 @@ export async function createCluster(cluster: NewCluster): Promise<void> {
 }
 
 async function checkVersion(binary: string, dataDir: string): Promise<void> {
-  const has = (await readFile(join(dataDir, 'PG_VERSION'), 'utf8')).trim();
-  const said = execFileSync(binary, ['--version'], { encoding: 'utf8' });
+  const has = (await readFile(join(dataDir, "PG_VERSION"), "utf8")).trim();
+  const said = execFileSync(binary, ["--version"], { encoding: "utf8" });
   const runs = /(\d+)/.exec(said)?.[1];
   if (has === runs) return;
   throw new Error(

@@ -1,12 +1,12 @@
-import { existsSync } from 'node:fs';
-import { readFile, readlink, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { containerLaunch, containerName } from './container.ts';
-import { startProcess, type ManagedProcess, type ProcessUser } from './managed-process.ts';
-import { LOOPBACK } from './ports.ts';
-import { POSTGRES_PASSWORD, POSTGRES_USER } from './postgres-cluster.ts';
-import { processTree, signalTree } from './process-tree.ts';
-import { plainEnvironment } from './server-options.ts';
+import { existsSync } from "node:fs";
+import { readFile, readlink, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { containerLaunch, containerName } from "./container.ts";
+import { startProcess, type ManagedProcess, type ProcessUser } from "./managed-process.ts";
+import { LOOPBACK } from "./ports.ts";
+import { POSTGRES_PASSWORD, POSTGRES_USER } from "./postgres-cluster.ts";
+import { processTree, signalTree } from "./process-tree.ts";
+import { plainEnvironment } from "./server-options.ts";
 
 export interface PostgresLaunch {
   name: string;
@@ -26,9 +26,9 @@ export function launchInContainer(
     name: container,
     image,
     ports: { [port]: DOCKER_PORT },
-    args: ['postgres', ...flags],
-    env: { POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB: 'postgres' },
-    volume: keepData ? { name: container, path: '/var/lib/postgresql' } : undefined,
+    args: ["postgres", ...flags],
+    env: { POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB: "postgres" },
+    volume: keepData ? { name: container, path: "/var/lib/postgresql" } : undefined,
     logFile,
   });
 }
@@ -38,10 +38,10 @@ export async function launchBinary(
 ): Promise<ManagedProcess> {
   const { port, flags, binary, dataDir, user, logFile } = launch;
   await dropReusedPidFile(dataDir);
-  const where = ['-D', dataDir, '-p', `${port}`, '-c', `listen_addresses=${LOOPBACK}`];
+  const where = ["-D", dataDir, "-p", `${port}`, "-c", `listen_addresses=${LOOPBACK}`];
   const server = await startProcess({
     command: binary,
-    args: [...where, '-c', 'unix_socket_directories=', ...flags],
+    args: [...where, "-c", "unix_socket_directories=", ...flags],
     cwd: dataDir,
     env: plainEnvironment(),
     user,
@@ -52,8 +52,8 @@ export async function launchBinary(
     ...server,
     signal(signal) {
       // Its backends are in groups of their own, and once it is dead nothing tells whose they were.
-      if (signal === 'SIGSTOP') stopped = processTree(server.pid);
-      if (signal === 'SIGSTOP' || signal === 'SIGCONT') return signalTree(stopped, signal);
+      if (signal === "SIGSTOP") stopped = processTree(server.pid);
+      if (signal === "SIGSTOP" || signal === "SIGCONT") return signalTree(stopped, signal);
       return server.signal(signal);
     },
   };
@@ -64,9 +64,9 @@ export async function launchBinary(
  * and then it would refuse to start for as long as that runs.
  */
 async function dropReusedPidFile(dataDir: string): Promise<void> {
-  const pidFile = join(dataDir, 'postmaster.pid');
-  if (!existsSync(pidFile) || process.platform !== 'linux') return;
-  const pid = (await readFile(pidFile, 'utf8')).split('\n')[0] ?? '';
+  const pidFile = join(dataDir, "postmaster.pid");
+  if (!existsSync(pidFile) || process.platform !== "linux") return;
+  const pid = (await readFile(pidFile, "utf8")).split("\n")[0] ?? "";
   const program = await readlink(`/proc/${pid}/exe`).catch(() => null);
-  if (program !== null && !program.includes('postgres')) await rm(pidFile, { force: true });
+  if (program !== null && !program.includes("postgres")) await rm(pidFile, { force: true });
 }

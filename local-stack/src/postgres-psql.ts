@@ -1,9 +1,9 @@
-import { containerName, runInContainer } from './container.ts';
-import { siblingOf, type ServerSource } from './find-server.ts';
-import { LOOPBACK } from './ports.ts';
-import { POSTGRES_PASSWORD, POSTGRES_USER } from './postgres-cluster.ts';
-import { runCommand } from './run-command.ts';
-import { plainEnvironment } from './server-options.ts';
+import { containerName, runInContainer } from "./container.ts";
+import { siblingOf, type ServerSource } from "./find-server.ts";
+import { LOOPBACK } from "./ports.ts";
+import { POSTGRES_PASSWORD, POSTGRES_USER } from "./postgres-cluster.ts";
+import { runCommand } from "./run-command.ts";
+import { plainEnvironment } from "./server-options.ts";
 
 const PSQL_TIMEOUT_MS = 60_000;
 
@@ -11,16 +11,16 @@ const PSQL_TIMEOUT_MS = 60_000;
 export type Psql = (statements: string[], database?: string) => Promise<string>;
 
 export function psqlFor(source: ServerSource, name: string, port: number): Psql {
-  return async (statements, database = 'postgres') => {
-    const quiet = ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1'];
-    const who = ['-U', POSTGRES_USER, '-d', database];
-    const args = [...quiet, ...who, ...statements.flatMap((sql) => ['-c', sql])];
-    if (source.kind === 'docker') {
-      return runInContainer(containerName(name, port), ['psql', ...args]);
+  return async (statements, database = "postgres") => {
+    const quiet = ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"];
+    const who = ["-U", POSTGRES_USER, "-d", database];
+    const args = [...quiet, ...who, ...statements.flatMap((sql) => ["-c", sql])];
+    if (source.kind === "docker") {
+      return runInContainer(containerName(name, port), ["psql", ...args]);
     }
     return runCommand({
-      command: siblingOf(source.path, 'psql'),
-      args: ['-h', LOOPBACK, '-p', `${port}`, ...args],
+      command: siblingOf(source.path, "psql"),
+      args: ["-h", LOOPBACK, "-p", `${port}`, ...args],
       env: { ...plainEnvironment(), PGPASSWORD: POSTGRES_PASSWORD },
       timeoutMs: PSQL_TIMEOUT_MS,
     });

@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process';
-import { signalProcess } from './managed-process.ts';
+import { execFileSync } from "node:child_process";
+import { signalProcess } from "./managed-process.ts";
 
 function childrenByParent(): Map<number, number[]> {
   const children = new Map<number, number[]>();
-  const table = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' });
-  for (const line of table.trim().split('\n')) {
+  const table = execFileSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" });
+  for (const line of table.trim().split("\n")) {
     const [pid, parent] = line.trim().split(/\s+/).map(Number);
     if (pid === undefined || parent === undefined) continue;
     children.set(parent, [...(children.get(parent) ?? []), pid]);

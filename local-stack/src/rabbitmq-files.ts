@@ -1,10 +1,11 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { LOOPBACK } from './ports.ts';
-import { plainEnvironment } from './server-options.ts';
+import { existsSync } from "node:fs";
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { LOOPBACK } from "./ports.ts";
+import { plainEnvironment } from "./server-options.ts";
 
-export const RABBITMQ_USER = 'shop';
-export const RABBITMQ_PASSWORD = 'shop';
+export const RABBITMQ_USER = "shop";
+export const RABBITMQ_PASSWORD = "shop";
 
 export interface RabbitmqNode {
   dataDir: string;
@@ -16,28 +17,37 @@ export interface RabbitmqNode {
 
 const MAX_LOG_BYTES = 10 * 1024 * 1024;
 
+const readyMark = (dataDir: string) => join(dataDir, "ready-once");
+
+export async function markReady(dataDir: string): Promise<void> {
+  await writeFile(readyMark(dataDir), "");
+}
+
 export async function writeNodeFiles(node: RabbitmqNode): Promise<void> {
   const { dataDir, port, managementPort } = node;
-  await mkdir(join(dataDir, 'mnesia'), { recursive: true });
-  await mkdir(join(dataDir, 'log'), { recursive: true });
+  // A first start that was cut off leaves a database that no later start accepts; nothing was in it yet.
+  if (!existsSync(readyMark(dataDir)))
+    await rm(join(dataDir, "mnesia"), { recursive: true, force: true });
+  await mkdir(join(dataDir, "mnesia"), { recursive: true });
+  await mkdir(join(dataDir, "log"), { recursive: true });
   const settings = [
     `listeners.tcp.local = ${LOOPBACK}:${port}`,
     `default_user = ${RABBITMQ_USER}`,
     `default_pass = ${RABBITMQ_PASSWORD}`,
     // Its own default is a part of the memory: on a full disk it would block publishers without a word.
-    'disk_free_limit.absolute = 50MB',
-    'log.console = false',
-    'log.file = rabbitmq.log',
-    'log.file.level = info',
+    "disk_free_limit.absolute = 50MB",
+    "log.console = false",
+    "log.file = rabbitmq.log",
+    "log.file.level = info",
     `log.file.rotation.size = ${MAX_LOG_BYTES}`,
-    'log.file.rotation.count = 1',
+    "log.file.rotation.count = 1",
   ];
   if (managementPort !== undefined) {
     settings.push(`management.tcp.ip = ${LOOPBACK}`, `management.tcp.port = ${managementPort}`);
   }
-  const plugins = managementPort === undefined ? '[].' : '[rabbitmq_management].';
-  await writeFile(join(dataDir, 'rabbitmq.conf'), `${settings.join('\n')}\n`);
-  await writeFile(join(dataDir, 'enabled_plugins'), `${plugins}\n`);
+  const plugins = managementPort === undefined ? "[]." : "[rabbitmq_management].";
+  await writeFile(join(dataDir, "rabbitmq.conf"), `${settings.join("\n")}\n`);
+  await writeFile(join(dataDir, "enabled_plugins"), `${plugins}\n`);
 }
 
 /** Everything that RabbitMQ and Erlang would put in shared places is put below the data folder. */
@@ -45,25 +55,25 @@ export function nodeEnvironment(node: RabbitmqNode): NodeJS.ProcessEnv {
   const { dataDir, distributionPort, epmdPort } = node;
   return {
     ...plainEnvironment(),
-    LC_ALL: 'C.UTF-8',
+    LC_ALL: "C.UTF-8",
     HOME: dataDir,
     // The host's own name need not resolve; "localhost" does. Its own epmd knows no other node of that name.
-    RABBITMQ_NODENAME: 'shop@localhost',
+    RABBITMQ_NODENAME: "shop@localhost",
     RABBITMQ_DIST_PORT: `${distributionPort}`,
     ERL_EPMD_PORT: `${epmdPort}`,
     ERL_EPMD_ADDRESS: LOOPBACK,
-    RABBITMQ_MNESIA_BASE: join(dataDir, 'mnesia'),
-    RABBITMQ_LOG_BASE: join(dataDir, 'log'),
-    RABBITMQ_CONFIG_FILE: join(dataDir, 'rabbitmq.conf'),
-    RABBITMQ_ADVANCED_CONFIG_FILE: join(dataDir, 'advanced.config'),
-    RABBITMQ_ENABLED_PLUGINS_FILE: join(dataDir, 'enabled_plugins'),
-    RABBITMQ_PID_FILE: join(dataDir, 'rabbitmq.pid'),
+    RABBITMQ_MNESIA_BASE: join(dataDir, "mnesia"),
+    RABBITMQ_LOG_BASE: join(dataDir, "log"),
+    RABBITMQ_CONFIG_FILE: join(dataDir, "rabbitmq.conf"),
+    RABBITMQ_ADVANCED_CONFIG_FILE: join(dataDir, "advanced.config"),
+    RABBITMQ_ENABLED_PLUGINS_FILE: join(dataDir, "enabled_plugins"),
+    RABBITMQ_PID_FILE: join(dataDir, "rabbitmq.pid"),
     // Not there: the machine's own /etc/rabbitmq/rabbitmq-env.conf must not change our node.
-    RABBITMQ_CONF_ENV_FILE: join(dataDir, 'rabbitmq-env.conf'),
+    RABBITMQ_CONF_ENV_FILE: join(dataDir, "rabbitmq-env.conf"),
     // Makes the start script replace itself by Erlang, so that the process we start is the server itself.
-    RUNNING_UNDER_SYSTEMD: 'true',
+    RUNNING_UNDER_SYSTEMD: "true",
     // No spinning while idle: on a small machine the CPU is needed elsewhere.
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS:
-      '+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}',
+      "+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}",
   };
 }

@@ -1,21 +1,22 @@
-import { dirname, join } from 'node:path';
-import { runServer, type BackingServer } from './backing-server.ts';
-import { containerLaunch, containerName, runInContainer } from './container.ts';
-import { startEpmd, stopEpmd } from './epmd.ts';
-import { findServer, siblingOf } from './find-server.ts';
-import { startProcess, type ManagedProcess } from './managed-process.ts';
-import { LOOPBACK, freePorts } from './ports.ts';
+import { dirname, join } from "node:path";
+import { runServer, type RunningServer } from "./running-server.ts";
+import { containerLaunch, containerName, runInContainer } from "./container.ts";
+import { startEpmd, stopEpmd } from "./epmd.ts";
+import { findServer } from "./find-server.ts";
+import { startProcess, type ManagedProcess } from "./managed-process.ts";
+import { LOOPBACK, freePorts } from "./ports.ts";
 import {
+  markReady,
   nodeEnvironment,
   RABBITMQ_PASSWORD,
   RABBITMQ_USER,
   writeNodeFiles,
   type RabbitmqNode,
-} from './rabbitmq-files.ts';
-import { rabbitmqAnswers } from './readiness.ts';
-import { runCommand } from './run-command.ts';
-import type { ServerOptions } from './server-options.ts';
-import { chooseDataDir } from './temporary-folder.ts';
+} from "./rabbitmq-files.ts";
+import { rabbitmqAnswers } from "./readiness.ts";
+import { runCommand } from "./run-command.ts";
+import type { ServerOptions } from "./server-options.ts";
+import { chooseDataDir } from "./temporary-folder.ts";
 
 const READY_TIMEOUT_MS = 90_000;
 const CONTROL_TIMEOUT_MS = 60_000;
@@ -29,7 +30,7 @@ export interface RabbitmqOptions extends ServerOptions {
   managementPort?: number | undefined;
 }
 
-export interface RabbitmqServer extends BackingServer {
+export interface RabbitmqServer extends RunningServer {
   /** Runs rabbitmqctl against this broker and hands back what it said. */
   control(args: string[]): Promise<string>;
 }
@@ -37,14 +38,19 @@ export interface RabbitmqServer extends BackingServer {
 type Launch = RabbitmqNode & { name: string; logFile?: string | undefined };
 
 export async function startRabbitmq(options: RabbitmqOptions = {}): Promise<RabbitmqServer> {
-  const { name = 'rabbitmq', managementPort, logFile, signal } = options;
-  const source = options.source ?? (await findServer('rabbitmq', signal));
+  const { name = "rabbitmq", managementPort, logFile, signal } = options;
+  const source = options.source ?? (await findServer("rabbitmq", signal));
   const data = await chooseDataDir(options.dataDir, name);
   const keepData = options.dataDir !== undefined;
   const [port = 0, distributionPort = 0, epmdPort = 0] = await choosePorts(options);
   const node: Launch = {
-    ...{ name, dataDir: data.path, logFile },
-    ...{ port, distributionPort, epmdPort, managementPort },
+    name,
+    dataDir: data.path,
+    logFile,
+    port,
+    distributionPort,
+    epmdPort,
+    managementPort,
   };
   let epmd: ManagedProcess | null = null;
 
@@ -53,15 +59,16 @@ export async function startRabbitmq(options: RabbitmqOptions = {}): Promise<Rabb
     port,
     url: `amqp://${RABBITMQ_USER}:${RABBITMQ_PASSWORD}@${LOOPBACK}:${port}`,
     async launch() {
-      if (source.kind === 'docker') return launchInContainer(node, source.image, keepData);
+      if (source.kind === "docker") return launchInContainer(node, source.image, keepData);
       await writeNodeFiles(node);
       if (epmd === null || epmd.hasExited()) epmd = await startEpmd(epmdPort, data.path);
       return launchBinary(node, source.path);
     },
     isReady: () => rabbitmqAnswers(port),
+    onReady: () => markReady(data.path),
     readyTimeoutMs: READY_TIMEOUT_MS,
     // An orderly end takes seconds, and is wasted on data that is thrown away.
-    stopSignal: keepData ? 'SIGTERM' : 'SIGKILL',
+    stopSignal: keepData ? "SIGTERM" : "SIGKILL",
     helperPids: () => (epmd === null || epmd.hasExited() ? [] : [epmd.pid]),
     async cleanUp() {
       await stopEpmd(epmd);
@@ -73,11 +80,11 @@ export async function startRabbitmq(options: RabbitmqOptions = {}): Promise<Rabb
 
   return Object.assign(server, {
     control(args: string[]) {
-      if (source.kind === 'docker') {
-        return runInContainer(containerName(name, port), ['rabbitmqctl', ...args]);
+      if (source.kind === "docker") {
+        return runInContainer(containerName(name, port), ["rabbitmqctl", ...args]);
       }
       return runCommand({
-        command: join(dirname(source.path), 'rabbitmqctl'),
+        command: join(dirname(source.path), "rabbitmqctl"),
         args,
         env: nodeEnvironment(node),
         timeoutMs: CONTROL_TIMEOUT_MS,
@@ -97,36 +104,41 @@ function launchBinary(node: Launch, command: string): Promise<ManagedProcess> {
   return startProcess({ command, args: [], cwd: dataDir, env: nodeEnvironment(node), logFile });
 }
 
-function launchInContainer(node: Launch, image: string, keepData: boolean): Promise<ManagedProcess> {
+function launchInContainer(
+  node: Launch,
+  image: string,
+  keepData: boolean,
+): Promise<ManagedProcess> {
   const { port, managementPort, logFile } = node;
   const name = containerName(node.name, port);
-  const management = managementPort === undefined ? {} : { [managementPort]: DOCKER_MANAGEMENT_PORT };
+  const management =
+    managementPort === undefined ? {} : { [managementPort]: DOCKER_MANAGEMENT_PORT };
   return containerLaunch({
     name,
-    image: managementPort === undefined ? image : image.replace('4-', '4-management-'),
+    image: managementPort === undefined ? image : image.replace("4-", "4-management-"),
     ports: { [port]: DOCKER_PORT, ...management },
     env: { RABBITMQ_DEFAULT_USER: RABBITMQ_USER, RABBITMQ_DEFAULT_PASS: RABBITMQ_PASSWORD },
     // Its data is filed under the node's name, which is made of the host's.
-    hostname: 'rabbitmq',
-    volume: keepData ? { name, path: '/var/lib/rabbitmq' } : undefined,
+    hostname: "rabbitmq",
+    volume: keepData ? { name, path: "/var/lib/rabbitmq" } : undefined,
     logFile,
   });
 }
 
 function addVhostExpression(names: string[]): string {
-  const list = names.map((name) => `<<"${name}">>`).join(', ');
+  const list = names.map((name) => `<<"${name}">>`).join(", ");
   const user = `<<"${RABBITMQ_USER}">>`;
   const all = '<<".*">>';
   return [
-    'lists:foreach(fun(Name) ->',
+    "lists:foreach(fun(Name) ->",
     `  case rabbit_vhost:exists(Name) of true -> ok; false -> ok = rabbit_vhost:add(Name, ${user}) end,`,
     `  ok = rabbit_auth_backend_internal:set_permissions(${user}, Name, ${all}, ${all}, ${all}, ${user})`,
     `end, [${list}]).`,
-  ].join('\n');
+  ].join("\n");
 }
 
 /** One call for all of them: starting rabbitmqctl takes far longer than making a vhost. Hands back each one's URL. */
 export async function addVhosts(server: RabbitmqServer, names: string[]): Promise<string[]> {
-  if (names.length > 0) await server.control(['eval', addVhostExpression(names)]);
+  if (names.length > 0) await server.control(["eval", addVhostExpression(names)]);
   return names.map((name) => `${server.url}/${encodeURIComponent(name)}`);
 }

@@ -1,5 +1,5 @@
-import { connect } from 'node:net';
-import { LOOPBACK } from './ports.ts';
+import { connect } from "node:net";
+import { LOOPBACK } from "./ports.ts";
 
 const PROBE_TIMEOUT_MS = 1_000;
 
@@ -12,17 +12,17 @@ function firstAnswer(port: number, question: Buffer): Promise<Buffer | null> {
       resolve(answer);
     };
     socket.setTimeout(PROBE_TIMEOUT_MS, () => finish(null));
-    socket.once('connect', () => socket.write(question));
-    socket.once('data', finish);
-    socket.once('error', () => finish(null));
-    socket.once('close', () => finish(null));
+    socket.once("connect", () => socket.write(question));
+    socket.once("data", finish);
+    socket.once("error", () => finish(null));
+    socket.once("close", () => finish(null));
   });
 }
 
 const POSTGRES_PROTOCOL_3 = 196_608;
 
 function postgresStartupPacket(): Buffer {
-  const body = Buffer.from('user\0shop\0database\0postgres\0\0');
+  const body = Buffer.from("user\0shop\0database\0postgres\0\0");
   const head = Buffer.alloc(8);
   head.writeInt32BE(head.length + body.length, 0);
   head.writeInt32BE(POSTGRES_PROTOCOL_3, 4);
@@ -32,18 +32,18 @@ function postgresStartupPacket(): Buffer {
 /** "R" asks for the password: it lets people in. While it starts or recovers it sends "E". */
 export async function postgresAnswers(port: number): Promise<boolean> {
   const answer = await firstAnswer(port, postgresStartupPacket());
-  return answer?.toString('latin1', 0, 1) === 'R';
+  return answer?.toString("latin1", 0, 1) === "R";
 }
 
 export async function redisAnswers(port: number): Promise<boolean> {
-  const answer = await firstAnswer(port, Buffer.from('PING\r\n'));
-  return answer?.toString('latin1').startsWith('+PONG') ?? false;
+  const answer = await firstAnswer(port, Buffer.from("PING\r\n"));
+  return answer?.toString("latin1").startsWith("+PONG") ?? false;
 }
 
 const AMQP_METHOD_FRAME = 1;
 
 /** RabbitMQ opens its port as the last step of its start, and then answers with Connection.Start. */
 export async function rabbitmqAnswers(port: number): Promise<boolean> {
-  const answer = await firstAnswer(port, Buffer.from('AMQP\0\0\u0009\u0001', 'latin1'));
+  const answer = await firstAnswer(port, Buffer.from("AMQP\0\0\u0009\u0001", "latin1"));
   return answer?.[0] === AMQP_METHOD_FRAME;
 }

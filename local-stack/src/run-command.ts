@@ -1,19 +1,24 @@
-import { startProcess, signalGroup, type Launch } from './managed-process.ts';
+import { startProcess, signalGroup, signalProcess, type Launch } from "./managed-process.ts";
 
 const STOP_TIMEOUT_MS = 5_000;
 
-export interface CommandOptions extends Omit<Launch, 'cwd' | 'env'> {
+export interface CommandOptions extends Omit<Launch, "cwd" | "env"> {
   cwd?: string;
   env?: NodeJS.ProcessEnv;
+  /** What a message calls it; without it the whole command line. */
+  label?: string;
   timeoutMs: number;
   signal?: AbortSignal | undefined;
+  stopSignal?: NodeJS.Signals;
+  /** How long it may take to end in order before it is killed with all that it has started. */
+  stopTimeoutMs?: number;
 }
 
-/** Runs a command to its end and hands back what it said; an abort or the time limit ends it and all it started. */
+/** Runs a command to its end and hands back what it said; an abort or the time limit ends it. */
 export async function runCommand(options: CommandOptions): Promise<string> {
-  const { signal, timeoutMs } = options;
+  const { signal, timeoutMs, stopSignal = "SIGTERM", stopTimeoutMs = STOP_TIMEOUT_MS } = options;
   signal?.throwIfAborted();
-  let output = '';
+  let output = "";
   const command = await startProcess({
     ...options,
     cwd: options.cwd ?? process.cwd(),
@@ -27,22 +32,23 @@ export async function runCommand(options: CommandOptions): Promise<string> {
   let tooLate = false;
   let force: NodeJS.Timeout | undefined;
   const end = () => {
-    signalGroup(command.pid, 'SIGTERM');
-    force = setTimeout(() => signalGroup(command.pid, 'SIGKILL'), STOP_TIMEOUT_MS);
+    signalProcess(command.pid, stopSignal);
+    force = setTimeout(() => signalGroup(command.pid, "SIGKILL"), stopTimeoutMs);
   };
   const limit = setTimeout(() => {
     tooLate = true;
     end();
   }, timeoutMs);
-  signal?.addEventListener('abort', end, { once: true });
+  if (signal?.aborted) end();
+  signal?.addEventListener("abort", end, { once: true });
   const { code, signal: endedBy } = await command.exited;
   clearTimeout(limit);
   clearTimeout(force);
-  signal?.removeEventListener('abort', end);
+  signal?.removeEventListener("abort", end);
 
   signal?.throwIfAborted();
   if (code === 0) return output;
-  const name = [options.command, ...options.args].join(' ');
+  const name = options.label ?? [options.command, ...options.args].join(" ");
   const how = tooLate ? `took over ${timeoutMs / 1000} s` : `ended with ${endedBy ?? code}`;
   throw new Error(`${name} ${how}\n${command.recentOutput().trim()}`);
 }

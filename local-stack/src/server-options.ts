@@ -1,4 +1,5 @@
-import type { ServerSource } from './find-server.ts';
+import type { ServerSource } from "./find-server.ts";
+import type { LaunchedServer } from "./running-server.ts";
 
 export interface ServerOptions {
   /** How it is called in messages and files. */
@@ -10,14 +11,17 @@ export interface ServerOptions {
   logFile?: string | undefined;
   /** Which binary or image to run; without it the first that is found. */
   source?: ServerSource | undefined;
+  /** Takes what a user should know, one line each. */
+  tell?: ((line: string) => void) | undefined;
   signal?: AbortSignal | undefined;
-  onLaunch?: ((pid: number) => void) | undefined;
+  /** Called for each process as soon as it runs, long before it is ready. */
+  onLaunch?: ((launched: LaunchedServer) => void) | undefined;
 }
 
-const INHERITED = ['PATH', 'TMPDIR', 'LD_LIBRARY_PATH', 'SystemRoot', 'DOCKER_HOST', 'HOME'];
+const INHERITED = ["PATH", "TMPDIR", "LD_LIBRARY_PATH", "SystemRoot", "DOCKER_HOST", "HOME"];
 
 /** The user's own PG*, RABBITMQ_* and ERL_* settings are for other servers than ours. */
 export function plainEnvironment(): NodeJS.ProcessEnv {
   const kept = INHERITED.map((name) => [name, process.env[name]] as const);
-  return { ...Object.fromEntries(kept.filter(([, value]) => value !== undefined)), LC_ALL: 'C' };
+  return { ...Object.fromEntries(kept.filter(([, value]) => value !== undefined)), LC_ALL: "C" };
 }

@@ -1,11 +1,11 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 export interface DataDir {
   path: string;
   /** Does nothing to a folder that was asked for by name. */
-  remove(): Promise<void>;
+  remove: () => Promise<void>;
 }
 
 // Others may pass through but not look around: PostgreSQL runs as another user than root.
@@ -22,7 +22,7 @@ export async function chooseDataDir(wanted: string | undefined, name: string): P
   if (wanted !== undefined) return { path: wanted, remove: async () => {} };
   const folder = await makeTemporaryFolder(name);
   return {
-    path: join(folder, 'data'),
+    path: join(folder, "data"),
     remove: () => rm(folder, { recursive: true, force: true, maxRetries: 5 }),
   };
 }

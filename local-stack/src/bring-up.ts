@@ -1,0 +1,111 @@
+import { join } from "node:path";
+import { SERVER_NAMES, startBackingServers, type ServerName } from "./backing-servers.ts";
+import { build } from "./build.ts";
+import type { LauncherConfig } from "./config.ts";
+import type { ServerKind, ServerSource } from "./find-server.ts";
+import { getServers, type ServerSources } from "./get-servers.ts";
+import { keepRunning, type KeptServer } from "./keep-running.ts";
+import type { ProcessesFile } from "./processes-file.ts";
+import { defineProgram, portOf, programUrl, waitUntilReady } from "./program-server.ts";
+import type { Addresses, Program } from "./programs.ts";
+import { say, seconds } from "./say.ts";
+import { together } from "./together.ts";
+import { firstRequests } from "./welcome.ts";
+
+/** What runs so far, for whoever has to end it, however far this got. */
+export interface Running {
+  servers: KeptServer[];
+  programs: KeptServer[];
+  list: ProcessesFile;
+}
+
+export interface BringUp {
+  checkout: string;
+  programs: readonly Program[];
+  config: LauncherConfig;
+  stateFolder: string;
+  running: Running;
+  signal: AbortSignal;
+}
+
+/** The servers and the build together, then the programs, until all of them are ready. */
+export async function bringUp(up: BringUp): Promise<void> {
+  const startedAt = Date.now();
+  const { checkout, programs, config, signal } = up;
+  const folders = programs.map(({ folder }) => folder);
+  const [servers] = await together(signal, [
+    (either) => startServers({ ...up, signal: either }),
+    async (either) => {
+      await build(checkout, folders, either);
+      return undefined;
+    },
+  ]);
+  if (servers === undefined) throw new Error("the servers did not start");
+
+  const urls = programs.map((program) => [program.name, programUrl(portOf(program, config))]);
+  const addresses = { servers, programs: Object.fromEntries(urls) as Record<string, string> };
+  await startPrograms(up, addresses);
+  welcome(addresses.programs, startedAt);
+}
+
+async function startPrograms(up: BringUp, addresses: Addresses): Promise<void> {
+  const { checkout, programs, config, stateFolder, running, signal } = up;
+  say(`Starting ${programs.map(({ name }) => name).join(" and ")}.`);
+  const context = {
+    checkout,
+    config,
+    addresses,
+    logFolder: join(stateFolder, "logs"),
+    onLaunch: running.list.set,
+  };
+  await together(
+    signal,
+    programs.map((program) => async (either) => {
+      const server = defineProgram(program, { ...context, signal: either });
+      running.programs.push(keepRunning(server));
+      await server.restart();
+      await waitUntilReady(server, either);
+    }),
+  );
+}
+
+const KINDS: Record<ServerName, ServerKind> = {
+  "product-db": "postgres",
+  "order-db": "postgres",
+  "product-redis": "redis",
+  "order-redis": "redis",
+  rabbitmq: "rabbitmq",
+};
+
+async function startServers(up: BringUp): Promise<Addresses["servers"]> {
+  const { config, stateFolder, running, signal } = up;
+  const names = SERVER_NAMES.filter((name) => config.serverUrls[name] === undefined);
+  const sources = await getServers([...new Set(names.map((name) => KINDS[name]))], signal);
+  if (names.length > 0) say(`Starting ${names.join(", ")} (${describeSources(sources)}).`);
+  const { urls } = await startBackingServers({
+    dataFolder: join(stateFolder, "data"),
+    logFolder: join(stateFolder, "logs"),
+    ports: config.serverPorts,
+    urls: config.serverUrls,
+    sources,
+    durable: true,
+    tell: say,
+    signal,
+    onLaunch: running.list.set,
+    onReady: (server) => running.servers.push(keepRunning(server)),
+  });
+  return urls;
+}
+
+function describeSources(sources: ServerSources): string {
+  const where = (source: ServerSource) => (source.kind === "binary" ? source.path : source.image);
+  return Object.values(sources).map(where).join(", ");
+}
+
+function welcome(urls: Record<string, string>, startedAt: number): void {
+  const [first = "", ...more] = firstRequests(urls);
+  const lines = Object.entries(urls).map(([name, url]) => `  ${name.padEnd(16)} ${url}`);
+  say(`\nReady in ${seconds(startedAt)}.\n${lines.join("\n")}\n`);
+  say(`Try:\n  ${[first, ...more].join("\n  ")}\n`);
+  say("Logs are in .local-stack/logs. Press Ctrl-C to stop; the data stays.");
+}

@@ -1,0 +1,37 @@
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { identityOf, isStillRunning, type ProcessIdentity } from "./process-identity.ts";
+
+function readOwner(path: string): ProcessIdentity | null {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as ProcessIdentity;
+  } catch {
+    return null;
+  }
+}
+
+/** One launcher for each checkout: two would share ports and data. Hands back what gives the lock back. */
+export function takeLauncherLock(path: string): () => void {
+  mkdirSync(dirname(path), { recursive: true });
+  const mine = `${path}.${process.pid}`;
+  writeFileSync(mine, JSON.stringify(identityOf(process.pid)));
+  try {
+    const owner = readOwner(path);
+    if (owner !== null && isStillRunning(owner)) throw alreadyRuns(owner.pid);
+    if (owner !== null) rmSync(path, { force: true });
+    // A link appears whole or not at all, and only for one of two that come together.
+    linkSync(mine, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") throw alreadyRuns(readOwner(path)?.pid);
+    throw error;
+  } finally {
+    rmSync(mine, { force: true });
+  }
+  return () => rmSync(path, { force: true });
+}
+
+function alreadyRuns(pid: number | undefined): Error {
+  return new Error(
+    `npm start already runs in this checkout (process ${pid}). Press Ctrl-C there first, or use that one.`,
+  );
+}

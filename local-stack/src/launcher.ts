@@ -1,0 +1,58 @@
+import { once } from "node:events";
+import { join } from "node:path";
+import { bringUp, type Running } from "./bring-up.ts";
+import { checkPorts } from "./check-ports.ts";
+import { stateFolder } from "./checkout.ts";
+import { readConfig } from "./config.ts";
+import type { KeptServer } from "./keep-running.ts";
+import { takeLauncherLock } from "./launcher-lock.ts";
+import { endLeftovers } from "./leftovers.ts";
+import { openProcessesFile, processesPath } from "./processes-file.ts";
+import type { Program } from "./programs.ts";
+import { say } from "./say.ts";
+import { listenForStop } from "./stop-signals.ts";
+
+export interface Stack {
+  checkout: string;
+  programs: readonly Program[];
+  env: NodeJS.ProcessEnv;
+  /** Runs when everything is ready, until the signal says stop. */
+  whileRunning?: (programs: readonly KeptServer[], signal: AbortSignal) => Promise<void>;
+}
+
+/** Everything up, until somebody wants an end; then everything down. Hands back the exit code. */
+export async function launch({ checkout, programs, env, whileRunning }: Stack): Promise<number> {
+  const { signal, ignore } = listenForStop();
+  const folder = stateFolder(checkout);
+  const list = openProcessesFile(processesPath(folder));
+  const running: Running = { servers: [], programs: [], list };
+  let giveLockBack: (() => void) | undefined;
+  try {
+    const config = readConfig(env, programs);
+    giveLockBack = takeLauncherLock(join(folder, "launcher.json"));
+    await endLeftovers(processesPath(folder));
+    await checkPorts(config.claimedPorts);
+    await bringUp({ checkout, programs, config, stateFolder: folder, running, signal });
+    await whileRunning?.(running.programs, signal);
+    if (!signal.aborted) await once(signal, "abort");
+    return 0;
+  } catch (error) {
+    if (signal.aborted) return 0;
+    say((error as Error).message);
+    return 1;
+  } finally {
+    await bringDown(running);
+    if (giveLockBack) list.remove();
+    giveLockBack?.();
+    ignore();
+  }
+}
+
+/** The programs one after the other, so that each can still finish with those it needs; then the servers. */
+async function bringDown({ programs, servers }: Running): Promise<void> {
+  const stop = async (kept: KeptServer) => {
+    await kept.stop().catch((error: unknown) => say((error as Error).message));
+  };
+  for (const program of programs.toReversed()) await stop(program);
+  await Promise.all(servers.map(stop));
+}

@@ -1,0 +1,38 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+
+const START_TIME_FIELD = 19; // of what follows the program's name in /proc/<pid>/stat
+
+/**
+ * A number is given out again after a while, and always after a reboot: together with the moment of its start
+ * it means one process only. Null when there is none.
+ */
+export function startTimeOf(pid: number): string | null {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return null;
+  try {
+    if (process.platform === "linux") {
+      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+      const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      return fields[0] === "Z" ? null : `${boot} ${fields[START_TIME_FIELD]}`;
+    }
+    return (
+      execFileSync("ps", ["-o", "lstart=", "-p", `${pid}`], { encoding: "utf8" }).trim() || null
+    );
+  } catch {
+    return null;
+  }
+}
+
+export interface ProcessIdentity {
+  pid: number;
+  startTime: string | null;
+}
+
+export function identityOf(pid: number): ProcessIdentity {
+  return { pid, startTime: startTimeOf(pid) };
+}
+
+export function isStillRunning({ pid, startTime }: ProcessIdentity): boolean {
+  return startTime !== null && startTimeOf(pid) === startTime;
+}

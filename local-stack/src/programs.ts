@@ -1,0 +1,48 @@
+import type { ServerName } from "./backing-servers.ts";
+
+/** Where everything is, for a program to find what it needs. */
+export interface Addresses {
+  servers: Record<ServerName, string>;
+  /** Of every program by its name, e.g. http://127.0.0.1:3001. */
+  programs: Record<string, string>;
+}
+
+export interface Program {
+  name: string;
+  /** Its workspace folder; `dist/main.js` in it is what runs. */
+  folder: string;
+  /** Workspaces whose code it runs as well: npm run dev restarts it when one of them changes. */
+  dependsOn: string[];
+  /** The port its URL has. */
+  port: { variable: string; number: number };
+  /** Further ports that it listens on. */
+  morePorts?: { variable: string; number: number; passAs: string }[];
+  env(addresses: Addresses): Record<string, string>;
+}
+
+/** In the order in which they are started; they are stopped in the reverse order. */
+export const PROGRAMS: readonly Program[] = [
+  {
+    name: "product-service",
+    folder: "product-service",
+    dependsOn: ["shared-contracts", "service-kit"],
+    port: { variable: "PRODUCT_SERVICE_PORT", number: 3001 },
+    env: ({ servers }) => ({
+      DATABASE_URL: servers["product-db"],
+      REDIS_URL: servers["product-redis"],
+      RABBITMQ_URL: servers.rabbitmq,
+    }),
+  },
+  {
+    name: "order-service",
+    folder: "order-service",
+    dependsOn: ["shared-contracts", "service-kit"],
+    port: { variable: "ORDER_SERVICE_PORT", number: 3002 },
+    env: ({ servers, programs }) => ({
+      DATABASE_URL: servers["order-db"],
+      REDIS_URL: servers["order-redis"],
+      RABBITMQ_URL: servers.rabbitmq,
+      PRODUCT_SERVICE_URL: programs["product-service"] ?? "",
+    }),
+  },
+];

@@ -1,0 +1,84 @@
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { existsSync, readdirSync, readFileSync, watch } from "node:fs";
+import { join } from "node:path";
+import { build } from "./build.ts";
+import type { KeptServer } from "./keep-running.ts";
+import type { Program } from "./programs.ts";
+import { say, seconds } from "./say.ts";
+
+// An editor writes a file in several steps, and a checkout many files.
+const QUIET_MS = 80;
+
+export interface Watched {
+  checkout: string;
+  programs: readonly Program[];
+  running: readonly KeptServer[];
+  signal: AbortSignal;
+}
+
+/** What a workspace runs: a change of types or comments alone leaves it as it is. */
+function compiledCode(folder: string): string {
+  const dist = join(folder, "dist");
+  if (!existsSync(dist)) return "";
+  const hash = createHash("sha256");
+  for (const file of readdirSync(dist, { recursive: true, encoding: "utf8" }).sort()) {
+    if (file.endsWith(".js")) hash.update(file).update(readFileSync(join(dist, file)));
+  }
+  return hash.digest("hex");
+}
+
+/** After each save: builds, and starts those programs again whose code, or code that they use, became another. */
+export async function restartOnChange(watched: Watched): Promise<void> {
+  const { checkout, programs, running, signal } = watched;
+  const folders = [...new Set(programs.flatMap(({ folder, dependsOn }) => [folder, ...dependsOn]))];
+  const compiled = () =>
+    new Map(folders.map((folder) => [folder, compiledCode(join(checkout, folder))]));
+  let before = compiled();
+
+  async function rebuild(): Promise<void> {
+    const savedAt = Date.now();
+    try {
+      await build(
+        checkout,
+        programs.map(({ folder }) => folder),
+        signal,
+      );
+    } catch (error) {
+      if (!signal.aborted) say(`${(error as Error).message}\nNothing was restarted.`);
+      return;
+    }
+    const after = compiled();
+    const changed = folders.filter((folder) => before.get(folder) !== after.get(folder));
+    before = after;
+    const affected = programs.filter(({ folder, dependsOn }) =>
+      [folder, ...dependsOn].some((used) => changed.includes(used)),
+    );
+    await Promise.all(affected.map((program) => restart(program, savedAt)));
+  }
+
+  async function restart({ name }: Program, savedAt: number): Promise<void> {
+    try {
+      await running.find(({ server }) => server.name === name)?.restart();
+      say(`${name} restarted, ${seconds(savedAt)} after the change.`);
+    } catch (error) {
+      if (!signal.aborted) say(`${(error as Error).message}. Waiting for the next change.`);
+    }
+  }
+
+  let timer: NodeJS.Timeout | undefined;
+  let work = Promise.resolve();
+  const onChange = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      work = work.then(rebuild);
+    }, QUIET_MS);
+  };
+  const sources = folders.map((folder) => join(checkout, folder, "src")).filter(existsSync);
+  const watchers = sources.map((folder) => watch(folder, { recursive: true }, onChange));
+  say("Watching for changes.");
+  if (!signal.aborted) await once(signal, "abort");
+  clearTimeout(timer);
+  for (const watcher of watchers) watcher.close();
+  await work;
+}

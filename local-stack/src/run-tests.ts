@@ -1,0 +1,53 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { CHECKOUT } from "./checkout.ts";
+import { getServers } from "./get-servers.ts";
+import { PROCESS_NOTES_VARIABLE, signalGroup } from "./managed-process.ts";
+import { packageTool } from "./package-tool.ts";
+import { isStillRunning, type ProcessIdentity } from "./process-identity.ts";
+import { say } from "./say.ts";
+import { listenForStop } from "./stop-signals.ts";
+import { makeTemporaryFolder } from "./temporary-folder.ts";
+
+/** However the tests end, killed or not: their servers end with them, and so does their data. */
+async function cleanUp(folder: string, notes: string): Promise<void> {
+  const lines = existsSync(notes) ? readFileSync(notes, "utf8").trim().split("\n") : [];
+  for (const line of lines.filter((text) => text !== "")) {
+    const left = JSON.parse(line) as ProcessIdentity;
+    if (isStillRunning(left)) signalGroup(left.pid, "SIGKILL");
+  }
+  await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+}
+
+async function runVitest(folder: string, notes: string, stop: AbortSignal): Promise<number> {
+  const tool = packageTool(CHECKOUT, "vitest", ["run", "--coverage", ...process.argv.slice(3)]);
+  const vitest = spawn(tool.command, tool.args, {
+    cwd: tool.cwd,
+    env: { ...process.env, TMPDIR: folder, [PROCESS_NOTES_VARIABLE]: notes },
+    stdio: "inherit",
+  });
+  stop.addEventListener("abort", () => vitest.kill("SIGTERM"), { once: true });
+  const [code] = (await once(vitest, "exit")) as [number | null];
+  return stop.aborted ? 130 : (code ?? 1);
+}
+
+async function main(): Promise<number> {
+  const { signal, ignore } = listenForStop();
+  const folder = await makeTemporaryFolder("tests");
+  const notes = join(folder, "processes");
+  try {
+    await getServers(["postgres", "redis", "rabbitmq"], signal);
+    return await runVitest(folder, notes, signal);
+  } catch (error) {
+    if (!signal.aborted) say((error as Error).message);
+    return signal.aborted ? 130 : 1;
+  } finally {
+    await cleanUp(folder, notes);
+    ignore();
+  }
+}
+
+process.exitCode = await main();

@@ -1,0 +1,58 @@
+const ANSWER_TIMEOUT_MS = 10_000;
+const PAGE_SIZE = 100;
+
+export interface MockProduct {
+  name: string;
+  price: number;
+  qty: number;
+}
+
+/** The gateway wraps what the services answer. */
+function withoutEnvelope(body: unknown): unknown {
+  return typeof body === "object" && body !== null && "data" in body ? body.data : body;
+}
+
+async function ask(url: string, init: RequestInit = {}): Promise<unknown> {
+  let answer: Response;
+  try {
+    answer = await fetch(url, { ...init, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
+  } catch (error) {
+    throw new Error(`${url} does not answer. Is npm start running?`, { cause: error });
+  }
+  const body = await answer.text();
+  if (!answer.ok)
+    throw new Error(`${init.method ?? "GET"} ${url} answered ${answer.status}: ${body}`);
+  return withoutEnvelope(JSON.parse(body));
+}
+
+async function namesOfAll(shop: string): Promise<Set<string>> {
+  const names = new Set<string>();
+  let cursor: string | null = null;
+  do {
+    const from: string = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
+    const page = (await ask(`${shop}/products?limit=${PAGE_SIZE}${from}`)) as {
+      items: { name: string }[];
+      nextCursor: string | null;
+    };
+    for (const { name } of page.items) names.add(name);
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+  return names;
+}
+
+/** Creates those whose name is not there yet: a second time it changes nothing. */
+export async function seedProducts(
+  shop: string,
+  products: readonly MockProduct[],
+): Promise<{ created: number; there: number }> {
+  const names = await namesOfAll(shop);
+  const missing = products.filter(({ name }) => !names.has(name));
+  for (const product of missing) {
+    await ask(`${shop}/products`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(product),
+    });
+  }
+  return { created: missing.length, there: products.length - missing.length };
+}
