@@ -1,0 +1,109 @@
+import { setTimeout as rest } from "node:timers/promises";
+import { Inject, Injectable } from "@nestjs/common";
+import { ContractError } from "@shop/contracts/errors";
+import { Batcher } from "@shop/service-kit/batcher";
+import { isDatabaseTrouble } from "@shop/service-kit/database/database-errors";
+import { UnitOfWork, type Transaction } from "@shop/service-kit/outbox/unit-of-work";
+import { claimKeys, type Claimed } from "./idempotency.sql.ts";
+import type { NewOrder } from "./new-order.ts";
+import { OrderLists } from "./order-lists.ts";
+import { insertOrders } from "./order.sql.ts";
+import { ORDER_SETTINGS, type OrderSettings } from "./settings.ts";
+
+const MAX_BATCH = 200;
+const BATCHES_AT_ONCE = 3;
+const MAX_WAITING = 5_000;
+const MAX_WAIT_MS = 2_000;
+const RETRY_REST_MS = 50;
+
+/** `key taken`: nothing was written, since the key stands for another order. */
+export type Commit = "committed" | "key taken";
+
+/**
+ * Commits orders, those that arrive together in one transaction: the orders, their keys and their events. Each caller gets an
+ * answer of its own, and none fails because of a neighbour.
+ */
+@Injectable()
+export class CommitOrders {
+  private readonly batches: Batcher<NewOrder, Commit>;
+
+  constructor(
+    private readonly work: UnitOfWork,
+    private readonly lists: OrderLists,
+    @Inject(ORDER_SETTINGS) private readonly settings: OrderSettings,
+  ) {
+    this.batches = new Batcher({
+      run: (orders) => this.commit(orders),
+      maxBatch: MAX_BATCH,
+      maxRunning: BATCHES_AT_ONCE,
+      maxWaiting: MAX_WAITING,
+      maxWaitMs: MAX_WAIT_MS,
+      refuse: () => new ContractError("UNAVAILABLE", "Too many orders are waiting; try again"),
+    });
+  }
+
+  one(order: NewOrder): Promise<Commit> {
+    return this.batches.add(order);
+  }
+
+  private async commit(orders: readonly NewOrder[]): Promise<PromiseSettledResult<Commit>[]> {
+    const results = await this.together(orders).catch((error: unknown) =>
+      this.afterError(orders, error),
+    );
+    await this.lists.forget(orders.map(({ order }) => order.productId));
+    return results;
+  }
+
+  private async together(orders: readonly NewOrder[]): Promise<PromiseSettledResult<Commit>[]> {
+    const written = await this.work.transact((transaction) =>
+      writeOrders(transaction, orders, this.settings.sweepAfterMs),
+    );
+    return orders.map(({ order }) => ({
+      status: "fulfilled",
+      value: written.has(order.id) ? "committed" : "key taken",
+    }));
+  }
+
+  /**
+   * The database in the way: the outcome of a COMMIT may be unknown, so the same ids are tried once more, and then all are told.
+   * Anything else: one of them is at fault, so each is tried alone.
+   */
+  private async afterError(
+    orders: readonly NewOrder[],
+    error: unknown,
+  ): Promise<PromiseSettledResult<Commit>[]> {
+    if (isDatabaseTrouble(error)) {
+      await rest(RETRY_REST_MS);
+      return this.together(orders);
+    }
+    const [only] = orders;
+    if (!only || orders.length === 1) throw error;
+    const results: PromiseSettledResult<Commit>[] = [];
+    for (const order of orders) {
+      const [result] = await Promise.allSettled([this.together([order])]);
+      results.push(result.status === "fulfilled" ? result.value[0]! : result);
+    }
+    return results;
+  }
+}
+
+/** Gives back the ids of the orders that are now in the table, also those that an earlier try has put there. */
+async function writeOrders(
+  { manager, emit }: Transaction,
+  orders: readonly NewOrder[],
+  tellAgainMs: number,
+): Promise<Set<string>> {
+  const claimed = orders.filter((order): order is Claimed => order.claim !== undefined);
+  const holders = claimed.length > 0 ? await claimKeys(manager, claimed) : new Set<string>();
+  const accepted = orders.filter(
+    ({ claim, order }) => claim === undefined || holders.has(order.id),
+  );
+  if (accepted.length === 0) return new Set();
+
+  const inserted = await insertOrders(manager, accepted, tellAgainMs);
+  for (const { order, requestId } of accepted) {
+    if (inserted.has(order.id))
+      emit("order.created", { subject: order.id, requestId, data: order });
+  }
+  return new Set(accepted.map(({ order }) => order.id));
+}

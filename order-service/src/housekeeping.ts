@@ -1,0 +1,39 @@
+import type { ServiceKit } from "@shop/service-kit/service-kit";
+import type { Part } from "@shop/service-kit/run-service";
+import { StoppableLoop } from "@shop/service-kit/stoppable-loop";
+import { deleteOldKeys } from "./idempotency.sql.ts";
+import type { OrderSettings } from "./settings.ts";
+import type { TellAgain } from "./tell-again.ts";
+
+const PRUNE_EVERY_MS = 600_000;
+const PRUNE_BATCH = 5_000;
+const AFTER_ERROR_MS = 5_000;
+const UNTIL_CONNECTED_MS = 500;
+
+/** Paused while the broker is away: what is told then would only wait beside what waits already. */
+export function sweeping(kit: ServiceKit, tellAgain: TellAgain, settings: OrderSettings): Part {
+  return loop(kit, "sweeper", async () => {
+    if (!kit.publisher.available) return settings.sweepEveryMs;
+    const count = await tellAgain.sweep();
+    if (count > 0)
+      kit.log.warn({ orders: count }, "told orders again that stayed pending too long");
+    return settings.sweepEveryMs;
+  });
+}
+
+export function pruning(kit: ServiceKit, { idempotencyKeepMs: keepMs }: OrderSettings): Part {
+  return loop(kit, "pruning", async () => {
+    const count = await deleteOldKeys(kit.database.manager, { keepMs, most: PRUNE_BATCH });
+    return count === PRUNE_BATCH ? 0 : PRUNE_EVERY_MS;
+  });
+}
+
+function loop({ log, database }: ServiceKit, name: string, turn: () => Promise<number>): Part {
+  const whenConnected = (): Promise<number> =>
+    database.connected ? turn() : Promise.resolve(UNTIL_CONNECTED_MS);
+  const running = new StoppableLoop(whenConnected, (error) => {
+    log.warn({ err: error, part: name }, "a background task failed and will be tried again");
+    return AFTER_ERROR_MS;
+  });
+  return { name, start: () => running.start(), stop: () => running.stop() };
+}

@@ -1,0 +1,47 @@
+import { randomUUIDv7 } from "node:crypto";
+import { fromCents } from "@shop/contracts/money";
+import type { Order, PlaceOrderBody } from "@shop/contracts/order";
+import { acceptRequestId, currentRequestId } from "@shop/service-kit/log/request-id";
+
+/** The caller's key for one request, and what that request asked for. */
+export interface IdempotencyClaim {
+  readonly caller: string;
+  readonly key: string;
+  readonly fingerprint: string;
+}
+
+/** An order that is to be committed; its id stays the same however often that is tried. */
+export interface NewOrder {
+  readonly order: Order;
+  readonly unitPriceCents: number;
+  readonly requestId: string;
+  readonly claim: IdempotencyClaim | undefined;
+}
+
+export function newOrder(
+  { productId, qty }: PlaceOrderBody,
+  unitPriceCents: number,
+  claim: IdempotencyClaim | undefined,
+): NewOrder {
+  const now = new Date().toISOString();
+  return {
+    order: {
+      id: randomUUIDv7(),
+      productId,
+      qty,
+      unitPrice: fromCents(unitPriceCents),
+      totalPrice: fromCents(unitPriceCents * qty),
+      status: "pending",
+      reason: null,
+      createdAt: now,
+      updatedAt: now,
+    },
+    unitPriceCents,
+    requestId: acceptRequestId(currentRequestId()),
+    claim,
+  };
+}
+
+/** What of a body makes it another one: the order of its fields and its spaces do not. */
+export const fingerprintOf = ({ productId, qty, price }: PlaceOrderBody): string =>
+  JSON.stringify({ productId, qty, price });

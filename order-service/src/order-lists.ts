@@ -1,0 +1,80 @@
+import { randomUUID } from "node:crypto";
+import { Injectable } from "@nestjs/common";
+import type { Order } from "@shop/contracts/order";
+import { orderCursor, orderCursorPlace } from "@shop/contracts/order";
+import { DEFAULT_LIMIT, type Page, type PageQuery } from "@shop/contracts/page";
+import { RedisCache } from "@shop/service-kit/cache/redis-cache";
+import { SingleFlight } from "@shop/service-kit/cache/single-flight";
+import { Database } from "@shop/service-kit/database/database";
+import { listOrders } from "./order.sql.ts";
+
+/** Bounds how long a list may be old when Redis has missed a change of it. */
+const LIST_TTL_MS = 5_000;
+/** Longer than any query takes, so a reader can't miss that there was a change. */
+const TOKEN_TTL_MS = 60_000;
+
+const keysOf = (productId: number) => ({
+  list: `orders:product:${productId}`,
+  token: `orders:product:${productId}:token`,
+});
+
+/**
+ * A product's orders, newest first. The first page is cached as `orders:product:{id}`; smaller ones are cut from it. Writers
+ * change a token after their commit, and a reader stores only what it read under the token that still stands.
+ */
+@Injectable()
+export class OrderLists {
+  private readonly loads = new SingleFlight<string, Page<Order>>();
+
+  constructor(
+    private readonly database: Database,
+    private readonly redis: RedisCache,
+  ) {}
+
+  async read(productId: number, { limit, cursor }: PageQuery): Promise<Page<Order>> {
+    if (cursor !== undefined) return this.query(productId, limit, orderCursorPlace(cursor));
+    if (limit > DEFAULT_LIMIT) return this.query(productId, limit, null);
+    return cut(await this.firstPage(productId), limit);
+  }
+
+  /** For writers, after their commit and before their answer: who has written sees it in the next read. */
+  async forget(productIds: readonly number[]): Promise<void> {
+    const token = randomUUID();
+    await this.redis.ask((client) =>
+      Promise.all(
+        [...new Set(productIds)].map((id) => client.forgetList(keysOf(id), token, TOKEN_TTL_MS)),
+      ),
+    );
+  }
+
+  private async firstPage(productId: number): Promise<Page<Order>> {
+    const keys = keysOf(productId);
+    const seen = await this.redis.ask((client) => client.mGet([keys.list, keys.token]));
+    const [cached, token] = seen ?? [];
+    if (cached) return JSON.parse(cached) as Page<Order>;
+
+    // A load that began under an older token may lack what its caller has just written, so it is not joined.
+    return this.loads.do(`${productId} ${seen ? (token ?? "") : "no redis"}`, async () => {
+      const page = await this.query(productId, DEFAULT_LIMIT, null);
+      const read = { token: token ?? "", text: JSON.stringify(page) };
+      if (seen) await this.redis.ask((client) => client.storeIfUnchanged(keys, read, LIST_TTL_MS));
+      return page;
+    });
+  }
+
+  private async query(
+    productId: number,
+    limit: number,
+    before: string | null,
+  ): Promise<Page<Order>> {
+    const found = await listOrders(this.database.manager, { productId, before, most: limit + 1 });
+    return cut({ items: found, nextCursor: null }, limit);
+  }
+}
+
+/** The first `limit` of a page; what is cut off is where the next page begins. */
+function cut(page: Page<Order>, limit: number): Page<Order> {
+  if (page.items.length <= limit) return page;
+  const items = page.items.slice(0, limit);
+  return { items, nextCursor: orderCursor(items.at(-1)!.id) };
+}

@@ -1,0 +1,131 @@
+import { fromCents } from "@shop/contracts/money";
+import type { Order, OrderStatus, RejectionReason } from "@shop/contracts/order";
+import type { EntityManager } from "typeorm";
+import type { NewOrder } from "./new-order.ts";
+
+export const ORDER_COLUMNS = `id, product_id, qty, unit_price_cents, total_price_cents, status, reason, request_id,
+  created_at, updated_at`;
+
+export interface OrderRow {
+  readonly id: string;
+  readonly product_id: number;
+  readonly qty: number;
+  readonly unit_price_cents: string;
+  readonly total_price_cents: string;
+  readonly status: OrderStatus;
+  readonly reason: RejectionReason | null;
+  readonly request_id: string;
+  readonly created_at: Date;
+  readonly updated_at: Date;
+}
+
+export const toOrder = (row: OrderRow): Order => ({
+  id: row.id,
+  productId: row.product_id,
+  qty: row.qty,
+  unitPrice: fromCents(Number(row.unit_price_cents)),
+  totalPrice: fromCents(Number(row.total_price_cents)),
+  status: row.status,
+  reason: row.reason,
+  createdAt: row.created_at.toISOString(),
+  updatedAt: row.updated_at.toISOString(),
+});
+
+/** Gives back the ids that are new: after a lost COMMIT the same orders may come again. */
+export async function insertOrders(
+  manager: EntityManager,
+  orders: readonly NewOrder[],
+  tellAgainMs: number,
+): Promise<Set<string>> {
+  const rows = await manager.query<{ id: string }[]>(
+    `INSERT INTO orders (id, product_id, qty, unit_price_cents, total_price_cents, status, request_id,
+       created_at, updated_at, next_tell_at)
+     SELECT o.id, o.product_id, o.qty, o.cents, o.cents * o.qty, 'pending', o.request_id,
+       o.at, o.at, now() + $7 * interval '1 millisecond'
+     FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::bigint[], $5::text[], $6::timestamptz[])
+       AS o (id, product_id, qty, cents, request_id, at)
+     ON CONFLICT (id) DO NOTHING RETURNING id`,
+    [
+      orders.map(({ order }) => order.id),
+      orders.map(({ order }) => order.productId),
+      orders.map(({ order }) => order.qty),
+      orders.map(({ unitPriceCents }) => unitPriceCents),
+      orders.map(({ requestId }) => requestId),
+      orders.map(({ order }) => order.createdAt),
+      tellAgainMs,
+    ],
+  );
+  return new Set(rows.map(({ id }) => id));
+}
+
+export async function findOrder(manager: EntityManager, id: string): Promise<Order | undefined> {
+  const [row] = await manager.query<OrderRow[]>(
+    `SELECT ${ORDER_COLUMNS} FROM orders WHERE id = $1`,
+    [id],
+  );
+  return row && toOrder(row);
+}
+
+/** Newest first, from below `before`: ids are UUIDv7, so their order is the order of time. */
+export async function listOrders(
+  manager: EntityManager,
+  { productId, before, most }: { productId: number; before: string | null; most: number },
+): Promise<Order[]> {
+  const rows = await manager.query<OrderRow[]>(
+    `SELECT ${ORDER_COLUMNS} FROM orders
+     WHERE product_id = $1 AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3`,
+    [productId, before, most],
+  );
+  return rows.map(toOrder);
+}
+
+export interface Outcome {
+  readonly orderId: string;
+  readonly status: "done" | "rejected";
+  readonly reason: RejectionReason | null;
+}
+
+/** `pending` becomes what was decided, and nothing else ever happens; gives back the products of the changed orders. */
+export async function settlePending(
+  manager: EntityManager,
+  outcomes: readonly Outcome[],
+): Promise<number[]> {
+  const [rows] = await manager.query<[{ product_id: number }[], number]>(
+    `UPDATE orders AS o SET status = d.status, reason = d.reason, updated_at = now()
+     FROM unnest($1::uuid[], $2::text[], $3::text[]) AS d (id, status, reason)
+     WHERE o.id = d.id AND o.status = 'pending' RETURNING o.product_id`,
+    [
+      outcomes.map(({ orderId }) => orderId),
+      outcomes.map(({ status }) => status),
+      outcomes.map(({ reason }) => reason),
+    ],
+  );
+  return rows.map(({ product_id }) => product_id);
+}
+
+export interface Sweep {
+  readonly firstWaitMs: number;
+  readonly most: number;
+}
+
+/**
+ * Takes pending orders whose time has come and that nobody is about to tell anyway. Each try doubles the order's wait, up to
+ * 64 times the first. Several sweepers can run: a row is locked by one of them, and its time is moved in the same statement.
+ */
+export async function takeOverduePending(
+  manager: EntityManager,
+  { firstWaitMs, most }: Sweep,
+): Promise<OrderRow[]> {
+  const [rows] = await manager.query<[OrderRow[], number]>(
+    `UPDATE orders SET times_told_again = least(times_told_again + 1, 1000),
+       next_tell_at = now() + $1 * 2 ^ least(times_told_again + 1, 6) * interval '1 millisecond'
+     WHERE status = 'pending' AND id IN (
+       SELECT id FROM orders AS o
+       WHERE status = 'pending' AND next_tell_at <= now()
+         AND NOT EXISTS (SELECT 1 FROM outbox WHERE subject = o.id::text)
+       ORDER BY next_tell_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+     RETURNING ${ORDER_COLUMNS}`,
+    [firstWaitMs, most],
+  );
+  return rows;
+}

@@ -1,0 +1,71 @@
+import { Injectable } from "@nestjs/common";
+import { ContractError } from "@shop/contracts/errors";
+import { fromCents, toCents } from "@shop/contracts/money";
+import type { Order, PlaceOrderBody } from "@shop/contracts/order";
+import { CommitOrders } from "./commit-orders.ts";
+import { Idempotency } from "./idempotency.ts";
+import { newOrder, type IdempotencyClaim } from "./new-order.ts";
+import { ProductDirectory } from "./product-directory.ts";
+import type { KnownProduct } from "./product-memory.ts";
+
+export interface Placed {
+  readonly order: Order;
+  readonly replayed: boolean;
+}
+
+@Injectable()
+export class PlaceOrder {
+  constructor(
+    private readonly products: ProductDirectory,
+    private readonly commits: CommitOrders,
+    private readonly idempotency: Idempotency,
+  ) {}
+
+  async execute(body: PlaceOrderBody, claim: IdempotencyClaim | undefined): Promise<Placed> {
+    if (!claim) return { order: await this.place(body), replayed: false };
+    return this.idempotency.once(claim, () => this.tryPlace(body, claim));
+  }
+
+  private async place(body: PlaceOrderBody): Promise<Order> {
+    const order = newOrder(body, await this.unitPrice(body), undefined);
+    await this.commits.one(order);
+    return order.order;
+  }
+
+  /** `undefined` when the key was taken meanwhile, by another instance. */
+  private async tryPlace(
+    body: PlaceOrderBody,
+    claim: IdempotencyClaim,
+  ): Promise<Order | undefined> {
+    const order = newOrder(body, await this.unitPrice(body), claim);
+    const commit = await this.commits.one(order);
+    return commit === "committed" ? order.order : undefined;
+  }
+
+  /** The price that holds, never the client's. A refusal never rests on something cached. */
+  private async unitPrice({ productId, price }: PlaceOrderBody): Promise<number> {
+    const found = await this.products.find(productId);
+    const refusal = refusalOf(found.product, price);
+    if (refusal === undefined || found.certain) return accepted(found.product, refusal);
+    const { product } = await this.products.ask(productId);
+    return accepted(product, refusalOf(product, price));
+  }
+}
+
+function refusalOf(
+  { id, priceCents }: KnownProduct,
+  seen: number | undefined,
+): ContractError | undefined {
+  if (priceCents === null)
+    return new ContractError("PRODUCT_NOT_FOUND", `There is no product ${id}`);
+  if (seen === undefined || toCents(seen) === priceCents) return undefined;
+  return new ContractError("PRICE_CHANGED", `The unit price is ${fromCents(priceCents)} now`, [
+    { path: "price", message: `is ${fromCents(priceCents)} now` },
+  ]);
+}
+
+function accepted({ priceCents }: KnownProduct, refusal: ContractError | undefined): number {
+  if (refusal || priceCents === null)
+    throw refusal ?? new Error("a product without a price was accepted");
+  return priceCents;
+}

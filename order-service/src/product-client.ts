@@ -1,0 +1,65 @@
+import { Inject, Injectable, type OnApplicationShutdown } from "@nestjs/common";
+import { ContractError, errorBody } from "@shop/contracts/errors";
+import { REQUEST_ID_HEADER } from "@shop/contracts/headers";
+import { product, type Product } from "@shop/contracts/product";
+import { createBreaker } from "@shop/service-kit/breaker";
+import { acceptRequestId, currentRequestId } from "@shop/service-kit/log/request-id";
+import type { CircuitBreakerPolicy } from "@shop/service-kit/breaker";
+import { Agent, request } from "undici";
+import { ORDER_SETTINGS, type OrderSettings } from "./settings.ts";
+
+const ANSWER_LIMIT_MS = 1_000;
+const CONNECTIONS = 8;
+const BREAKER_FAILURES = 3;
+const BREAKER_OPEN_MS = 1_000;
+
+/** Asks product-service, with a limit; while it does not answer, a breaker spares the callers that limit. */
+@Injectable()
+export class ProductClient implements OnApplicationShutdown {
+  private readonly agent = new Agent({ connections: CONNECTIONS, pipelining: 1 });
+  private readonly breaker: CircuitBreakerPolicy = createBreaker({
+    failures: BREAKER_FAILURES,
+    openMs: BREAKER_OPEN_MS,
+    onOpen: () => undefined,
+    onClose: () => undefined,
+  });
+
+  constructor(@Inject(ORDER_SETTINGS) private readonly settings: OrderSettings) {}
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.agent.destroy();
+  }
+
+  /** The product, or `undefined` when there is none. Throws UNAVAILABLE when nobody can say. */
+  async get(id: number): Promise<Product | undefined> {
+    try {
+      return await this.breaker.execute(() => this.ask(id));
+    } catch (error) {
+      throw new ContractError(
+        "UNAVAILABLE",
+        "The product cannot be looked up just now; try again",
+        [],
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+
+  private async ask(id: number): Promise<Product | undefined> {
+    const { statusCode, body } = await request(
+      new URL(`/products/${id}`, this.settings.productServiceUrl),
+      {
+        dispatcher: this.agent,
+        signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
+        headers: { [REQUEST_ID_HEADER]: acceptRequestId(currentRequestId()) },
+      },
+    );
+    const answer: unknown = await body.json();
+    if (statusCode === 200) return product.parse(answer);
+    // Any other 404 comes from something that is not product-service.
+    if (statusCode === 404 && errorBody.parse(answer).code === "PRODUCT_NOT_FOUND")
+      return undefined;
+    throw new Error(`product-service answered ${statusCode}`);
+  }
+}

@@ -1,0 +1,95 @@
+import { Injectable } from "@nestjs/common";
+import type { EventOf } from "@shop/contracts/event";
+import { toCents } from "@shop/contracts/money";
+import type { Product } from "@shop/contracts/product";
+import { RedisCache } from "@shop/service-kit/cache/redis-cache";
+import { SingleFlight } from "@shop/service-kit/cache/single-flight";
+import { ProductClient } from "./product-client.ts";
+import { ProductMemory, type KnownProduct } from "./product-memory.ts";
+
+export const MEMORY_FRESH_MS = 1_000;
+const REDIS_FRESH_MS = 5_000;
+/** How old a product may be while product-service can't answer. */
+export const USABLE_MS = 3_600_000;
+
+const keyOf = (id: number): string => `product:${id}`;
+
+export interface Found {
+  readonly product: KnownProduct;
+  /** From product-service itself, just now. */
+  readonly certain: boolean;
+}
+
+/**
+ * Products as order-service knows them: memory (≤ 1 s old) → its Redis (≤ 5 s) → product-service. Product events refresh both.
+ * What is older serves only while product-service can't answer.
+ */
+@Injectable()
+export class ProductDirectory {
+  private readonly memory = new ProductMemory();
+  private readonly looks = new SingleFlight<number, Found>();
+  private readonly questions = new SingleFlight<number, Found>();
+
+  constructor(
+    private readonly redis: RedisCache,
+    private readonly client: ProductClient,
+  ) {}
+
+  async find(id: number): Promise<Found> {
+    const known = this.memory.get(id, MEMORY_FRESH_MS);
+    if (known) return { product: known, certain: false };
+    return this.looks.do(id, () => this.look(id));
+  }
+
+  /** Asks product-service, whatever is known here: before a refusal that would rest on something cached. */
+  ask(id: number): Promise<Found> {
+    return this.questions.do(id, async () => {
+      const answer = await this.client.get(id);
+      // An event may have told of something newer than the answer.
+      const product = this.memory.put(answer ? fromAnswer(answer) : this.memory.gone(id));
+      await this.store(product);
+      return { product, certain: true };
+    });
+  }
+
+  /** A product event. Not waited for: it is a hint. */
+  learn(event: EventOf<"product.created" | "product.updated" | "product.deleted">): void {
+    const product: KnownProduct =
+      event.type === "product.deleted"
+        ? { ...event.data, priceCents: null, asOf: Date.now() }
+        : fromAnswer(event.data);
+    this.memory.put(product);
+    void this.store(product);
+  }
+
+  private async look(id: number): Promise<Found> {
+    const stored = await this.stored(id);
+    if (stored) this.memory.put(stored);
+    if (stored && stored.asOf >= Date.now() - REDIS_FRESH_MS)
+      return { product: stored, certain: false };
+    return this.ask(id).catch((error: unknown) => {
+      const old = this.memory.get(id, USABLE_MS);
+      if (old) return { product: old, certain: false };
+      throw error;
+    });
+  }
+
+  private async stored(id: number): Promise<KnownProduct | undefined> {
+    const text = await this.redis.ask((client) => client.get(keyOf(id)));
+    return text ? (JSON.parse(text) as KnownProduct) : undefined;
+  }
+
+  private async store(product: KnownProduct): Promise<void> {
+    const { id, version } = product;
+    await this.redis.ask((client) =>
+      client.storeVersioned(keyOf(id), { version, text: JSON.stringify(product) }, USABLE_MS),
+    );
+  }
+}
+
+const fromAnswer = ({ id, version, price }: Product): KnownProduct => ({
+  id,
+  version,
+  priceCents: toCents(price),
+  asOf: Date.now(),
+});

@@ -1,0 +1,53 @@
+import { z } from "zod";
+
+/** Kinds of environment variables, each with the message that its wrong value gets. */
+
+export const port = z
+  .string("a port")
+  .regex(/^\d{1,5}$/, "must be a port, 0 to 65535")
+  .transform(Number)
+  .refine((value) => value <= 65_535, "must be a port, 0 to 65535");
+
+export const milliseconds = (rule: { min: number; max: number }) =>
+  integer(`milliseconds, ${rule.min} to ${rule.max}`, rule);
+
+export const count = (rule: { min: number; max: number }) =>
+  integer(`a whole number, ${rule.min} to ${rule.max}`, rule);
+
+function integer(what: string, { min, max }: { min: number; max: number }) {
+  return z
+    .string(what)
+    .regex(/^\d{1,12}$/, `must be ${what}`)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be ${what}`);
+}
+
+export const flag = z
+  .enum(["true", "false"], "must be true or false")
+  .transform((value) => value === "true");
+
+export const url = (...protocols: string[]) => {
+  const what = `a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`;
+  return z
+    .string(what)
+    .refine(
+      (value) => URL.canParse(value) && protocols.includes(new URL(value).protocol),
+      `must be ${what}`,
+    );
+};
+
+/** What every service reads. */
+export const serviceVariables = {
+  NODE_ENV: z.enum(["production", "development", "test"]).default("production"),
+  HOST: z.string().default("127.0.0.1"),
+  DATABASE_URL: url("postgres:", "postgresql:"),
+  DATABASE_POOL_SIZE: count({ min: 2, max: 200 }).prefault("10"),
+  REDIS_URL: url("redis:", "rediss:"),
+  RABBITMQ_URL: url("amqp:", "amqps:"),
+  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
+  LOG_EVENTS: flag.prefault("false"),
+};
+
+export type ServiceConfig = {
+  [Name in keyof typeof serviceVariables]: z.infer<(typeof serviceVariables)[Name]>;
+};

@@ -1,0 +1,48 @@
+import { QueryFailedError, QueryRunnerAlreadyReleasedError, TypeORMError } from "typeorm";
+
+/**
+ * SQLSTATE classes of the data itself: exceptions in a value (22) and broken constraints (23). The rest, from a lost
+ * connection to a table that a migration has yet to make, is not the fault of what was being stored.
+ */
+const DATA_CLASSES = new Set(["22", "23"]);
+
+const NETWORK_CODES = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EPIPE",
+  "ETIMEDOUT",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+]);
+
+/** What pg and its pool say in words only. */
+const LOST_CONNECTION =
+  /timeout exceeded when trying to connect|Connection terminated|Query read timeout|Client has encountered a connection error|Cannot use a pool after calling end|connection timeout/i;
+
+/** Whether the database, and not the data, is in the way: the same work may succeed later. */
+export function isDatabaseTrouble(error: unknown): boolean {
+  if (error instanceof DatabaseAway || error instanceof QueryRunnerAlreadyReleasedError)
+    return true;
+  if (!(error instanceof Error)) return false;
+
+  const code: unknown = (error as { code?: unknown }).code;
+  if (typeof code === "string") {
+    if (/^[0-9A-Z]{5}$/.test(code)) return !DATA_CLASSES.has(code.slice(0, 2));
+    if (NETWORK_CODES.has(code)) return true;
+  }
+  if (LOST_CONNECTION.test(error.message)) return true;
+  if (error instanceof AggregateError) return error.errors.some(isDatabaseTrouble);
+  if (error instanceof QueryFailedError) return isDatabaseTrouble(error.driverError);
+  return error instanceof TypeORMError && /not initialized|not connected/i.test(error.message);
+}
+
+/** Before the first connection, or after the last. */
+export class DatabaseAway extends Error {
+  override readonly name = "DatabaseAway";
+
+  constructor() {
+    super("the database is not connected yet");
+  }
+}

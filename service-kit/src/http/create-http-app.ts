@@ -1,0 +1,44 @@
+import type { DynamicModule } from "@nestjs/common";
+import { NestFactory } from "@nestjs/core";
+import { FastifyAdapter, type NestFastifyApplication } from "@nestjs/platform-fastify";
+import type { Logger } from "../log/logger.ts";
+import type { Metrics } from "../operations/metrics.ts";
+import { ContractErrorFilter } from "./contract-error.filter.ts";
+import { ContractValidationPipe } from "./contract-validation.pipe.ts";
+import { MAX_BODY_BYTES, parseJsonBodies } from "./json-body.ts";
+import { nestLogger } from "./nest-logger.ts";
+import { followRequests } from "./request-hooks.ts";
+
+/** The keep-alive time is far above the gateway agent's, so that it is never the service that closes a socket in use. */
+const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+const MAX_PARAM_CHARACTERS = 300;
+
+/** A Nest application on Fastify that speaks the contract; it does not listen yet. */
+export async function createHttpApp(
+  module: DynamicModule,
+  { log, metrics }: { log: Logger; metrics: Metrics },
+): Promise<NestFastifyApplication> {
+  const adapter = new FastifyAdapter({
+    bodyLimit: MAX_BODY_BYTES,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    forceCloseConnections: "idle",
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: MAX_PARAM_CHARACTERS },
+  });
+  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
+    logger: nestLogger(log),
+    bodyParser: false,
+    abortOnError: false,
+    forceCloseConnections: false,
+  });
+  const fastify = adapter.getInstance();
+  parseJsonBodies(fastify);
+  followRequests(fastify, { log, observer: metrics.http });
+  app.useGlobalPipes(new ContractValidationPipe());
+  app.useGlobalFilters(new ContractErrorFilter(log));
+  app.getHttpServer().headersTimeout = HEADERS_TIMEOUT_MS;
+  return app;
+}

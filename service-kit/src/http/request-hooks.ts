@@ -1,0 +1,37 @@
+import { REQUEST_ID_HEADER } from "@shop/contracts/headers";
+import type { FastifyInstance } from "fastify";
+import type { Logger } from "../log/logger.ts";
+import { acceptRequestId, withRequestId } from "../log/request-id.ts";
+
+export interface HttpObserver {
+  answered(route: string, method: string, status: number, ms: number): void;
+}
+
+/** Gives each request its id, in the answer and in everything that is logged or emitted on its behalf, and counts it. */
+export function followRequests(
+  fastify: FastifyInstance,
+  { log, observer }: { log: Logger; observer: HttpObserver },
+): void {
+  fastify.addHook("onRequest", (request, reply, done) => {
+    const requestId = acceptRequestId(request.headers[REQUEST_ID_HEADER]);
+    void reply.header(REQUEST_ID_HEADER, requestId);
+    withRequestId(requestId, done);
+  });
+
+  fastify.addHook("onResponse", (request, reply, done) => {
+    const route = request.routeOptions.url ?? "none";
+    const { statusCode } = reply;
+    observer.answered(route, request.method, statusCode, reply.elapsedTime);
+    log.debug(
+      {
+        requestId: reply.getHeader(REQUEST_ID_HEADER),
+        method: request.method,
+        route,
+        status: statusCode,
+        ms: Math.round(reply.elapsedTime * 10) / 10,
+      },
+      "answered",
+    );
+    done();
+  });
+}

@@ -1,0 +1,73 @@
+import { pino, stdTimeFunctions, type DestinationStream, type Logger } from "pino";
+import { currentRequestId } from "./request-id.ts";
+
+export type { Logger } from "pino";
+
+export interface LogOptions {
+  readonly name: string;
+  readonly level: string;
+}
+
+/** One JSON line for each log entry, with the request id of the work that it belongs to. */
+export function createLogger(options: LogOptions, destination?: DestinationStream): Logger {
+  const settings = {
+    level: options.level,
+    base: { service: options.name },
+    timestamp: stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+    mixin: () => {
+      const requestId = currentRequestId();
+      return requestId === undefined ? {} : { requestId };
+    },
+    // A line's own request id (an event's) wins over the surrounding one.
+    mixinMergeStrategy: (line: object, mixed: object) => ({ ...mixed, ...line }),
+    serializers: { err: describeError },
+  };
+  return destination ? pino(settings, destination) : pino(settings);
+}
+
+/**
+ * What a log says of an error: never its parameters, its statement or its `detail`, which hold what users sent.
+ * PostgreSQL's `detail` and TypeORM's `parameters` are such fields.
+ */
+export function describeError(error: unknown): object {
+  if (!(error instanceof Error)) return { message: "something that is not an Error was thrown" };
+  const { name, message, stack, cause } = error;
+  const code = (error as { code?: unknown }).code;
+  return {
+    type: name,
+    message,
+    ...(typeof code === "string" && { code }),
+    stack,
+    ...(cause instanceof Error && { cause: describeError(cause) }),
+  };
+}
+
+export interface EventLine {
+  readonly id: string;
+  readonly type: string;
+  readonly requestId: string;
+}
+
+/** One line for each event told or taken, at debug; at info where `LOG_EVENTS` asks for it. */
+export class EventLog {
+  constructor(
+    private readonly log: Logger,
+    private readonly level: "info" | "debug",
+  ) {}
+
+  told(events: readonly EventLine[]): void {
+    this.write(events, "event told");
+  }
+
+  taken(events: readonly EventLine[]): void {
+    this.write(events, "event taken");
+  }
+
+  private write(events: readonly EventLine[], message: string): void {
+    if (!this.log.isLevelEnabled(this.level)) return;
+    for (const { id, type, requestId } of events) {
+      this.log[this.level]({ event: type, eventId: id, requestId }, message);
+    }
+  }
+}

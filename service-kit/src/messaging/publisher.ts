@@ -1,0 +1,115 @@
+import { REQUEST_ID_HEADER } from "@shop/contracts/headers";
+import { EVENTS_EXCHANGE, WORK_TYPES } from "@shop/contracts/topology";
+import type { ConfirmChannel } from "amqplib";
+import { within } from "../limited-wait.ts";
+import type { BrokerConnection } from "./broker-connection.ts";
+import type { BrokerSession } from "./broker-session.ts";
+import { declareTopology } from "./declare-topology.ts";
+
+const CONFIRM_LIMIT_MS = 10_000;
+
+export interface Publication {
+  readonly id: string;
+  readonly type: string;
+  readonly requestId: string;
+  readonly payload: string;
+}
+
+/**
+ * `returned`: confirmed, but no queue took it, which is not published. `refused`: the broker said no, its queue is full.
+ * `unknown`: the connection was lost before the answer; it may have been published.
+ */
+export type Outcome = "confirmed" | "returned" | "refused" | "unknown";
+
+/** Publishes with confirms. The number of unconfirmed messages is the caller's to bound. */
+export class Publisher {
+  private open: { session: BrokerSession; channel: ConfirmChannel } | undefined;
+  private blocked = false;
+  private readonly returnedIds = new Set<string>();
+
+  constructor(
+    connection: BrokerConnection,
+    private readonly onAvailable: () => void = () => undefined,
+  ) {
+    connection.onSession((session) => this.attach(session));
+  }
+
+  /** Not while the broker is away, or has told publishers to wait (memory or disk alarm). */
+  get available(): boolean {
+    return this.open !== undefined && !this.blocked;
+  }
+
+  /** One outcome for each, in order. Never rejects. */
+  async publish(publications: readonly Publication[]): Promise<Outcome[]> {
+    const { open } = this;
+    if (!open) return publications.map(() => "unknown");
+
+    const outcomes: Outcome[] = publications.map(() => "unknown");
+    const confirmed = Promise.all(
+      publications.map(async (publication, index) => {
+        outcomes[index] = await this.publishOne(open, publication);
+      }),
+    );
+    let forget = (): void => undefined;
+    const lost = new Promise<void>((resolve) => {
+      forget = open.session.onEnded(resolve);
+    });
+    await within(
+      CONFIRM_LIMIT_MS,
+      Promise.race([confirmed, lost]),
+      () => new Error("no confirm"),
+    ).catch((error: unknown) => {
+      if (!this.blocked) open.session.fail(error as Error);
+    });
+    forget();
+    return outcomes;
+  }
+
+  /** Heals a deleted queue or binding, which is what a returned message tells of. */
+  async declareAgain(): Promise<void> {
+    const { open } = this;
+    if (open) await declareTopology(open.session).catch((error: Error) => open.session.fail(error));
+  }
+
+  private publishOne(
+    { session, channel }: { session: BrokerSession; channel: ConfirmChannel },
+    { id, type, requestId, payload }: Publication,
+  ): Promise<Outcome> {
+    return new Promise((resolve) => {
+      const options = {
+        persistent: true,
+        mandatory: WORK_TYPES.has(type),
+        messageId: id,
+        contentType: "application/json",
+        headers: { [REQUEST_ID_HEADER]: requestId },
+      };
+      const settled = (error: unknown): void => {
+        // The broker sends the return before the confirm, on the same channel.
+        if (this.returnedIds.delete(id)) resolve("returned");
+        else if (!error) resolve("confirmed");
+        else resolve(session.isAlive ? "refused" : "unknown");
+      };
+      try {
+        channel.publish(EVENTS_EXCHANGE, type, Buffer.from(payload), options, settled);
+      } catch {
+        resolve("unknown");
+      }
+    });
+  }
+
+  private async attach(session: BrokerSession): Promise<void> {
+    const channel = await session.confirmChannel();
+    channel.on("return", (message) => this.returnedIds.add(String(message.properties.messageId)));
+    session.onBlocked((blocked) => {
+      this.blocked = blocked;
+      if (!blocked) this.onAvailable();
+    });
+    session.onEnded(() => {
+      this.open = undefined;
+      this.blocked = false;
+      this.returnedIds.clear();
+    });
+    this.open = { session, channel };
+    this.onAvailable();
+  }
+}

@@ -1,0 +1,77 @@
+import type { EntityManager } from "typeorm";
+
+/** An event on its way to the broker: `payload` is the very text that is published. */
+export interface OutboxRow {
+  readonly id: string;
+  readonly type: string;
+  /** What the event is about (an order's id, a product's id), so that one can ask whether it is still to be told. */
+  readonly subject: string;
+  readonly requestId: string;
+  readonly payload: string;
+}
+
+/** Inserts rows that are leased to their writer, who publishes them from memory right after the commit. */
+export async function insertLeased(
+  manager: EntityManager,
+  rows: readonly OutboxRow[],
+  leaseMs: number,
+): Promise<void> {
+  await manager.query(
+    `INSERT INTO outbox (id, type, subject, request_id, payload, leased_until)
+     SELECT r.*, now() + $6 * interval '1 millisecond'
+     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]) AS r`,
+    [
+      rows.map(({ id }) => id),
+      rows.map(({ type }) => type),
+      rows.map(({ subject }) => subject),
+      rows.map(({ requestId }) => requestId),
+      rows.map(({ payload }) => payload),
+      leaseMs,
+    ],
+  );
+}
+
+/** Takes rows whose writer has not published them in time; no two relays get the same. */
+export async function leaseOverdue(
+  manager: EntityManager,
+  { leaseMs, most }: { leaseMs: number; most: number },
+): Promise<OutboxRow[]> {
+  const [rows] = await manager.query<[OutboxRow[], number]>(
+    `UPDATE outbox SET leased_until = now() + $1 * interval '1 millisecond'
+     WHERE id IN (
+       SELECT id FROM outbox WHERE leased_until < now()
+       ORDER BY leased_until LIMIT $2 FOR UPDATE SKIP LOCKED)
+     RETURNING id, type, subject, request_id AS "requestId", payload`,
+    [leaseMs, most],
+  );
+  return rows;
+}
+
+/** The mark "published" is the row's absence, so the table stays as small as what is still to be told. */
+export async function deletePublished(
+  manager: EntityManager,
+  ids: readonly string[],
+): Promise<void> {
+  await manager.query("DELETE FROM outbox WHERE id = ANY($1::uuid[])", [ids]);
+}
+
+/** Lets rows that nobody could take rest before the next try. */
+export async function postpone(
+  manager: EntityManager,
+  ids: readonly string[],
+  restMs: number,
+): Promise<void> {
+  await manager.query(
+    `UPDATE outbox SET leased_until = now() + $2 * interval '1 millisecond' WHERE id = ANY($1::uuid[])`,
+    [ids, restMs],
+  );
+}
+
+/** How many wait, counted up to `most`: a long outbox must not make its own metric slow. */
+export async function countWaiting(manager: EntityManager, most: number): Promise<number> {
+  const [row] = await manager.query<{ count: number }[]>(
+    "SELECT count(*)::int AS count FROM (SELECT 1 FROM outbox LIMIT $1) AS waiting",
+    [most],
+  );
+  return row?.count ?? 0;
+}

@@ -1,0 +1,146 @@
+import { Batcher } from "../batcher.ts";
+import type { Database } from "../database/database.ts";
+import { backoffMs, within } from "../limited-wait.ts";
+import type { EventLog, Logger } from "../log/logger.ts";
+import type { Outcome, Publisher } from "../messaging/publisher.ts";
+import { StoppableLoop } from "../stoppable-loop.ts";
+import { deletePublished, leaseOverdue, postpone, type OutboxRow } from "./outbox.sql.ts";
+
+/** How long a row belongs to the one who wrote or took it; after that any relay may publish it. */
+export const LEASE_MS = 3_000;
+/** A row that waited in memory for so long is left to the poller: its lease may be over at the broker's answer. */
+const FRESH_MS = 1_500;
+const POLL_MS = 500;
+const POLL_BATCH = 500;
+const PUBLISH_BATCH = 250;
+const PUBLISHING_AT_ONCE = 4;
+const MAX_IN_MEMORY = 10_000;
+const UNROUTABLE_REST_MS = 1_000;
+const DRAIN_LIMIT_MS = 3_000;
+const ERROR_BACKOFF = { first: 200, most: 3_000 };
+
+export interface RelayObserver {
+  published(count: number): void;
+  unpublished(outcome: Outcome, count: number): void;
+}
+
+/**
+ * Brings outbox rows to the broker, at least once. What this process has just committed goes from memory, within the same
+ * millisecond; what lost its lease (a crash, an outage) comes from the table. No transaction is open meanwhile.
+ */
+export class Relay {
+  private readonly publishing: Batcher<OutboxRow, void>;
+  private readonly marking: Batcher<string, void>;
+  private readonly polling: StoppableLoop;
+  private attempt = 0;
+
+  constructor(
+    private readonly database: Database,
+    private readonly publisher: Publisher,
+    private readonly logs: { log: Logger; events: EventLog; observer: RelayObserver },
+  ) {
+    const refuse = (): Error => new Error("left to the poller");
+    this.publishing = new Batcher({
+      run: (rows) => this.publishAll(rows),
+      maxBatch: PUBLISH_BATCH,
+      maxRunning: PUBLISHING_AT_ONCE,
+      maxWaiting: MAX_IN_MEMORY,
+      maxWaitMs: FRESH_MS,
+      refuse,
+    });
+    this.marking = new Batcher({
+      run: (ids) => this.mark(ids),
+      maxBatch: 1_000,
+      maxRunning: 1,
+      maxWaiting: MAX_IN_MEMORY,
+      maxWaitMs: LEASE_MS,
+      refuse,
+    });
+    this.polling = new StoppableLoop(
+      () => this.poll(),
+      (error) => this.rest(error),
+    );
+  }
+
+  start(): void {
+    this.polling.start();
+  }
+
+  /** Publishes what is in memory, if the broker is there. Whatever is left is in the table. */
+  async stop(): Promise<void> {
+    await this.polling.stop();
+    const drained = this.publishing.drained().then(() => this.marking.drained());
+    await within(DRAIN_LIMIT_MS, drained, () => new Error("drain limit")).catch(() =>
+      this.logs.log.warn("the relay did not drain in time; what is left waits in the outbox"),
+    );
+  }
+
+  /** Takes rows that were committed just now. Never waits and never fails: the table has them anyway. */
+  offer(rows: readonly OutboxRow[]): void {
+    if (!this.publisher.available) return;
+    for (const row of rows) this.publishing.add(row).catch(() => undefined);
+  }
+
+  nudge(): void {
+    this.polling.nudge();
+  }
+
+  private async publishAll(rows: readonly OutboxRow[]): Promise<PromiseSettledResult<void>[]> {
+    await this.publish(rows);
+    return rows.map(() => ({ status: "fulfilled", value: undefined }));
+  }
+
+  private async publish(rows: readonly OutboxRow[]): Promise<void> {
+    const { observer, events, log } = this.logs;
+    const outcomes = await this.publisher.publish(rows);
+    const having = (wanted: Outcome): OutboxRow[] => rows.filter((_, i) => outcomes[i] === wanted);
+
+    const confirmed = having("confirmed");
+    observer.published(confirmed.length);
+    events.told(confirmed);
+    // Not awaited: the next rows need not wait for the mark. Unmarked rows are published again, which is allowed.
+    for (const { id } of confirmed) this.marking.add(id).catch(() => undefined);
+
+    const returned = having("returned");
+    const refused = having("refused");
+    observer.unpublished("returned", returned.length);
+    observer.unpublished("refused", refused.length);
+    observer.unpublished("unknown", having("unknown").length);
+    if (returned.length > 0) {
+      log.warn(
+        { count: returned.length, type: returned[0]?.type },
+        "no queue took an event: declaring the queues again",
+      );
+      await this.publisher.declareAgain();
+    }
+    const later = [...returned, ...refused].map(({ id }) => id);
+    if (later.length > 0) await postpone(this.database.manager, later, UNROUTABLE_REST_MS);
+  }
+
+  private async mark(ids: readonly string[]): Promise<PromiseSettledResult<void>[]> {
+    try {
+      await deletePublished(this.database.manager, ids);
+    } catch (error) {
+      this.logs.log.warn(
+        { err: error, count: ids.length },
+        "published rows stay in the outbox and will be told again",
+      );
+    }
+    return ids.map(() => ({ status: "fulfilled", value: undefined }));
+  }
+
+  /** While there is much to take it goes on at once. While the broker is away it takes nothing, and the table keeps it. */
+  private async poll(): Promise<number> {
+    if (!this.publisher.available || !this.database.connected) return POLL_MS;
+    const rows = await leaseOverdue(this.database.manager, { leaseMs: LEASE_MS, most: POLL_BATCH });
+    if (rows.length > 0) await this.publish(rows);
+    this.attempt = 0;
+    return rows.length === POLL_BATCH ? 0 : POLL_MS;
+  }
+
+  private rest(error: unknown): number {
+    this.attempt += 1;
+    this.logs.log.warn({ err: error }, "the relay could not read its outbox");
+    return backoffMs(this.attempt, ERROR_BACKOFF);
+  }
+}

@@ -1,0 +1,56 @@
+import { randomUUIDv7 } from "node:crypto";
+import { EVENT_VERSION, type EventData, type EventType } from "@shop/contracts/event";
+import type { EntityManager } from "typeorm";
+import type { Database } from "../database/database.ts";
+import { acceptRequestId, currentRequestId } from "../log/request-id.ts";
+import { LEASE_MS } from "./relay.ts";
+import { insertLeased, type OutboxRow } from "./outbox.sql.ts";
+
+/** A database transaction that events can be emitted in; there is no other way to emit one. */
+export interface Transaction {
+  readonly manager: EntityManager;
+  readonly emit: <T extends EventType>(type: T, event: NewEvent<T>) => void;
+}
+
+export interface NewEvent<T extends EventType> {
+  readonly subject: string | number;
+  /** The request that caused it; the current one where none is named. */
+  readonly requestId?: string;
+  readonly data: EventData<T>;
+}
+
+/** Facts and their events in one transaction; afterwards the events go to the relay, from memory. */
+export class UnitOfWork {
+  constructor(
+    private readonly database: Database,
+    private readonly relay: { offer(rows: readonly OutboxRow[]): void },
+  ) {}
+
+  async transact<R>(work: (transaction: Transaction) => Promise<R>): Promise<R> {
+    // Filled anew by each run; handed on only after the commit.
+    const rows: OutboxRow[] = [];
+    const result = await this.database.transaction(async (manager) => {
+      const answer = await work({
+        manager,
+        emit: (type, event) => rows.push(toRow(type, event)),
+      });
+      if (rows.length > 0) await insertLeased(manager, rows, LEASE_MS);
+      return answer;
+    });
+    if (rows.length > 0) this.relay.offer(rows);
+    return result;
+  }
+}
+
+function toRow<T extends EventType>(type: T, event: NewEvent<T>): OutboxRow {
+  const id = randomUUIDv7();
+  const { requestId = acceptRequestId(currentRequestId()), data } = event;
+  const occurredAt = new Date().toISOString();
+  return {
+    id,
+    type,
+    subject: String(event.subject),
+    requestId,
+    payload: JSON.stringify({ id, type, version: EVENT_VERSION, occurredAt, requestId, data }),
+  };
+}

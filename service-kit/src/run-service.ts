@@ -1,0 +1,75 @@
+import type { AddressInfo } from "node:net";
+import type { NestFastifyApplication } from "@nestjs/platform-fastify";
+import { ConfigError } from "./config/read-config.ts";
+import { within } from "./limited-wait.ts";
+import type { Logger } from "./log/logger.ts";
+import type { HealthReport } from "./operations/health.ts";
+
+const STOP_LIMIT_MS = 9_500;
+const HTTP_CLOSE_LIMIT_MS = 4_000;
+
+/** Something that runs beside the requests. Started in the order of the list, stopped in the reverse order. */
+export interface Part {
+  readonly name: string;
+  start(): void | Promise<void>;
+  stop(): void | Promise<void>;
+}
+
+export interface RunningService {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** Starts the parts and listens. `stop` is the way down: not ready → no new requests → the parts, last first. */
+export async function runService(
+  app: NestFastifyApplication,
+  options: {
+    readonly listen: { readonly host: string; readonly port: number };
+    readonly parts: readonly Part[];
+    readonly health: HealthReport;
+    readonly log: Logger;
+  },
+): Promise<RunningService> {
+  const { listen, parts, health, log } = options;
+  await app.listen({ ...listen, backlog: 1_024 });
+  for (const part of parts) await part.start();
+  const { port } = app.getHttpServer().address() as AddressInfo;
+  const url = `http://${listen.host.includes(":") ? `[${listen.host}]` : listen.host}:${port}`;
+  log.info({ url }, "listening");
+
+  let stopping: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    health.markStopping();
+    await within(
+      HTTP_CLOSE_LIMIT_MS,
+      app.close(),
+      () => new Error("requests did not finish in time"),
+    ).catch((error: unknown) => log.warn({ err: error }, "stopping all the same"));
+    for (const part of parts.toReversed()) {
+      await Promise.resolve(part.stop()).catch((error: unknown) =>
+        log.error({ err: error, part: part.name }, "a part did not stop cleanly"),
+      );
+    }
+    log.info("stopped");
+  };
+  return { url, stop: () => (stopping ??= stop()) };
+}
+
+/** The whole of a `main.ts`: start, stop at a signal, exit 1 on bad configuration. */
+export async function runUntilSignal(start: () => Promise<RunningService>): Promise<void> {
+  const service = await start().catch((error: unknown) => {
+    process.stderr.write(
+      `${error instanceof ConfigError ? error.message : String((error as Error).stack)}\n`,
+    );
+    process.exit(1);
+  });
+  const stop = (): void => {
+    const limit = within(STOP_LIMIT_MS, service.stop(), () => new Error("not stopped in time"));
+    limit.then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  };
+  process.once("SIGTERM", stop);
+  process.once("SIGINT", stop);
+}

@@ -1,0 +1,26 @@
+import { z } from "zod";
+
+export const REQUEST_ID_HEADER = "x-request-id";
+export const IDEMPOTENCY_KEY_HEADER = "idempotency-key";
+export const IDEMPOTENCY_REPLAYED_HEADER = "idempotency-replayed";
+export const TRACEPARENT_HEADER = "traceparent";
+
+/** What may go into every log line, header and event without being escaped. */
+export const REQUEST_ID_PATTERN = /^[A-Za-z0-9._-]{1,64}$/;
+
+const keyRule = "must have 1 to 255 visible ASCII characters";
+
+export const idempotencyKey = z.string("must be given once").regex(/^[\x21-\x7e]{1,255}$/, keyRule);
+
+export const orderHeaders = z.object({ [IDEMPOTENCY_KEY_HEADER]: idempotencyKey.optional() });
+export type OrderHeaders = z.infer<typeof orderHeaders>;
+
+/** An ETag stands for `data`, so it is the version alone. */
+export const etagOf = (version: number): string => `"${version}"`;
+
+/** Whether `If-Match` or `If-None-Match` names this version; `*`, lists and weak tags are taken. */
+export function namesVersion(header: string, version: number): boolean {
+  if (header.trim() === "*") return true;
+  const tag = etagOf(version);
+  return header.split(",").some((entry) => entry.trim().replace(/^W\//, "") === tag);
+}

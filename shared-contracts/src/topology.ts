@@ -1,0 +1,48 @@
+import type { EventType } from "./event.ts";
+
+/**
+ * What exists on the broker, as data. Every service declares all of the shared part, so that nothing is unroutable
+ * whoever starts first.
+ */
+export const EVENTS_EXCHANGE = "shop.events";
+export const DEAD_EXCHANGE = "shop.dead";
+
+export interface WorkQueue {
+  readonly name: string;
+  readonly deadQueue: string;
+  readonly types: readonly EventType[];
+}
+
+export const ORDER_CREATED_QUEUE: WorkQueue = {
+  name: "product-service.order-created",
+  deadQueue: "product-service.order-created.dead",
+  types: ["order.created"],
+};
+
+export const ORDER_UPDATED_QUEUE: WorkQueue = {
+  name: "order-service.order-updated",
+  deadQueue: "order-service.order-updated.dead",
+  types: ["order.updated"],
+};
+
+export const WORK_QUEUES: readonly WorkQueue[] = [ORDER_CREATED_QUEUE, ORDER_UPDATED_QUEUE];
+
+/** Types that a work queue takes: published `mandatory`, since nobody to take one means that it would be lost. */
+export const WORK_TYPES: ReadonlySet<string> = new Set(WORK_QUEUES.flatMap(({ types }) => types));
+
+/** Types that each order-service instance takes on an exclusive queue of its own. Nobody listening is no loss. */
+export const PRODUCT_TYPES = [
+  "product.created",
+  "product.updated",
+  "product.deleted",
+] as const satisfies readonly EventType[];
+
+/** Redeliveries that a message survives; only one that kills the process again and again gets there. */
+export const DELIVERY_LIMIT = 100;
+
+/** Beyond it the broker refuses, and the rest waits in the outbox. */
+export const MAX_QUEUE_MESSAGES = 500_000;
+
+/** A cache's hints: old ones are worth nothing. */
+export const HINT_QUEUE_MAX_MESSAGES = 10_000;
+export const HINT_TTL_MS = 60_000;

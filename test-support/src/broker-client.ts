@@ -1,0 +1,92 @@
+import { randomUUIDv7 } from "node:crypto";
+import type { EventData, EventType } from "@shop/contracts/event";
+import { EVENTS_EXCHANGE } from "@shop/contracts/topology";
+import { connect, type GetMessage } from "amqplib";
+
+export interface HeardEvent<T extends EventType = EventType> {
+  readonly id: string;
+  readonly type: T;
+  readonly requestId: string;
+  readonly data: EventData<T>;
+}
+
+export type BrokerClient = Awaited<ReturnType<typeof connectBroker>>;
+
+/** A test's own place on the broker: tells events, hears them, and looks into queues. */
+export async function connectBroker(url: string) {
+  const connection = await connect(url);
+  connection.on("error", () => undefined);
+  const channel = await connection.createConfirmChannel();
+  // A call on what does not exist closes its channel, so each look has one of its own.
+  const look = async <T>(work: (own: typeof channel) => Promise<T>): Promise<T> => {
+    const own = await connection.createConfirmChannel();
+    own.on("error", () => undefined);
+    try {
+      return await work(own);
+    } finally {
+      await own.close().catch(() => undefined);
+    }
+  };
+
+  return {
+    /** Published as it stands, so that it may be anything. */
+    async send(
+      routingKey: string,
+      content: string | Buffer,
+      exchange: string = EVENTS_EXCHANGE,
+    ): Promise<void> {
+      channel.publish(exchange, routingKey, Buffer.from(content), { persistent: true });
+      await channel.waitForConfirms();
+    },
+
+    async tell<T extends EventType>(
+      type: T,
+      data: EventData<T>,
+      envelope: object = {},
+    ): Promise<void> {
+      await this.send(type, JSON.stringify(eventOf(type, data, envelope)));
+    },
+
+    /** Collects, from now on, what is published under these types. */
+    async hear<T extends EventType>(...types: T[]): Promise<HeardEvent<T>[]> {
+      const heard: HeardEvent<T>[] = [];
+      const own = await connection.createChannel();
+      await own.assertExchange(EVENTS_EXCHANGE, "topic", { durable: true });
+      const { queue } = await own.assertQueue("", { exclusive: true });
+      for (const type of types) await own.bindQueue(queue, EVENTS_EXCHANGE, type);
+      await own.consume(
+        queue,
+        (message) => message && heard.push(JSON.parse(message.content.toString())),
+        {
+          noAck: true,
+        },
+      );
+      return heard;
+    },
+
+    depth: (queue: string): Promise<number> =>
+      look(async (own) => (await own.checkQueue(queue)).messageCount),
+    purge: (queue: string) => look((own) => own.purgeQueue(queue)),
+    deleteQueue: (queue: string) => look((own) => own.deleteQueue(queue)),
+    unbind: (queue: string, type: string) =>
+      look((own) => own.unbindQueue(queue, EVENTS_EXCHANGE, type)),
+
+    /** Takes one message off a queue. */
+    take: (queue: string): Promise<GetMessage | undefined> =>
+      look(async (own) => (await own.get(queue, { noAck: true })) || undefined),
+
+    close: () => connection.close(),
+  };
+}
+
+export function eventOf<T extends EventType>(type: T, data: EventData<T>, envelope: object = {}) {
+  return {
+    id: randomUUIDv7(),
+    type,
+    version: 1,
+    occurredAt: new Date().toISOString(),
+    requestId: `test-${type}`,
+    data,
+    ...envelope,
+  };
+}

@@ -1,0 +1,37 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startPostgres } from "local-stack/postgres";
+import { addVhosts, startRabbitmq } from "local-stack/rabbitmq";
+import type { TestProject } from "vitest/node";
+
+/** More than there are test files that need one. */
+const VHOSTS = 60;
+
+declare module "vitest" {
+  interface ProvidedContext {
+    postgresUrl: string;
+    rabbitmqUrl: string;
+    /** An empty folder: whoever makes `vhost-7` in it has that vhost. */
+    claims: string;
+    vhosts: number;
+  }
+}
+
+/** One PostgreSQL and one RabbitMQ for the whole run; each test file has databases and a vhost of its own on them. */
+export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
+  const [postgres, rabbitmq, claims] = await Promise.all([
+    startPostgres({ name: "test-postgres", durable: false }),
+    startRabbitmq({ name: "test-rabbitmq" }),
+    mkdtemp(join(tmpdir(), "shop-claims-")),
+  ]);
+  const names = Array.from({ length: VHOSTS }, (_, index) => `vhost-${index}`);
+  await addVhosts(rabbitmq, names);
+  project.provide("postgresUrl", postgres.url);
+  project.provide("rabbitmqUrl", rabbitmq.url);
+  project.provide("claims", claims);
+  project.provide("vhosts", VHOSTS);
+  return async () => {
+    await Promise.all([postgres.stop(), rabbitmq.stop(), rm(claims, { recursive: true })]);
+  };
+}

@@ -1,0 +1,39 @@
+import { Agent, request } from "undici";
+
+export interface Answer<T = any> {
+  readonly status: number;
+  readonly headers: Record<string, string | string[] | undefined>;
+  readonly text: string;
+  readonly body: T;
+}
+
+export interface Call {
+  readonly method?: string;
+  /** Sent as JSON, or as it is when it is text or bytes. */
+  readonly body?: unknown;
+  readonly headers?: Record<string, string | string[]>;
+}
+
+const agent = new Agent({ connections: 200, pipelining: 1 });
+
+/** A client's request as it stands; nothing is followed, retried or thrown for its status. */
+export async function call<T = any>(
+  url: string,
+  { method, body, headers }: Call = {},
+): Promise<Answer<T>> {
+  const raw = body === undefined || typeof body === "string" || Buffer.isBuffer(body);
+  const answer = await request(url, {
+    dispatcher: agent,
+    method: (method ?? (body === undefined ? "GET" : "POST")) as "GET",
+    body: raw ? body : JSON.stringify(body),
+    headers: { ...(body !== undefined && { "content-type": "application/json" }), ...headers },
+  });
+  const text = await answer.body.text();
+  const isJson = String(answer.headers["content-type"]).includes("json");
+  return {
+    status: answer.statusCode,
+    headers: answer.headers,
+    text,
+    body: (isJson && text !== "" ? JSON.parse(text) : undefined) as T,
+  };
+}

@@ -1,0 +1,55 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const LISTEN_LIMIT_MS = 15_000;
+
+export interface ServiceProcess {
+  readonly url: string;
+  readonly pid: number;
+  readonly lines: string[];
+  /** Sends the signal and waits for the end; gives back the exit code, `null` when the signal ended it. */
+  end(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+/** Runs a built program as a process of its own, which can be killed; resolves when it listens. */
+export async function startServiceProcess(
+  folder: "product-service" | "order-service",
+  environment: Record<string, string>,
+): Promise<ServiceProcess> {
+  const cwd = fileURLToPath(new URL(`../../${folder}/`, import.meta.url));
+  const child = spawn(process.execPath, ["--enable-source-maps", "dist/main.js"], {
+    cwd,
+    env: { PATH: process.env["PATH"], HOST: "127.0.0.1", PORT: "0", ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const lines: string[] = [];
+  const exited = once(child, "exit");
+  const url = await new Promise<string>((resolve, reject) => {
+    const limit = setTimeout(
+      () => reject(new Error(`does not listen:\n${lines.join("\n")}`)),
+      LISTEN_LIMIT_MS,
+    );
+    const take = (line: string): void => {
+      lines.push(line);
+      const listening = /"url":"([^"]+)".*"msg":"listening"/.exec(line);
+      if (listening?.[1]) resolve(listening[1]);
+    };
+    createInterface(child.stdout).on("line", take);
+    createInterface(child.stderr).on("line", take);
+    void exited.then(() => reject(new Error(`ended at once:\n${lines.join("\n")}`)));
+    void exited.finally(() => clearTimeout(limit));
+    child.once("error", reject);
+  });
+  return {
+    url,
+    pid: child.pid!,
+    lines,
+    end: async (signal = "SIGTERM") => {
+      if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+      const [code] = (await exited) as [number | null];
+      return code;
+    },
+  };
+}

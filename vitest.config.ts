@@ -1,0 +1,27 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const folder = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+export default defineConfig({
+  resolve: {
+    // Sources, not builds: tests need no build, and coverage counts the lines that were written.
+    alias: [
+      { find: /^@shop\/contracts\/(.*)$/, replacement: folder("./shared-contracts/src/$1.ts") },
+      { find: /^@shop\/service-kit\/(.*)$/, replacement: folder("./service-kit/src/$1.ts") },
+      { find: /^@shop\/test-support\/(.*)$/, replacement: folder("./test-support/src/$1.ts") },
+      { find: /^local-stack\/(.*)$/, replacement: folder("./local-stack/src/$1.ts") },
+    ],
+  },
+  test: {
+    include: ["*/src/**/*.test.ts", "e2e/**/*.test.ts"],
+    globalSetup: ["./test-support/src/global-setup.ts"],
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    coverage: {
+      include: ["{shared-contracts,service-kit,product-service,order-service,gateway}/src/**/*.ts"],
+      exclude: ["**/*.test.ts", "**/main.ts"],
+      reporter: ["text-summary", "json-summary"],
+    },
+  },
+});
