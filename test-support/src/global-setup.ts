@@ -1,12 +1,19 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { build } from "local-stack/build";
+import { CHECKOUT } from "local-stack/checkout";
+import { build } from "local-stack/build";
+import { CHECKOUT } from "local-stack/checkout";
 import { startPostgres } from "local-stack/postgres";
 import { addVhosts, startRabbitmq } from "local-stack/rabbitmq";
 import type { TestProject } from "vitest/node";
 
 /** More than there are test files that need one. */
 const VHOSTS = 60;
+
+/** What tests run as processes of their own, to end them: built from what is tested. */
+const PROGRAMS = ["product-service", "order-service"];
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -18,12 +25,17 @@ declare module "vitest" {
   }
 }
 
-/** One PostgreSQL and one RabbitMQ for the whole run; each test file has databases and a vhost of its own on them. */
+/**
+ * One PostgreSQL and one RabbitMQ for the whole run; each test file has databases and a vhost of its own on them. The build
+ * is for the tests that run a service as a process, to kill it.
+ */
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
   const [postgres, rabbitmq, claims] = await Promise.all([
     startPostgres({ name: "test-postgres", durable: false }),
     startRabbitmq({ name: "test-rabbitmq" }),
     mkdtemp(join(tmpdir(), "shop-claims-")),
+    build(CHECKOUT, ["product-service", "order-service"], new AbortController().signal),
+    build(CHECKOUT, PROGRAMS, new AbortController().signal),
   ]);
   const names = Array.from({ length: VHOSTS }, (_, index) => `vhost-${index}`);
   await addVhosts(rabbitmq, names);
