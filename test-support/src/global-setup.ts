@@ -3,8 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "local-stack/build";
 import { CHECKOUT } from "local-stack/checkout";
-import { build } from "local-stack/build";
-import { CHECKOUT } from "local-stack/checkout";
 import { startPostgres } from "local-stack/postgres";
 import { addVhosts, startRabbitmq } from "local-stack/rabbitmq";
 import type { TestProject } from "vitest/node";
@@ -34,7 +32,6 @@ export default async function setUp(project: TestProject): Promise<() => Promise
     startPostgres({ name: "test-postgres", durable: false }),
     startRabbitmq({ name: "test-rabbitmq" }),
     mkdtemp(join(tmpdir(), "shop-claims-")),
-    build(CHECKOUT, ["product-service", "order-service"], new AbortController().signal),
     build(CHECKOUT, PROGRAMS, new AbortController().signal),
   ]);
   const names = Array.from({ length: VHOSTS }, (_, index) => `vhost-${index}`);
