@@ -2,18 +2,20 @@ import { setTimeout as rest } from "node:timers/promises";
 import { Inject, Injectable } from "@nestjs/common";
 import { ContractError } from "@shop/contracts/errors";
 import { Batcher } from "@shop/service-kit/batcher";
+import { Database } from "@shop/service-kit/database/database";
 import { isDatabaseTrouble } from "@shop/service-kit/database/database-errors";
 import { UnitOfWork, type Transaction } from "@shop/service-kit/outbox/unit-of-work";
 import { claimKeys, type Claimed } from "./idempotency.sql.ts";
 import type { NewOrder } from "./new-order.ts";
 import { OrderLists } from "./order-lists.ts";
-import { insertOrders } from "./order.sql.ts";
+import { findExisting, insertOrders } from "./order.sql.ts";
 import { ORDER_SETTINGS, type OrderSettings } from "./settings.ts";
 
 const MAX_BATCH = 200;
-const BATCHES_AT_ONCE = 3;
+const BATCHES_AT_ONCE = 2;
 const MAX_WAITING = 5_000;
 const MAX_WAIT_MS = 2_000;
+const RETRIES = 2;
 const RETRY_REST_MS = 50;
 
 /** `key taken`: nothing was written, since the key stands for another order. */
@@ -28,6 +30,7 @@ export class CommitOrders {
   private readonly batches: Batcher<NewOrder, Commit>;
 
   constructor(
+    private readonly database: Database,
     private readonly work: UnitOfWork,
     private readonly lists: OrderLists,
     @Inject(ORDER_SETTINGS) private readonly settings: OrderSettings,
@@ -55,27 +58,19 @@ export class CommitOrders {
   }
 
   private async together(orders: readonly NewOrder[]): Promise<PromiseSettledResult<Commit>[]> {
+    const { sweepAfterMs } = this.settings;
     const written = await this.work.transact((transaction) =>
-      writeOrders(transaction, orders, this.settings.sweepAfterMs),
+      writeOrders(transaction, orders, sweepAfterMs),
     );
-    return orders.map(({ order }) => ({
-      status: "fulfilled",
-      value: written.has(order.id) ? "committed" : "key taken",
-    }));
+    return orders.map(({ order }) => fulfilled(written.has(order.id) ? "committed" : "key taken"));
   }
 
-  /**
-   * The database in the way: the outcome of a COMMIT may be unknown, so the same ids are tried once more, and then all are told.
-   * Anything else: one of them is at fault, so each is tried alone.
-   */
+  /** The database in the way: all are tried again. Anything else: one is at fault, so each is tried alone. */
   private async afterError(
     orders: readonly NewOrder[],
     error: unknown,
   ): Promise<PromiseSettledResult<Commit>[]> {
-    if (isDatabaseTrouble(error)) {
-      await rest(RETRY_REST_MS);
-      return this.together(orders);
-    }
+    if (isDatabaseTrouble(error)) return this.resume(orders, RETRIES);
     const [only] = orders;
     if (!only || orders.length === 1) throw error;
     const results: PromiseSettledResult<Commit>[] = [];
@@ -85,25 +80,48 @@ export class CommitOrders {
     }
     return results;
   }
+
+  /**
+   * After a lost connection each COMMIT may or may not have happened, or still be under way. So the orders are looked up, and
+   * those that are not there are tried again under the same ids: an order that gets there twice is refused the second time.
+   */
+  private async resume(
+    orders: readonly NewOrder[],
+    retries: number,
+  ): Promise<PromiseSettledResult<Commit>[]> {
+    await rest(RETRY_REST_MS);
+    try {
+      const ids = orders.map(({ order }) => order.id);
+      const existing = await findExisting(this.database.sql, ids);
+      const missing = orders.filter(({ order }) => !existing.has(order.id));
+      const retried = missing.length > 0 ? (await this.together(missing)).values() : [].values();
+      return ids.map((id) => (existing.has(id) ? fulfilled("committed") : retried.next().value!));
+    } catch (error) {
+      if (retries <= 1) throw error;
+      return this.resume(orders, retries - 1);
+    }
+  }
 }
 
-/** Gives back the ids of the orders that are now in the table, also those that an earlier try has put there. */
+const fulfilled = (value: Commit): PromiseFulfilledResult<Commit> => ({
+  status: "fulfilled",
+  value,
+});
+
+/** Gives back the ids of the orders that were written: all but those whose key stands for another order. */
 async function writeOrders(
-  { manager, emit }: Transaction,
+  { sql, alongside, emit }: Transaction,
   orders: readonly NewOrder[],
   tellAgainMs: number,
 ): Promise<Set<string>> {
   const claimed = orders.filter((order): order is Claimed => order.claim !== undefined);
-  const holders = claimed.length > 0 ? await claimKeys(manager, claimed) : new Set<string>();
+  const holders = claimed.length > 0 ? await claimKeys(sql, claimed) : new Set<string>();
   const accepted = orders.filter(
     ({ claim, order }) => claim === undefined || holders.has(order.id),
   );
-  if (accepted.length === 0) return new Set();
-
-  const inserted = await insertOrders(manager, accepted, tellAgainMs);
+  if (accepted.length > 0) alongside(insertOrders(sql, accepted, tellAgainMs));
   for (const { order, requestId } of accepted) {
-    if (inserted.has(order.id))
-      emit("order.created", { subject: order.id, requestId, data: order });
+    emit("order.created", { subject: order.id, requestId, data: order });
   }
   return new Set(accepted.map(({ order }) => order.id));
 }

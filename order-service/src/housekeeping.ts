@@ -23,7 +23,7 @@ export function sweeping(kit: ServiceKit, tellAgain: TellAgain, settings: OrderS
 
 export function pruning(kit: ServiceKit, { idempotencyKeepMs: keepMs }: OrderSettings): Part {
   return loop(kit, "pruning", async () => {
-    const count = await deleteOldKeys(kit.database.manager, { keepMs, most: PRUNE_BATCH });
+    const count = await deleteOldKeys(kit.database.sql, { keepMs, most: PRUNE_BATCH });
     return count === PRUNE_BATCH ? 0 : PRUNE_EVERY_MS;
   });
 }

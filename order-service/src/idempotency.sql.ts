@@ -1,5 +1,5 @@
 import type { Order } from "@shop/contracts/order";
-import type { EntityManager } from "typeorm";
+import type { Sql } from "@shop/service-kit/database/sql";
 import type { IdempotencyClaim, NewOrder } from "./new-order.ts";
 import { ORDER_COLUMNS, toOrder, type OrderRow } from "./order.sql.ts";
 
@@ -11,30 +11,17 @@ export interface Claimed extends NewOrder {
  * Claims the keys for these orders and gives back the ids of the orders that have theirs. A key that another transaction has in
  * hand is waited for: it is then either taken, and its order left out here, or free again.
  */
-export async function claimKeys(
-  manager: EntityManager,
-  orders: readonly Claimed[],
-): Promise<Set<string>> {
+export async function claimKeys(sql: Sql, orders: readonly Claimed[]): Promise<Set<string>> {
   // In one order everywhere, so that two batches can't wait for each other's keys.
   const sorted = orders.toSorted((a, b) => compare(a.claim, b.claim));
-  await manager.query(
+  const rows = await sql.query<{ order_id: string }>(
     `INSERT INTO idempotency_keys (caller, key, fingerprint, order_id)
-     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[]) ON CONFLICT DO NOTHING`,
+     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[])
+     ON CONFLICT DO NOTHING RETURNING order_id`,
     [
       sorted.map(({ claim }) => claim.caller),
       sorted.map(({ claim }) => claim.key),
       sorted.map(({ claim }) => claim.fingerprint),
-      sorted.map(({ order }) => order.id),
-    ],
-  );
-  // Asked for by id, so that a key of ours from before a lost COMMIT counts as ours.
-  const rows = await manager.query<{ order_id: string }[]>(
-    `SELECT k.order_id FROM idempotency_keys AS k
-     JOIN unnest($1::text[], $2::text[], $3::uuid[]) AS mine (caller, key, order_id)
-       ON k.caller = mine.caller AND k.key = mine.key AND k.order_id = mine.order_id`,
-    [
-      sorted.map(({ claim }) => claim.caller),
-      sorted.map(({ claim }) => claim.key),
       sorted.map(({ order }) => order.id),
     ],
   );
@@ -49,10 +36,10 @@ const compare = (a: IdempotencyClaim, b: IdempotencyClaim): number => {
 
 /** The order that a key stands for, as it was first answered, and what was asked for then. */
 export async function findFirstAnswer(
-  manager: EntityManager,
+  sql: Sql,
   { caller, key }: IdempotencyClaim,
 ): Promise<{ fingerprint: string; order: Order } | undefined> {
-  const [row] = await manager.query<(OrderRow & { fingerprint: string })[]>(
+  const [row] = await sql.query<OrderRow & { fingerprint: string }>(
     `SELECT k.fingerprint, o.* FROM idempotency_keys AS k
      JOIN (SELECT ${ORDER_COLUMNS} FROM orders) AS o ON o.id = k.order_id
      WHERE k.caller = $1 AND k.key = $2`,
@@ -66,14 +53,15 @@ export async function findFirstAnswer(
 
 /** Removes keys that are older than promised, some at a time; gives back how many. */
 export async function deleteOldKeys(
-  manager: EntityManager,
+  sql: Sql,
   { keepMs, most }: { keepMs: number; most: number },
 ): Promise<number> {
-  const [, count] = await manager.query<[unknown[], number]>(
+  const rows = await sql.query(
     `DELETE FROM idempotency_keys WHERE (caller, key) IN (
        SELECT caller, key FROM idempotency_keys
-       WHERE created_at < now() - $1 * interval '1 millisecond' LIMIT $2)`,
+       WHERE created_at < now() - $1 * interval '1 millisecond' LIMIT $2)
+     RETURNING 1`,
     [keepMs, most],
   );
-  return count;
+  return rows.length;
 }

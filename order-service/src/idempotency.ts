@@ -34,7 +34,7 @@ export class Idempotency {
   }
 
   private async firstAnswer(claim: IdempotencyClaim): Promise<Order | undefined> {
-    const first = await findFirstAnswer(this.database.manager, claim);
+    const first = await findFirstAnswer(this.database.sql, claim);
     if (first && first.fingerprint !== claim.fingerprint) {
       throw new ContractError(
         "IDEMPOTENCY_KEY_REUSED",

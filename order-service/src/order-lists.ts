@@ -67,7 +67,7 @@ export class OrderLists {
     limit: number,
     before: string | null,
   ): Promise<Page<Order>> {
-    const found = await listOrders(this.database.manager, { productId, before, most: limit + 1 });
+    const found = await listOrders(this.database.sql, { productId, before, most: limit + 1 });
     return cut({ items: found, nextCursor: null }, limit);
   }
 }

@@ -1,6 +1,6 @@
 import { fromCents } from "@shop/contracts/money";
 import type { Order, OrderStatus, RejectionReason } from "@shop/contracts/order";
-import type { EntityManager } from "typeorm";
+import type { Sql } from "@shop/service-kit/database/sql";
 import type { NewOrder } from "./new-order.ts";
 
 export const ORDER_COLUMNS = `id, product_id, qty, unit_price_cents, total_price_cents, status, reason, request_id,
@@ -31,20 +31,18 @@ export const toOrder = (row: OrderRow): Order => ({
   updatedAt: row.updated_at.toISOString(),
 });
 
-/** Gives back the ids that are new: after a lost COMMIT the same orders may come again. */
 export async function insertOrders(
-  manager: EntityManager,
+  sql: Sql,
   orders: readonly NewOrder[],
   tellAgainMs: number,
-): Promise<Set<string>> {
-  const rows = await manager.query<{ id: string }[]>(
+): Promise<void> {
+  await sql.query(
     `INSERT INTO orders (id, product_id, qty, unit_price_cents, total_price_cents, status, request_id,
        created_at, updated_at, next_tell_at)
      SELECT o.id, o.product_id, o.qty, o.cents, o.cents * o.qty, 'pending', o.request_id,
        o.at, o.at, now() + $7 * interval '1 millisecond'
      FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::bigint[], $5::text[], $6::timestamptz[])
-       AS o (id, product_id, qty, cents, request_id, at)
-     ON CONFLICT (id) DO NOTHING RETURNING id`,
+       AS o (id, product_id, qty, cents, request_id, at)`,
     [
       orders.map(({ order }) => order.id),
       orders.map(({ order }) => order.productId),
@@ -55,23 +53,29 @@ export async function insertOrders(
       tellAgainMs,
     ],
   );
+}
+
+/** Which of these are in the table. */
+export async function findExisting(sql: Sql, ids: readonly string[]): Promise<Set<string>> {
+  const rows = await sql.query<{ id: string }>("SELECT id FROM orders WHERE id = ANY($1::uuid[])", [
+    ids,
+  ]);
   return new Set(rows.map(({ id }) => id));
 }
 
-export async function findOrder(manager: EntityManager, id: string): Promise<Order | undefined> {
-  const [row] = await manager.query<OrderRow[]>(
-    `SELECT ${ORDER_COLUMNS} FROM orders WHERE id = $1`,
-    [id],
-  );
+export async function findOrder(sql: Sql, id: string): Promise<Order | undefined> {
+  const [row] = await sql.query<OrderRow>(`SELECT ${ORDER_COLUMNS} FROM orders WHERE id = $1`, [
+    id,
+  ]);
   return row && toOrder(row);
 }
 
 /** Newest first, from below `before`: ids are UUIDv7, so their order is the order of time. */
 export async function listOrders(
-  manager: EntityManager,
+  sql: Sql,
   { productId, before, most }: { productId: number; before: string | null; most: number },
 ): Promise<Order[]> {
-  const rows = await manager.query<OrderRow[]>(
+  const rows = await sql.query<OrderRow>(
     `SELECT ${ORDER_COLUMNS} FROM orders
      WHERE product_id = $1 AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3`,
     [productId, before, most],
@@ -86,11 +90,8 @@ export interface Outcome {
 }
 
 /** `pending` becomes what was decided, and nothing else ever happens; gives back the products of the changed orders. */
-export async function settlePending(
-  manager: EntityManager,
-  outcomes: readonly Outcome[],
-): Promise<number[]> {
-  const [rows] = await manager.query<[{ product_id: number }[], number]>(
+export async function settlePending(sql: Sql, outcomes: readonly Outcome[]): Promise<number[]> {
+  const rows = await sql.query<{ product_id: number }>(
     `UPDATE orders AS o SET status = d.status, reason = d.reason, updated_at = now()
      FROM unnest($1::uuid[], $2::text[], $3::text[]) AS d (id, status, reason)
      WHERE o.id = d.id AND o.status = 'pending' RETURNING o.product_id`,
@@ -113,10 +114,10 @@ export interface Sweep {
  * 64 times the first. Several sweepers can run: a row is locked by one of them, and its time is moved in the same statement.
  */
 export async function takeOverduePending(
-  manager: EntityManager,
+  sql: Sql,
   { firstWaitMs, most }: Sweep,
 ): Promise<OrderRow[]> {
-  const [rows] = await manager.query<[OrderRow[], number]>(
+  return sql.query<OrderRow>(
     `UPDATE orders SET times_told_again = least(times_told_again + 1, 1000),
        next_tell_at = now() + $1 * 2 ^ least(times_told_again + 1, 6) * interval '1 millisecond'
      WHERE status = 'pending' AND id IN (
@@ -127,5 +128,4 @@ export async function takeOverduePending(
      RETURNING ${ORDER_COLUMNS}`,
     [firstWaitMs, most],
   );
-  return rows;
 }

@@ -49,7 +49,7 @@ export class OrdersController {
 
   @Get(":id")
   async get(@Param("id", { schema: orderId }) id: string): Promise<Order> {
-    const order = await findOrder(this.database.manager, id);
+    const order = await findOrder(this.database.sql, id);
     if (!order) throw new ContractError("ORDER_NOT_FOUND", `There is no order ${id}`);
     return order;
   }

@@ -25,7 +25,7 @@ export class SettleStatuses {
 
   async handle(events: readonly EventOf<"order.updated">[]): Promise<void> {
     const outcomes = new Map(events.map(({ data }) => [data.orderId, data]));
-    const productIds = await settlePending(this.database.manager, [...outcomes.values()]);
+    const productIds = await settlePending(this.database.sql, [...outcomes.values()]);
     this.settled.inc(productIds.length);
     this.unchanged.inc(events.length - productIds.length);
     if (productIds.length > 0) await this.lists.forget(productIds);

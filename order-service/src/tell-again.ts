@@ -23,9 +23,9 @@ export class TellAgain {
   }
 
   async sweep(): Promise<number> {
-    const count = await this.work.transact(async ({ manager, emit }) => {
+    const count = await this.work.transact(async ({ sql, emit }) => {
       const firstWaitMs = this.settings.sweepAfterMs;
-      const rows = await takeOverduePending(manager, { firstWaitMs, most: MOST_AT_ONCE });
+      const rows = await takeOverduePending(sql, { firstWaitMs, most: MOST_AT_ONCE });
       for (const row of rows) {
         emit("order.created", { subject: row.id, requestId: row.request_id, data: toOrder(row) });
       }

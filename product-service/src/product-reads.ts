@@ -29,14 +29,14 @@ export class ProductReads {
 
   async list({ limit, cursor }: PageQuery): Promise<Page<Product>> {
     const before = cursor === undefined ? null : productCursorPlace(cursor);
-    const found = await listProducts(this.database.manager, { before, most: limit + 1 });
+    const found = await listProducts(this.database.sql, { before, most: limit + 1 });
     const items = found.slice(0, limit);
     const last = items.at(-1);
     return { items, nextCursor: last && found.length > limit ? productCursor(last.id) : null };
   }
 
   private async load(id: number): Promise<ProductText | undefined> {
-    const product = await findProduct(this.database.manager, id);
+    const product = await findProduct(this.database.sql, id);
     if (!product) return undefined;
     const text = toText(product);
     await this.cache.store([text]);

@@ -1,20 +1,37 @@
+import { randomUUIDv7 } from "node:crypto";
+import type { Order } from "@shop/contracts/order";
 import type { Product } from "@shop/contracts/product";
+import { ORDER_CREATED_QUEUE } from "@shop/contracts/topology";
 import { connectBroker } from "@shop/test-support/broker-client";
+import { eventually } from "@shop/test-support/eventually";
 import { call, type Call } from "@shop/test-support/http";
 import { captureLog } from "@shop/test-support/log-capture";
+import { connectRedis } from "@shop/test-support/redis-client";
 import { claimVhost, createDatabase } from "@shop/test-support/servers";
 import { connectSql } from "@shop/test-support/sql";
+import { startTcpProxy } from "@shop/test-support/tcp-proxy";
 import { startRedis } from "local-stack/redis";
+import { expect } from "vitest";
 import { readProductServiceConfig } from "./config.ts";
 import { startProductService } from "./product-service.ts";
 
-/** product-service on real servers of the test file's own. `settings` are environment variables that win. */
+export type Fixture = Awaited<ReturnType<typeof startFixture>>;
+
+/**
+ * product-service on real servers of the test file's own. The service reaches them on `ways` that can be cut or stalled; the
+ * test's own `sql`, `broker` and `cache` go straight to them. `settings` are environment variables that win.
+ */
 export async function startFixture(settings: Record<string, string> = {}) {
   const [databaseUrl, vhostUrl, redis] = await Promise.all([
     createDatabase(),
     claimVhost(),
     startRedis({ name: "product-redis" }),
   ]);
+  const ways = {
+    database: await startTcpProxy(databaseUrl),
+    broker: await startTcpProxy(vhostUrl),
+    redis: await startTcpProxy(redis.url),
+  };
   const environment = {
     PORT: "0",
     NODE_ENV: "test",
@@ -24,26 +41,42 @@ export async function startFixture(settings: Record<string, string> = {}) {
     REDIS_URL: redis.url,
     ...settings,
   };
+  const onItsWays = {
+    DATABASE_URL: ways.database.through(environment.DATABASE_URL),
+    RABBITMQ_URL: ways.broker.through(environment.RABBITMQ_URL),
+    REDIS_URL: ways.redis.through(environment.REDIS_URL),
+  };
   const log = captureLog();
   const start = (more: Record<string, string> = {}) =>
     startProductService(readProductServiceConfig({ ...environment, ...more }), {
       logDestination: log.destination,
     });
-  const service = await start();
-  const broker = await connectBroker(vhostUrl);
+  const service = await start(onItsWays);
+  const [broker, cache] = await Promise.all([connectBroker(vhostUrl), connectRedis(redis.url)]);
   const sql = connectSql(databaseUrl);
 
   const request = (path: string, options?: Call) => call(`${service.url}${path}`, options);
+  const ready = (url: string = service.url) =>
+    eventually(async () => {
+      expect((await call(`${url}/health/ready`)).body.status).toBe("ok");
+    });
+  await ready();
+
   return {
     environment,
+    onItsWays,
+    ways,
     service,
     broker,
+    cache,
     sql,
     redis,
     log,
-    /** Another instance on the same servers; the caller stops it. */
+    /** Another instance, straight on the same servers; the caller stops it. */
     startAnother: start,
     request,
+    /** Waits until all that an instance works with answers. */
+    ready,
     createProduct: async (body: Partial<Product> = {}): Promise<Product> => {
       const answer = await request("/products", {
         body: { name: "Laptop", price: 19.99, qty: 10, ...body },
@@ -51,9 +84,57 @@ export async function startFixture(settings: Record<string, string> = {}) {
       if (answer.status !== 201) throw new Error(`not created: ${answer.text}`);
       return answer.body;
     },
+    outcomes: async (productId: number) => {
+      const rows = await sql<{ outcome: string; count: number }>(
+        `SELECT coalesce(reason, status) AS outcome, count(*)::int FROM stock_movements
+         WHERE product_id = $1 GROUP BY 1`,
+        [productId],
+      );
+      return Object.fromEntries(rows.map(({ outcome, count }) => [outcome, count]));
+    },
+    /** Initial + adjustments − done orders, beside what is there. */
+    stock: async (productId: number) => {
+      const [row] = await sql<{ is: number; should: number }>(
+        `SELECT qty AS is, (initial_qty
+           + coalesce((SELECT sum(delta) FROM stock_adjustments WHERE product_id = p.id), 0)
+           - coalesce((SELECT sum(qty) FROM stock_movements
+                       WHERE product_id = p.id AND status = 'done'), 0))::int AS should
+         FROM products AS p WHERE id = $1`,
+        [productId],
+      );
+      return row;
+    },
+    /** Nothing is left to take, to tell or to bury. */
+    atRest: async () => {
+      expect(await broker.depth(ORDER_CREATED_QUEUE.name)).toBe(0);
+      expect(await broker.depth(ORDER_CREATED_QUEUE.deadQueue)).toBe(0);
+      expect(await sql("SELECT id FROM outbox")).toEqual([]);
+    },
     stop: async () => {
       await service.stop();
+      cache.destroy();
       await Promise.all([broker.close(), sql.end(), redis.stop()]);
+      await Promise.all(Object.values(ways).map((way) => way.stop()));
     },
   };
 }
+
+export function orderFor(productId: number, more: Partial<Order> = {}): Order {
+  const now = new Date().toISOString();
+  const { qty = 1 } = more;
+  return {
+    id: randomUUIDv7(),
+    productId,
+    qty,
+    unitPrice: 2.5,
+    totalPrice: 2.5 * qty,
+    status: "pending",
+    reason: null,
+    createdAt: now,
+    updatedAt: now,
+    ...more,
+  };
+}
+
+export const ordersFor = (productId: number, count: number, more: Partial<Order> = {}): Order[] =>
+  Array.from({ length: count }, () => orderFor(productId, more));

@@ -23,8 +23,8 @@ export class ProductWrites {
   ) {}
 
   async create(body: CreateProductBody): Promise<Product> {
-    const product = await this.work.transact(async ({ manager, emit }) => {
-      const created = await insertProduct(manager, body);
+    const product = await this.work.transact(async ({ sql, emit }) => {
+      const created = await insertProduct(sql, body);
       emit("product.created", { subject: created.id, data: created });
       return created;
     });
@@ -33,21 +33,21 @@ export class ProductWrites {
   }
 
   async replace(id: number, body: ReplaceProductBody, ifMatch?: string): Promise<Product> {
-    const product = await this.work.transact(async ({ manager, emit }) => {
-      const current = await lockProduct(manager, id);
+    const product = await this.work.transact(async ({ sql, emit }) => {
+      const current = await lockProduct(sql, id);
       if (!current) throw productNotFound(id);
       if (ifMatch !== undefined && !namesVersion(ifMatch, current.version))
         throw stale(current.version);
 
       const delta = (body.qty ?? current.qty) - current.qty;
       if (delta !== 0) {
-        await insertAdjustment(manager, {
+        await insertAdjustment(sql, {
           productId: id,
           delta,
           requestId: currentRequestId() ?? "",
         });
       }
-      const replaced = await updateProduct(manager, id, body);
+      const replaced = await updateProduct(sql, id, body);
       emit("product.updated", { subject: id, data: replaced });
       return replaced;
     });
@@ -56,8 +56,8 @@ export class ProductWrites {
   }
 
   async remove(id: number): Promise<void> {
-    const version = await this.work.transact(async ({ manager, emit }) => {
-      const last = await deleteProduct(manager, id);
+    const version = await this.work.transact(async ({ sql, emit }) => {
+      const last = await deleteProduct(sql, id);
       if (last === undefined) throw productNotFound(id);
       emit("product.deleted", { subject: id, data: { id, version: last + 1 } });
       return last + 1;

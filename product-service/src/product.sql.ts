@@ -1,6 +1,6 @@
 import { fromCents, toCents } from "@shop/contracts/money";
 import type { CreateProductBody, Product, ReplaceProductBody } from "@shop/contracts/product";
-import type { EntityManager } from "typeorm";
+import type { Sql } from "@shop/service-kit/database/sql";
 
 export const PRODUCT_COLUMNS = "id, name, price_cents, qty, version, created_at, updated_at";
 
@@ -25,22 +25,19 @@ export const toProduct = (row: ProductRow): Product => ({
 });
 
 export async function insertProduct(
-  manager: EntityManager,
+  sql: Sql,
   { name, price, qty }: CreateProductBody,
 ): Promise<Product> {
-  const [row] = await manager.query<[ProductRow]>(
+  const [row] = await sql.query<ProductRow>(
     `INSERT INTO products (name, price_cents, qty, initial_qty) VALUES ($1, $2, $3, $3)
      RETURNING ${PRODUCT_COLUMNS}`,
     [name, toCents(price), qty],
   );
-  return toProduct(row);
+  return toProduct(row!);
 }
 
-export async function findProduct(
-  manager: EntityManager,
-  id: number,
-): Promise<Product | undefined> {
-  const [row] = await manager.query<ProductRow[]>(
+export async function findProduct(sql: Sql, id: number): Promise<Product | undefined> {
+  const [row] = await sql.query<ProductRow>(
     `SELECT ${PRODUCT_COLUMNS} FROM products WHERE id = $1`,
     [id],
   );
@@ -49,10 +46,10 @@ export async function findProduct(
 
 /** Newest first, from below `before`; ids grow, so a page never repeats or skips what was there. */
 export async function listProducts(
-  manager: EntityManager,
+  sql: Sql,
   { before, most }: { before: number | null; most: number },
 ): Promise<Product[]> {
-  const rows = await manager.query<ProductRow[]>(
+  const rows = await sql.query<ProductRow>(
     `SELECT ${PRODUCT_COLUMNS} FROM products WHERE $1::integer IS NULL OR id < $1
      ORDER BY id DESC LIMIT $2`,
     [before, most],
@@ -62,10 +59,10 @@ export async function listProducts(
 
 /** Holds the row until the transaction ends, so that a change of stock and a sale can't miss each other. */
 export async function lockProduct(
-  manager: EntityManager,
+  sql: Sql,
   id: number,
 ): Promise<{ version: number; qty: number } | undefined> {
-  const [row] = await manager.query<{ version: number; qty: number }[]>(
+  const [row] = await sql.query<{ version: number; qty: number }>(
     "SELECT version, qty FROM products WHERE id = $1 FOR UPDATE",
     [id],
   );
@@ -73,37 +70,34 @@ export async function lockProduct(
 }
 
 export async function updateProduct(
-  manager: EntityManager,
+  sql: Sql,
   id: number,
   { name, price, qty }: ReplaceProductBody,
 ): Promise<Product> {
-  const [[row]] = await manager.query<[[ProductRow], number]>(
+  const [row] = await sql.query<ProductRow>(
     `UPDATE products
      SET name = $2, price_cents = $3, qty = coalesce($4, qty), version = version + 1, updated_at = now()
      WHERE id = $1 RETURNING ${PRODUCT_COLUMNS}`,
     [id, name, toCents(price), qty ?? null],
   );
-  return toProduct(row);
+  return toProduct(row!);
 }
 
 export async function insertAdjustment(
-  manager: EntityManager,
+  sql: Sql,
   { productId, delta, requestId }: { productId: number; delta: number; requestId: string },
 ): Promise<void> {
-  await manager.query(
+  await sql.query(
     "INSERT INTO stock_adjustments (product_id, delta, request_id) VALUES ($1, $2, $3)",
     [productId, delta, requestId],
   );
 }
 
 /** The version that the product had, or `undefined` when there was none. */
-export async function deleteProduct(
-  manager: EntityManager,
-  id: number,
-): Promise<number | undefined> {
-  const [rows] = await manager.query<[{ version: number }[], number]>(
+export async function deleteProduct(sql: Sql, id: number): Promise<number | undefined> {
+  const [row] = await sql.query<{ version: number }>(
     "DELETE FROM products WHERE id = $1 RETURNING version",
     [id],
   );
-  return rows[0]?.version;
+  return row?.version;
 }

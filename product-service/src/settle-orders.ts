@@ -40,50 +40,62 @@ export class SettleOrders {
 
   async handle(events: readonly OrderCreated[]): Promise<void> {
     const orders = new Map(events.map((event) => [event.data.id, event]));
-    const { changed, decided } = await this.work.transact((transaction) =>
-      settle(transaction, orders),
-    );
-    for (const { status } of decided) this.decided.inc({ status });
-    this.toldAgain.inc(orders.size - decided.length);
+    const { decisions, changed } = await this.work
+      .transact((transaction) => settle(transaction, orders))
+      .catch(asDecidedElsewhere);
+    for (const { status } of decisions) this.decided.inc({ status });
+    this.toldAgain.inc(orders.size - decisions.length);
     // Before the ack, so that a settled order and its product's stock are seen together.
-    if (changed.length > 0) await this.cache.store(changed.map(toText));
+    const products = await changed;
+    if (products.length > 0) await this.cache.store(products.map(toText));
   }
 }
 
 interface Settled {
-  readonly changed: readonly Product[];
-  readonly decided: readonly Movement[];
+  readonly decisions: readonly Decision[];
+  /** Answered with the commit. */
+  readonly changed: Promise<readonly Product[]>;
 }
 
+/** Two round trips: look under locks, then write everything with the commit. */
 async function settle(
-  { manager, emit }: Transaction,
+  { sql, alongside, emit }: Transaction,
   orders: ReadonlyMap<string, OrderCreated>,
 ): Promise<Settled> {
   const wanted = [...orders.values()].map(({ data }) => data);
-  const stock = await lockStock(manager, [...new Set(wanted.map(({ productId }) => productId))]);
-  const before = await findMovements(manager, [...orders.keys()]);
+  const [stock, before] = await Promise.all([
+    lockStock(sql, [...new Set(wanted.map(({ productId }) => productId))]),
+    findMovements(sql, [...orders.keys()]),
+  ]);
 
   const known = new Set(before.map(({ orderId }) => orderId));
-  const open = wanted.filter(({ id }) => !known.has(id));
-  const decisions = decideOrders(
-    open.map(({ id, productId, qty }) => ({ orderId: id, productId, qty })),
-    stock,
-  );
-  const decided = decisions.length > 0 ? await insertMovements(manager, decisions) : [];
-  if (decided.length < decisions.length) throw new DecidedElsewhere();
-
+  const open = wanted
+    .filter(({ id }) => !known.has(id))
+    .map(({ id, productId, qty }) => ({ orderId: id, productId, qty }));
+  const decisions = decideOrders(open, stock);
+  const decidedAt = new Date();
   const sold = soldByProduct(decisions);
-  const changed = sold.size > 0 ? await takeFromStock(manager, sold) : [];
-  for (const movement of [...before, ...decided]) {
-    const { orderId, productId, status, reason, decidedAt } = movement;
+  const changed = sold.size > 0 ? takeFromStock(sql, sold) : Promise.resolve([]);
+  alongside(changed);
+  if (decisions.length > 0) alongside(insertMovements(sql, decisions, decidedAt));
+
+  for (const movement of [...before, ...decisions.map((made) => ({ ...made, decidedAt }))]) {
     emit("order.updated", {
-      subject: orderId,
-      requestId: orders.get(orderId)?.requestId,
-      data: { orderId, productId, status, reason, decidedAt: decidedAt.toISOString() },
+      subject: movement.orderId,
+      requestId: orders.get(movement.orderId)?.requestId,
+      data: toOutcome(movement),
     });
   }
-  return { changed, decided };
+  return { decisions, changed };
 }
+
+const toOutcome = ({ orderId, productId, status, reason, decidedAt }: Movement) => ({
+  orderId,
+  productId,
+  status,
+  reason,
+  decidedAt: decidedAt.toISOString(),
+});
 
 function soldByProduct(decisions: readonly Decision[]): Map<number, number> {
   const sold = new Map<number, number>();
@@ -93,15 +105,22 @@ function soldByProduct(decisions: readonly Decision[]): Map<number, number> {
   return sold;
 }
 
+const UNIQUE_VIOLATION = "23505";
+
 /**
- * Another instance decided one of these orders between our look and our insert. The rest was decided as if that one took
- * stock here, so all of it is decided anew, with that one known. PostgreSQL's code for "try again" says so to the consumer.
+ * Another instance decided one of these orders between our look and our insert (its product is unknown to both, so no lock was
+ * shared). Nothing was written: all of it is decided anew, with that one known, which is what "serialization failure" asks for.
  */
 class DecidedElsewhere extends Error {
   override readonly name = "DecidedElsewhere";
   readonly code = "40001";
+}
 
-  constructor() {
-    super("an order was decided by another instance meanwhile");
+function asDecidedElsewhere(error: unknown): never {
+  if (error instanceof Error && "code" in error && error.code === UNIQUE_VIOLATION) {
+    throw new DecidedElsewhere("an order was decided by another instance meanwhile", {
+      cause: error,
+    });
   }
+  throw error;
 }

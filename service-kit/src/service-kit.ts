@@ -62,7 +62,7 @@ export class ServiceKit {
     metrics.gauge("outbox_rows", "Events that the broker has not confirmed yet", () =>
       this.database
         .answers()
-        .then((yes) => (yes ? countWaiting(this.database.manager, OUTBOX_COUNTED_TO) : NaN)),
+        .then((yes) => (yes ? countWaiting(this.database.sql, OUTBOX_COUNTED_TO) : NaN)),
     );
   }
 

@@ -45,6 +45,8 @@ export function dataSourceOptions(
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
       idleTimeoutMillis: IDLE_CONNECTION_MS,
       keepAlive: true,
+      // Statements that do not wait for each other's answers share a packet and a round trip.
+      pipeline: true,
     },
   };
 }

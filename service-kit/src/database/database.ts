@@ -1,17 +1,14 @@
-import type { DataSource, DataSourceOptions, EntityManager } from "typeorm";
+import type { DataSource, DataSourceOptions } from "typeorm";
 import { backoffMs, within } from "../limited-wait.ts";
 import type { Logger } from "../log/logger.ts";
 import { StoppableLoop } from "../stoppable-loop.ts";
 import { DatabaseAway } from "./database-errors.ts";
 import { migrate } from "./migrate.ts";
+import { sqlOn, type PgClient, type Sql } from "./sql.ts";
+import { runTransaction, type OpenTransaction } from "./transaction.ts";
 
 const CONNECT_BACKOFF = { first: 200, most: 2_000 };
 const PING_LIMIT_MS = 1_000;
-
-/** What of a pg client is used here, beside TypeORM. */
-interface PgClient {
-  end(): Promise<void>;
-}
 
 /**
  * The service's database: connects and migrates in the background, so that a service starts, and says what it waits
@@ -50,34 +47,29 @@ export class Database {
   /** Whether it answers now. */
   async answers(): Promise<boolean> {
     if (!this.ready) return false;
-    const ping = this.dataSource.query("SELECT 1");
+    const ping = this.sql.query("SELECT 1");
     return within(PING_LIMIT_MS, ping, () => new DatabaseAway()).then(
       () => true,
       () => false,
     );
   }
 
-  /** The manager for single statements. */
-  get manager(): EntityManager {
-    if (!this.ready) throw new DatabaseAway();
-    return this.dataSource.manager;
+  /** Single statements, each on a connection of the pool. */
+  readonly sql: Sql = {
+    query: <Row extends object>(text: string, values?: readonly unknown[]) =>
+      this.withClient((client) => sqlOn(client).query<Row>(text, values)),
+  };
+
+  /** Commits what `work` did, or nothing. */
+  transaction<T>(work: (transaction: OpenTransaction) => Promise<T>): Promise<T> {
+    return this.withClient((client) => runTransaction(client, work));
   }
 
-  /** Commits what `work` did, or nothing. A connection in an unknown state never goes back to the pool. */
-  async transaction<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+  private async withClient<T>(work: (client: PgClient) => Promise<T>): Promise<T> {
     if (!this.ready) throw new DatabaseAway();
     const runner = this.dataSource.createQueryRunner();
     try {
-      const client = (await runner.connect()) as PgClient;
-      try {
-        await runner.startTransaction();
-        const result = await work(runner.manager);
-        await runner.commitTransaction();
-        return result;
-      } catch (error) {
-        await runner.rollbackTransaction().catch(() => client.end().catch(() => undefined));
-        throw error;
-      }
+      return await work((await runner.connect()) as PgClient);
     } finally {
       await runner.release();
     }

@@ -45,6 +45,7 @@ export class Publisher {
     if (!open) return publications.map(() => "unknown");
 
     const outcomes: Outcome[] = publications.map(() => "unknown");
+    if (publications.length > 1) open.session.packTogether();
     const confirmed = Promise.all(
       publications.map(async (publication, index) => {
         outcomes[index] = await this.publishOne(open, publication);

@@ -1,4 +1,4 @@
-import type { EntityManager } from "typeorm";
+import type { Sql } from "../database/sql.ts";
 
 /** An event on its way to the broker: `payload` is the very text that is published. */
 export interface OutboxRow {
@@ -12,11 +12,11 @@ export interface OutboxRow {
 
 /** Inserts rows that are leased to their writer, who publishes them from memory right after the commit. */
 export async function insertLeased(
-  manager: EntityManager,
+  sql: Sql,
   rows: readonly OutboxRow[],
   leaseMs: number,
 ): Promise<void> {
-  await manager.query(
+  await sql.query(
     `INSERT INTO outbox (id, type, subject, request_id, payload, leased_until)
      SELECT r.*, now() + $6 * interval '1 millisecond'
      FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]) AS r`,
@@ -33,10 +33,10 @@ export async function insertLeased(
 
 /** Takes rows whose writer has not published them in time; no two relays get the same. */
 export async function leaseOverdue(
-  manager: EntityManager,
+  sql: Sql,
   { leaseMs, most }: { leaseMs: number; most: number },
 ): Promise<OutboxRow[]> {
-  const [rows] = await manager.query<[OutboxRow[], number]>(
+  return sql.query<OutboxRow>(
     `UPDATE outbox SET leased_until = now() + $1 * interval '1 millisecond'
      WHERE id IN (
        SELECT id FROM outbox WHERE leased_until < now()
@@ -44,32 +44,24 @@ export async function leaseOverdue(
      RETURNING id, type, subject, request_id AS "requestId", payload`,
     [leaseMs, most],
   );
-  return rows;
 }
 
 /** The mark "published" is the row's absence, so the table stays as small as what is still to be told. */
-export async function deletePublished(
-  manager: EntityManager,
-  ids: readonly string[],
-): Promise<void> {
-  await manager.query("DELETE FROM outbox WHERE id = ANY($1::uuid[])", [ids]);
+export async function deletePublished(sql: Sql, ids: readonly string[]): Promise<void> {
+  await sql.query("DELETE FROM outbox WHERE id = ANY($1::uuid[])", [ids]);
 }
 
 /** Lets rows that nobody could take rest before the next try. */
-export async function postpone(
-  manager: EntityManager,
-  ids: readonly string[],
-  restMs: number,
-): Promise<void> {
-  await manager.query(
+export async function postpone(sql: Sql, ids: readonly string[], restMs: number): Promise<void> {
+  await sql.query(
     `UPDATE outbox SET leased_until = now() + $2 * interval '1 millisecond' WHERE id = ANY($1::uuid[])`,
     [ids, restMs],
   );
 }
 
 /** How many wait, counted up to `most`: a long outbox must not make its own metric slow. */
-export async function countWaiting(manager: EntityManager, most: number): Promise<number> {
-  const [row] = await manager.query<{ count: number }[]>(
+export async function countWaiting(sql: Sql, most: number): Promise<number> {
+  const [row] = await sql.query<{ count: number }>(
     "SELECT count(*)::int AS count FROM (SELECT 1 FROM outbox LIMIT $1) AS waiting",
     [most],
   );

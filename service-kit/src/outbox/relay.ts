@@ -4,7 +4,8 @@ import { backoffMs, within } from "../limited-wait.ts";
 import type { EventLog, Logger } from "../log/logger.ts";
 import type { Outcome, Publisher } from "../messaging/publisher.ts";
 import { StoppableLoop } from "../stoppable-loop.ts";
-import { deletePublished, leaseOverdue, postpone, type OutboxRow } from "./outbox.sql.ts";
+import { leaseOverdue, postpone, type OutboxRow } from "./outbox.sql.ts";
+import { PublishedMarks } from "./published-marks.ts";
 
 /** How long a row belongs to the one who wrote or took it; after that any relay may publish it. */
 export const LEASE_MS = 3_000;
@@ -13,7 +14,7 @@ const FRESH_MS = 1_500;
 const POLL_MS = 500;
 const POLL_BATCH = 500;
 const PUBLISH_BATCH = 250;
-const PUBLISHING_AT_ONCE = 4;
+const PUBLISHING_AT_ONCE = 3;
 const MAX_IN_MEMORY = 10_000;
 const UNROUTABLE_REST_MS = 1_000;
 const DRAIN_LIMIT_MS = 3_000;
@@ -30,7 +31,7 @@ export interface RelayObserver {
  */
 export class Relay {
   private readonly publishing: Batcher<OutboxRow, void>;
-  private readonly marking: Batcher<string, void>;
+  private readonly marks: PublishedMarks;
   private readonly polling: StoppableLoop;
   private attempt = 0;
 
@@ -48,14 +49,7 @@ export class Relay {
       maxWaitMs: FRESH_MS,
       refuse,
     });
-    this.marking = new Batcher({
-      run: (ids) => this.mark(ids),
-      maxBatch: 1_000,
-      maxRunning: 1,
-      maxWaiting: MAX_IN_MEMORY,
-      maxWaitMs: LEASE_MS,
-      refuse,
-    });
+    this.marks = new PublishedMarks(database, logs.log);
     this.polling = new StoppableLoop(
       () => this.poll(),
       (error) => this.rest(error),
@@ -69,7 +63,7 @@ export class Relay {
   /** Publishes what is in memory, if the broker is there. Whatever is left is in the table. */
   async stop(): Promise<void> {
     await this.polling.stop();
-    const drained = this.publishing.drained().then(() => this.marking.drained());
+    const drained = this.publishing.drained().then(() => this.marks.stop());
     await within(DRAIN_LIMIT_MS, drained, () => new Error("drain limit")).catch(() =>
       this.logs.log.warn("the relay did not drain in time; what is left waits in the outbox"),
     );
@@ -98,8 +92,7 @@ export class Relay {
     const confirmed = having("confirmed");
     observer.published(confirmed.length);
     events.told(confirmed);
-    // Not awaited: the next rows need not wait for the mark. Unmarked rows are published again, which is allowed.
-    for (const { id } of confirmed) this.marking.add(id).catch(() => undefined);
+    this.marks.add(confirmed.map(({ id }) => id));
 
     const returned = having("returned");
     const refused = having("refused");
@@ -114,25 +107,13 @@ export class Relay {
       await this.publisher.declareAgain();
     }
     const later = [...returned, ...refused].map(({ id }) => id);
-    if (later.length > 0) await postpone(this.database.manager, later, UNROUTABLE_REST_MS);
-  }
-
-  private async mark(ids: readonly string[]): Promise<PromiseSettledResult<void>[]> {
-    try {
-      await deletePublished(this.database.manager, ids);
-    } catch (error) {
-      this.logs.log.warn(
-        { err: error, count: ids.length },
-        "published rows stay in the outbox and will be told again",
-      );
-    }
-    return ids.map(() => ({ status: "fulfilled", value: undefined }));
+    if (later.length > 0) await postpone(this.database.sql, later, UNROUTABLE_REST_MS);
   }
 
   /** While there is much to take it goes on at once. While the broker is away it takes nothing, and the table keeps it. */
   private async poll(): Promise<number> {
     if (!this.publisher.available || !this.database.connected) return POLL_MS;
-    const rows = await leaseOverdue(this.database.manager, { leaseMs: LEASE_MS, most: POLL_BATCH });
+    const rows = await leaseOverdue(this.database.sql, { leaseMs: LEASE_MS, most: POLL_BATCH });
     if (rows.length > 0) await this.publish(rows);
     this.attempt = 0;
     return rows.length === POLL_BATCH ? 0 : POLL_MS;

@@ -1,14 +1,13 @@
 import { randomUUIDv7 } from "node:crypto";
 import { EVENT_VERSION, type EventData, type EventType } from "@shop/contracts/event";
-import type { EntityManager } from "typeorm";
 import type { Database } from "../database/database.ts";
+import type { OpenTransaction } from "../database/transaction.ts";
 import { acceptRequestId, currentRequestId } from "../log/request-id.ts";
 import { LEASE_MS } from "./relay.ts";
 import { insertLeased, type OutboxRow } from "./outbox.sql.ts";
 
 /** A database transaction that events can be emitted in; there is no other way to emit one. */
-export interface Transaction {
-  readonly manager: EntityManager;
+export interface Transaction extends OpenTransaction {
   readonly emit: <T extends EventType>(type: T, event: NewEvent<T>) => void;
 }
 
@@ -29,12 +28,9 @@ export class UnitOfWork {
   async transact<R>(work: (transaction: Transaction) => Promise<R>): Promise<R> {
     // Filled anew by each run; handed on only after the commit.
     const rows: OutboxRow[] = [];
-    const result = await this.database.transaction(async (manager) => {
-      const answer = await work({
-        manager,
-        emit: (type, event) => rows.push(toRow(type, event)),
-      });
-      if (rows.length > 0) await insertLeased(manager, rows, LEASE_MS);
+    const result = await this.database.transaction(async (open) => {
+      const answer = await work({ ...open, emit: (type, event) => rows.push(toRow(type, event)) });
+      if (rows.length > 0) open.alongside(insertLeased(open.sql, rows, LEASE_MS));
       return answer;
     });
     if (rows.length > 0) this.relay.offer(rows);

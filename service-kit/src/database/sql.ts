@@ -1,0 +1,52 @@
+import type { Writable } from "node:stream";
+
+/** What a statement needs: one function, one statement, rows back. */
+export interface Sql {
+  query<Row extends object = object>(text: string, values?: readonly unknown[]): Promise<Row[]>;
+}
+
+/** What of a pg client is used here, beside TypeORM. */
+export interface PgClient {
+  query(statement: {
+    text: string;
+    values?: unknown[] | undefined;
+    name?: string | undefined;
+  }): Promise<{ rows: object[]; command: string }>;
+  end(): Promise<void>;
+  readonly connection: { readonly stream: Writable };
+}
+
+/** Statements are constants of the code; whatever goes beyond this is built at run time and not worth preparing. */
+const MAX_PREPARED = 200;
+
+const names = new Map<string, string>();
+
+/** Each statement is parsed and planned once for each connection, under a name that stands for its text. */
+function nameOf(text: string): string | undefined {
+  const known = names.get(text);
+  if (known !== undefined || names.size >= MAX_PREPARED) return known;
+  const name = `s${names.size}`;
+  names.set(text, name);
+  return name;
+}
+
+/** Statements on one connection. Those that are sent in the same turn go out in one packet, and come back in order. */
+export function sqlOn(client: PgClient): Sql {
+  return {
+    query: async <Row extends object>(text: string, values?: readonly unknown[]) => {
+      corkForThisTurn(client.connection.stream);
+      const { rows } = await client.query({
+        text,
+        name: nameOf(text),
+        values: values as unknown[],
+      });
+      return rows as Row[];
+    },
+  };
+}
+
+export function corkForThisTurn(stream: Writable): void {
+  if (stream.writableCorked > 0) return;
+  stream.cork();
+  process.nextTick(() => stream.uncork());
+}
