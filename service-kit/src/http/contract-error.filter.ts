@@ -12,6 +12,7 @@ const FRAMEWORK_CODES: Readonly<Record<number, ErrorCode>> = {
   404: "NOT_FOUND",
   405: "METHOD_NOT_ALLOWED",
   413: "PAYLOAD_TOO_LARGE",
+  414: "BAD_REQUEST",
   415: "UNSUPPORTED_MEDIA_TYPE",
 };
 

@@ -7,7 +7,7 @@ import { ContractErrorFilter } from "./contract-error.filter.ts";
 import { ContractValidationPipe } from "./contract-validation.pipe.ts";
 import { MAX_BODY_BYTES, parseJsonBodies } from "./json-body.ts";
 import { nestLogger } from "./nest-logger.ts";
-import { followRequests } from "./request-hooks.ts";
+import { answerBadPath, followRequests } from "./request-hooks.ts";
 
 /** The keep-alive time is far above the gateway agent's, so that it is never the service that closes a socket in use. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
@@ -27,6 +27,7 @@ export async function createHttpApp(
     forceCloseConnections: "idle",
     return503OnClosing: false,
     routerOptions: { maxParamLength: MAX_PARAM_CHARACTERS },
+    frameworkErrors: answerBadPath,
   });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
     logger: nestLogger(log),

@@ -24,6 +24,8 @@ export function parseJsonBodies(fastify: FastifyInstance): void {
 }
 
 function parse(body: Buffer): unknown {
+  // Many clients name the media type on every request, DELETE included.
+  if (body.length === 0) return undefined;
   if (!isUtf8(body)) throw new ContractError("MALFORMED_JSON", "The body is not valid UTF-8");
   try {
     return JSON.parse(body.toString());

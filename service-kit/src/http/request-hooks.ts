@@ -1,7 +1,8 @@
 import { REQUEST_ID_HEADER } from "@shop/contracts/headers";
-import type { FastifyInstance } from "fastify";
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Logger } from "../log/logger.ts";
 import { acceptRequestId, withRequestId } from "../log/request-id.ts";
+import { toContractError } from "./contract-error.filter.ts";
 
 export interface HttpObserver {
   answered(route: string, method: string, status: number, ms: number): void;
@@ -34,4 +35,15 @@ export function followRequests(
     );
     done();
   });
+}
+
+/** A path that can't be decoded is refused before any hook and any route. */
+export function answerBadPath(
+  thrown: FastifyError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  const error = toContractError(thrown);
+  void reply.header(REQUEST_ID_HEADER, acceptRequestId(request.headers[REQUEST_ID_HEADER]));
+  void reply.status(error.status).send(error.toBody());
 }
