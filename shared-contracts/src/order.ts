@@ -26,10 +26,14 @@ export type PlaceOrderBody = z.infer<typeof placeOrderBody>;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-/** Ours are version 7; any other UUID is simply not the id of an order. */
+/**
+ * Ours are version 7; any other UUID is simply not the id of an order. PostgreSQL answers UUIDs in small letters: an id in
+ * capitals would not be found again among its rows.
+ */
 export const orderId = z
   .string("must be a UUID")
   .regex(UUID, "must be a UUID")
+  .toLowerCase()
   .meta({ format: "uuid", examples: ["019a9f4e-7d2c-7f00-8a51-3c1d5e7f9b20"] });
 
 export const orderStatus = z.enum(["pending", "done", "rejected"]);
