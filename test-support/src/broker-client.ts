@@ -47,6 +47,15 @@ export async function connectBroker(url: string) {
       await this.send(type, JSON.stringify(eventOf(type, data, envelope)));
     },
 
+    /** Many events of one type, confirmed together. */
+    async tellAll<T extends EventType>(type: T, all: readonly EventData<T>[]): Promise<void> {
+      for (const data of all) {
+        const content = Buffer.from(JSON.stringify(eventOf(type, data)));
+        channel.publish(EVENTS_EXCHANGE, type, content, { persistent: true });
+      }
+      await channel.waitForConfirms();
+    },
+
     /** Collects, from now on, what is published under these types. */
     async hear<T extends EventType>(...types: T[]): Promise<HeardEvent<T>[]> {
       const heard: HeardEvent<T>[] = [];
