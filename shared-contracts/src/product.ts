@@ -76,4 +76,5 @@ const CURSOR_KIND = "product";
 
 export const productCursor = (id: number): string => encodeCursor(CURSOR_KIND, id);
 export const productCursorPlace = (cursor: string): number =>
-  Number(decodeCursor(CURSOR_KIND, cursor, /^[1-9]\d{0,9}$/));
+  // The range as well: beyond it the database would fail on the number.
+  Number(decodeCursor(CURSOR_KIND, cursor, (place) => productIdText.safeParse(place).success));

@@ -12,31 +12,39 @@ interface Issue {
 const MAX_DETAILS = 50;
 const MAX_PATH_CHARACTERS = 100;
 
-/** One `{path, message}` for each wrong field; an object with three unknown fields gives three. */
+/**
+ * One `{path, message}` for each wrong field; an object with three unknown fields gives three. Of several rules that a value
+ * breaks the first is told.
+ */
 export function issuesToDetails(issues: readonly Issue[]): ErrorDetail[] {
-  const details: ErrorDetail[] = [];
+  const details = new Map<string, ErrorDetail>();
+  const add = (keys: readonly string[], message: string): void => {
+    const path = pathText(keys);
+    if (details.size < MAX_DETAILS && !details.has(path)) details.set(path, { path, message });
+  };
   for (const issue of issues) {
     const path = (issue.path ?? []).map((part) =>
       String(typeof part === "object" ? part.key : part),
     );
     if (issue.code === "unrecognized_keys") {
-      for (const key of issue.keys ?? []) details.push(detail([...path, key], "is not known here"));
+      for (const key of issue.keys ?? []) add([...path, key], "is not known here");
     } else {
-      details.push(detail(path, issue.message));
+      add(path, issue.message);
     }
-    if (details.length >= MAX_DETAILS) return details.slice(0, MAX_DETAILS);
   }
-  return details;
+  return [...details.values()];
 }
 
-function detail(path: readonly string[], message: string): ErrorDetail {
-  // A key may be half a surrogate pair, or be cut into one: neither survives as UTF-8.
-  return { path: path.join(".").slice(0, MAX_PATH_CHARACTERS).toWellFormed(), message };
-}
+// A key may be half a surrogate pair, or be cut into one: neither survives as UTF-8.
+const pathText = (keys: readonly string[]): string =>
+  keys.join(".").slice(0, MAX_PATH_CHARACTERS).toWellFormed();
 
 export function validationFailed(issues: readonly Issue[]): ContractError {
   const details = issuesToDetails(issues);
-  const fields = [...new Set(details.map(({ path }) => path || "the body"))].slice(0, 5).join(", ");
+  const fields = details
+    .slice(0, 5)
+    .map(({ path }) => path || "the body")
+    .join(", ");
   return new ContractError(
     "VALIDATION_FAILED",
     `The request is not valid: see details for ${fields}`,
