@@ -1,0 +1,223 @@
+import { describe, expect, expectTypeOf, test } from "vitest";
+import { ContractError } from "./errors.ts";
+import { encodeCursor } from "./page.ts";
+import {
+  createProductBody,
+  MAX_PRODUCT_ID,
+  MAX_STOCK,
+  product,
+  productCursor,
+  productCursorPlace,
+  productIdText,
+  productName,
+  productPage,
+  replaceProductBody,
+  stock,
+  type CreateProductBody,
+  type Product,
+  type ReplaceProductBody,
+} from "./product.ts";
+import { issuesToDetails } from "./validation.ts";
+
+const body = { name: "Laptop Pro", price: 19.99, qty: 5 };
+
+const pathsOf = (schema: typeof createProductBody | typeof replaceProductBody, value: unknown) =>
+  issuesToDetails(schema.safeParse(value).error?.issues ?? []).map(({ path }) => path);
+
+describe("the name of a product", () => {
+  test.each([
+    ["a", "a"],
+    ["  Laptop Pro\t\n", "Laptop Pro"],
+    ["\u00a0\ufeffLaptop\u2003", "Laptop"],
+    ["Ñandú 電腦 🖥️", "Ñandú 電腦 🖥️"],
+    ["'; DROP TABLE products; --", "'; DROP TABLE products; --"],
+    ['"version":99', '"version":99'],
+  ])("when it is %j, then it is kept as %j", (given, kept) => {
+    expect(productName.parse(given)).toBe(kept);
+  });
+
+  test("when it has 200 emoji, then it is taken although it has 400 code units", () => {
+    expect(productName.parse("🖥".repeat(200))).toHaveLength(400);
+  });
+
+  test("when it has 200 characters between spaces, then it is taken", () => {
+    expect(productName.parse(` ${"n".repeat(200)} `)).toHaveLength(200);
+  });
+
+  test.each([
+    ["nothing", ""],
+    ["spaces", " \t\n "],
+    ["201 letters", "n".repeat(201)],
+    ["201 emoji", "🖥".repeat(201)],
+    ["U+0000", "a\u0000b"],
+    ["a line feed inside", "a\nb"],
+    ["an escape character", "a\u001b[31mb"],
+    ["U+0085", "a\u0085b"],
+    ["U+007F", "a\u007fb"],
+    ["half a surrogate pair in front", "\udc00name"],
+    ["half a surrogate pair behind", "name\ud83d"],
+    ["surrogates the wrong way round", "\udda5\ud83d"],
+    ["a number", 7],
+    ["null", null],
+    ["a list", ["Laptop"]],
+    ["nothing at all", undefined],
+  ])("when it is %s, then it is refused", (_what, value) => {
+    expect(productName.safeParse(value).success).toBe(false);
+  });
+});
+
+describe("a body for a product", () => {
+  test("when it is complete, then it is taken with its name trimmed", () => {
+    expect(createProductBody.parse({ ...body, name: " x " })).toEqual({ ...body, name: "x" });
+    expect(replaceProductBody.parse(body)).toEqual(body);
+  });
+
+  test("when a replacement has no qty, then none is made up", () => {
+    expect(replaceProductBody.parse({ name: "x", price: 1 })).toEqual({ name: "x", price: 1 });
+  });
+
+  test.each([
+    ["no name", { price: 1, qty: 1 }, ["name"]],
+    ["nothing in it", {}, ["name", "price", "qty"]],
+    ["numbers in strings", { name: "x", price: "1", qty: "1" }, ["price", "qty"]],
+    ["half a piece", { ...body, qty: 1.5 }, ["qty"]],
+    ["less than nothing", { ...body, price: -1, qty: -1 }, ["price", "qty"]],
+    ["more than there can be", { ...body, qty: MAX_STOCK + 1 }, ["qty"]],
+    ["an integer beyond all", { ...body, qty: 1e21 }, ["qty"]],
+    ["1e309", { ...body, price: Infinity, qty: Infinity }, ["price", "qty"]],
+    ["null for a number", { ...body, qty: null }, ["qty"]],
+    ["a boolean for a number", { ...body, qty: true }, ["qty"]],
+    ["fields that are not known", { ...body, id: 1, version: 2 }, ["id", "version"]],
+  ])("when it has %s, then exactly the wrong fields are named", (_what, value, paths) => {
+    expect(pathsOf(createProductBody, value)).toEqual(paths);
+  });
+
+  test.each([null, undefined, [], "text", 5, true])(
+    "when it is %j, then it says that an object is wanted",
+    (value) => {
+      for (const schema of [createProductBody, replaceProductBody]) {
+        expect(issuesToDetails(schema.safeParse(value).error!.issues)).toEqual([
+          { path: "", message: "must be a JSON object" },
+        ]);
+      }
+    },
+  );
+
+  test("when it has `__proto__` as a key of its own, then that is a field that is not known", () => {
+    const value: unknown = JSON.parse(`{"name":"x","price":1,"qty":1,"__proto__":{"admin":true}}`);
+    expect(pathsOf(createProductBody, value)).toEqual(["__proto__"]);
+    expect(pathsOf(replaceProductBody, value)).toEqual(["__proto__"]);
+  });
+
+  test.each(["constructor", "toString", "hasOwnProperty"])(
+    "when it has the key %s, then that is a field that is not known",
+    (key) => {
+      expect(pathsOf(createProductBody, { ...body, [key]: 1 })).toEqual([key]);
+    },
+  );
+
+  test("when an integer is out of range, then the message says the range and nothing else", () => {
+    for (const qty of [-1, 1.5, MAX_STOCK + 1, 1e21, Infinity, "1", null]) {
+      const messages = createProductBody
+        .safeParse({ ...body, qty })
+        .error?.issues.map(({ message }) => message);
+      expect(new Set(messages)).toEqual(new Set([`must be an integer from 0 to ${MAX_STOCK}`]));
+    }
+  });
+});
+
+describe("the stock of a product", () => {
+  test.each([0, 1, MAX_STOCK])("when it is %d, then it is taken", (qty) => {
+    expect(stock.parse(qty)).toBe(qty);
+  });
+
+  test("when it is written as 1.0 or 1e0, then it is 1, by JSON's own rules", () => {
+    expect(stock.parse(JSON.parse("1.0"))).toBe(1);
+    expect(stock.parse(JSON.parse("1e0"))).toBe(1);
+  });
+});
+
+describe("the id of a product in a path", () => {
+  test.each([
+    ["1", 1],
+    ["26", 26],
+    [String(MAX_PRODUCT_ID), MAX_PRODUCT_ID],
+  ])("when it is %s, then it is a number", (text, id) => {
+    expect(productIdText.parse(text)).toBe(id);
+  });
+
+  test.each([
+    "0",
+    "-1",
+    "+1",
+    "01",
+    "1.0",
+    "1e3",
+    "0x1",
+    " 1",
+    "1\n",
+    "٣",
+    "",
+    "abc",
+    "1-with-orders",
+    String(MAX_PRODUCT_ID + 1),
+    "9".repeat(10),
+    "9".repeat(400),
+  ])("when it is %j, then it is refused", (text) => {
+    expect(productIdText.safeParse(text).success).toBe(false);
+  });
+});
+
+describe("a cursor of the products", () => {
+  test.each([1, 26, MAX_PRODUCT_ID])("when it is for %d, then it leads there again", (id) => {
+    expect(productCursorPlace(productCursor(id))).toBe(id);
+  });
+
+  test.each([
+    ["a made-up place", encodeCursor("product", "0")],
+    ["a place that no id reaches", encodeCursor("product", MAX_PRODUCT_ID + 1)],
+    ["the largest place with ten digits", encodeCursor("product", "9999999999")],
+    ["SQL", encodeCursor("product", "1; DROP TABLE products")],
+    ["the orders' list", encodeCursor("order", "26")],
+    ["a sign", encodeCursor("product", "-1")],
+  ])("when it is of %s, then it is a bad request", (_what, cursor) => {
+    expect(() => productCursorPlace(cursor)).toThrow(
+      expect.objectContaining({ code: "BAD_REQUEST" }),
+    );
+    expect(() => productCursorPlace(cursor)).toThrow(ContractError);
+  });
+});
+
+describe("a product in an answer", () => {
+  const at = "2026-11-20T10:15:30.123Z";
+  const sample: Product = { id: 26, ...body, version: 1, createdAt: at, updatedAt: at };
+
+  test("when it is whole, then it is taken, in a page as well", () => {
+    expect(product.parse(sample)).toEqual(sample);
+    const page = { items: [sample], nextCursor: null };
+    expect(productPage.parse(page)).toEqual(page);
+  });
+
+  test.each([
+    { id: 0 },
+    { id: MAX_PRODUCT_ID + 1 },
+    { version: 0 },
+    { version: 1.5 },
+    { price: 1.005 },
+    { qty: -1 },
+    { createdAt: "yesterday" },
+    { updatedAt: "2026-11-20T10:15:30.123" },
+  ])("when it has %j, then it is not a product", (wrong) => {
+    expect(product.safeParse({ ...sample, ...wrong }).success).toBe(false);
+  });
+});
+
+test("the types are those of the schemas", () => {
+  expectTypeOf<CreateProductBody>().toEqualTypeOf<{ name: string; price: number; qty: number }>();
+  expectTypeOf<ReplaceProductBody>().toEqualTypeOf<{
+    name: string;
+    price: number;
+    qty?: number | undefined;
+  }>();
+  expectTypeOf<Product["id"]>().toEqualTypeOf<number>();
+});
