@@ -7,10 +7,12 @@ import { SingleFlight } from "@shop/service-kit/cache/single-flight";
 import { ProductClient } from "./product-client.ts";
 import { ProductMemory, type KnownProduct } from "./product-memory.ts";
 
-export const MEMORY_FRESH_MS = 1_000;
 const REDIS_FRESH_MS = 5_000;
 /** How old a product may be while product-service can't answer. */
-export const USABLE_MS = 3_600_000;
+const USABLE_MS = 3_600_000;
+
+const FRESH = { rememberedMs: 1_000, ageMs: REDIS_FRESH_MS };
+const USABLE = { rememberedMs: USABLE_MS, ageMs: USABLE_MS };
 
 const keyOf = (id: number): string => `product:${id}`;
 
@@ -36,7 +38,7 @@ export class ProductDirectory {
   ) {}
 
   async find(id: number): Promise<Found> {
-    const known = this.memory.get(id, MEMORY_FRESH_MS);
+    const known = this.memory.get(id, FRESH);
     if (known) return { product: known, certain: false };
     return this.looks.do(id, () => this.look(id));
   }
@@ -45,8 +47,9 @@ export class ProductDirectory {
   ask(id: number): Promise<Found> {
     return this.questions.do(id, async () => {
       const answer = await this.client.get(id);
+      if (!answer) return { product: await this.gone(id), certain: true };
       // An event may have told of something newer than the answer.
-      const product = this.memory.put(answer ? fromAnswer(answer) : this.memory.gone(id));
+      const product = this.memory.put(fromAnswer(answer));
       await this.store(product);
       return { product, certain: true };
     });
@@ -64,14 +67,23 @@ export class ProductDirectory {
 
   private async look(id: number): Promise<Found> {
     const stored = await this.stored(id);
-    if (stored) this.memory.put(stored);
-    if (stored && stored.asOf >= Date.now() - REDIS_FRESH_MS)
-      return { product: stored, certain: false };
+    const known = stored && this.memory.put(stored);
+    if (known && known.asOf >= Date.now() - REDIS_FRESH_MS)
+      return { product: known, certain: false };
     return this.ask(id).catch((error: unknown) => {
-      const old = this.memory.get(id, USABLE_MS);
+      const old = this.memory.get(id, USABLE);
       if (old) return { product: old, certain: false };
       throw error;
     });
+  }
+
+  /** What was never known here is not remembered either: made-up ids must not push real products out. */
+  private async gone(id: number): Promise<KnownProduct> {
+    const version = this.memory.version(id);
+    const product = { id, version: version ?? 0, priceCents: null, asOf: Date.now() };
+    if (version === undefined) return product;
+    await this.store(product);
+    return this.memory.put(product);
   }
 
   private async stored(id: number): Promise<KnownProduct | undefined> {

@@ -9,29 +9,36 @@ export interface KnownProduct {
   readonly asOf: number;
 }
 
+interface Remembered {
+  readonly product: KnownProduct;
+  readonly since: number;
+}
+
 /** The products that this process has seen lately. A newer version is never replaced by an older one. */
 export class ProductMemory {
-  private readonly products = new Map<number, KnownProduct>();
+  private readonly products = new Map<number, Remembered>();
 
-  get(id: number, oldestMs: number): KnownProduct | undefined {
+  /** What was put here at most `rememberedMs` ago, and was so at product-service at most `ageMs` ago. */
+  get(id: number, limits: { rememberedMs: number; ageMs: number }): KnownProduct | undefined {
     const known = this.products.get(id);
-    return known && known.asOf >= Date.now() - oldestMs ? known : undefined;
+    const now = Date.now();
+    if (!known || known.since < now - limits.rememberedMs) return undefined;
+    return known.product.asOf >= now - limits.ageMs ? known.product : undefined;
   }
 
   /** Gives back what is known now: the given one, or a newer one. */
   put(product: KnownProduct): KnownProduct {
-    const known = this.products.get(product.id);
-    if (known && isNewer(known, product)) return known;
+    const known = this.products.get(product.id)?.product;
+    const best = known && isNewer(known, product) ? known : product;
     // Deleted first, so that it goes to the end: the first key is the one that was put the longest ago.
     this.products.delete(product.id);
-    this.products.set(product.id, product);
+    this.products.set(product.id, { product: best, since: Date.now() });
     if (this.products.size > MAX_PRODUCTS) this.products.delete(this.products.keys().next().value!);
-    return product;
+    return best;
   }
 
-  /** What product-service does not know: gone, with the last version that was seen here. */
-  gone(id: number): KnownProduct {
-    return { id, version: this.products.get(id)?.version ?? 0, priceCents: null, asOf: Date.now() };
+  version(id: number): number | undefined {
+    return this.products.get(id)?.product.version;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { AddressInfo } from "node:net";
+import { setTimeout as rest } from "node:timers/promises";
 import type { NestFastifyApplication } from "@nestjs/platform-fastify";
 import { ConfigError } from "./config/read-config.ts";
 import { within } from "./limited-wait.ts";
@@ -7,6 +8,7 @@ import type { HealthReport } from "./operations/health.ts";
 
 const STOP_LIMIT_MS = 9_500;
 const HTTP_CLOSE_LIMIT_MS = 4_000;
+const LEAVE_MS = 300;
 
 /** Something that runs beside the requests. Started in the order of the list, stopped in the reverse order. */
 export interface Part {
@@ -40,15 +42,19 @@ export async function runService(
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     health.markStopping();
+    // Answers say `connection: close` from here on, so that callers leave by themselves before idle connections are cut.
+    await rest(LEAVE_MS);
     await within(
       HTTP_CLOSE_LIMIT_MS,
       app.close(),
       () => new Error("requests did not finish in time"),
     ).catch((error: unknown) => log.warn({ err: error }, "stopping all the same"));
     for (const part of parts.toReversed()) {
-      await Promise.resolve(part.stop()).catch((error: unknown) =>
-        log.error({ err: error, part: part.name }, "a part did not stop cleanly"),
-      );
+      try {
+        await part.stop();
+      } catch (error) {
+        log.error({ err: error, part: part.name }, "a part did not stop cleanly");
+      }
     }
     log.info("stopped");
   };
@@ -58,9 +64,7 @@ export async function runService(
 /** The whole of a `main.ts`: start, stop at a signal, exit 1 on bad configuration. */
 export async function runUntilSignal(start: () => Promise<RunningService>): Promise<void> {
   const service = await start().catch((error: unknown) => {
-    process.stderr.write(
-      `${error instanceof ConfigError ? error.message : String((error as Error).stack)}\n`,
-    );
+    process.stderr.write(`${explain(error)}\n`);
     process.exit(1);
   });
   const stop = (): void => {
@@ -72,4 +76,13 @@ export async function runUntilSignal(start: () => Promise<RunningService>): Prom
   };
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);
+}
+
+function explain(error: unknown): string {
+  if (error instanceof ConfigError) return error.message;
+  if (!(error instanceof Error)) return String(error);
+  if ("code" in error && error.code === "EADDRINUSE") {
+    return `${error.message}. Another program listens there: stop it, or set PORT to a free port.`;
+  }
+  return error.stack ?? error.message;
 }

@@ -2,6 +2,7 @@ import type { DynamicModule } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
 import { FastifyAdapter, type NestFastifyApplication } from "@nestjs/platform-fastify";
 import type { Logger } from "../log/logger.ts";
+import type { HealthReport } from "../operations/health.ts";
 import type { Metrics } from "../operations/metrics.ts";
 import { ContractErrorFilter } from "./contract-error.filter.ts";
 import { ContractValidationPipe } from "./contract-validation.pipe.ts";
@@ -18,7 +19,7 @@ const MAX_PARAM_CHARACTERS = 300;
 /** A Nest application on Fastify that speaks the contract; it does not listen yet. */
 export async function createHttpApp(
   module: DynamicModule,
-  { log, metrics }: { log: Logger; metrics: Metrics },
+  { log, metrics, health }: { log: Logger; metrics: Metrics; health: HealthReport },
 ): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
     bodyLimit: MAX_BODY_BYTES,
@@ -37,7 +38,7 @@ export async function createHttpApp(
   });
   const fastify = adapter.getInstance();
   parseJsonBodies(fastify);
-  followRequests(fastify, { log, observer: metrics.http });
+  followRequests(fastify, { log, observer: metrics.http, health });
   app.useGlobalPipes(new ContractValidationPipe());
   app.useGlobalFilters(new ContractErrorFilter(log));
   app.getHttpServer().headersTimeout = HEADERS_TIMEOUT_MS;

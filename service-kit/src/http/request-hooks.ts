@@ -1,6 +1,7 @@
 import { REQUEST_ID_HEADER } from "@shop/contracts/headers";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Logger } from "../log/logger.ts";
+import type { HealthReport } from "../operations/health.ts";
 import { acceptRequestId, withRequestId } from "../log/request-id.ts";
 import { toContractError } from "./contract-error.filter.ts";
 
@@ -11,11 +12,12 @@ export interface HttpObserver {
 /** Gives each request its id, in the answer and in everything that is logged or emitted on its behalf, and counts it. */
 export function followRequests(
   fastify: FastifyInstance,
-  { log, observer }: { log: Logger; observer: HttpObserver },
+  { log, observer, health }: { log: Logger; observer: HttpObserver; health: HealthReport },
 ): void {
   fastify.addHook("onRequest", (request, reply, done) => {
     const requestId = acceptRequestId(request.headers[REQUEST_ID_HEADER]);
     void reply.header(REQUEST_ID_HEADER, requestId);
+    if (health.isStopping) void reply.header("connection", "close");
     withRequestId(requestId, done);
   });
 

@@ -18,6 +18,10 @@ export class HealthReport {
 
   constructor(private readonly checks: HealthChecks) {}
 
+  get isStopping(): boolean {
+    return this.stopping;
+  }
+
   markStopping(): void {
     this.stopping = true;
   }
