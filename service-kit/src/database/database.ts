@@ -82,6 +82,8 @@ export class Database {
     await this.dataSource.initialize();
     this.ready = true;
     this.log.info({ migrationsApplied: applied }, "database connected");
+    // Stopped while it was connecting: that abort is over and would not be heard.
+    if (signal.aborted) return 0;
     await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
     return 0;
   }
