@@ -60,14 +60,15 @@ export async function startFakeProductService() {
   const put = (change: Partial<Product> = {}): Product => {
     const id = change.id ?? (lastId += 1);
     const now = new Date().toISOString();
-    const before = products.get(id);
-    const product: Product = {
-      ...{ id, name: "Laptop", price: 19.99, qty: 1_000, createdAt: now },
-      ...before,
-      version: (before?.version ?? 0) + 1,
-      updatedAt: now,
-      ...change,
+    const before = products.get(id) ?? {
+      id,
+      name: "Laptop",
+      price: 19.99,
+      qty: 1_000,
+      version: 0,
+      createdAt: now,
     };
+    const product = { ...before, version: before.version + 1, updatedAt: now, ...change };
     products.set(id, product);
     return product;
   };
