@@ -1,6 +1,12 @@
 import { defineScript, type CommandParser } from "redis";
 
 /**
+ * A value's time runs from its reading, not from its arrival: a Redis that stood still takes in, when it goes on, what was
+ * sent before, and would keep what was old by then for a whole TTL more. Clocks are taken to agree within a fraction of a TTL.
+ */
+const deadline = (ttlMs: number): string => String(Date.now() + ttlMs);
+
+/**
  * A value carries its version; an older one never takes its place, whatever order readers and writers arrive in. The compared
  * version is the one in the stored JSON, so that what is stored stays plain text that a person can read; quotes in a name
  * are escaped there, so a name can't pass for it.
@@ -13,11 +19,12 @@ const storeVersioned = defineScript({
       local version = tonumber(string.match(stored, '"version":(%d+)'))
       if version and version > tonumber(ARGV[1]) then return 0 end
     end
-    redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+    redis.call('SET', KEYS[1], ARGV[2])
+    redis.call('PEXPIREAT', KEYS[1], ARGV[3])
     return 1`,
   parseCommand(parser: CommandParser, key: string, value: VersionedText, ttlMs: number) {
     parser.pushKey(key);
-    parser.push(String(value.version), value.text, String(ttlMs));
+    parser.push(String(value.version), value.text, deadline(ttlMs));
   },
   transformReply: (stored: number) => stored,
 });
@@ -35,11 +42,12 @@ const storeIfUnchanged = defineScript({
   NUMBER_OF_KEYS: 2,
   SCRIPT: `
     if (redis.call('GET', KEYS[2]) or '') ~= ARGV[1] then return 0 end
-    redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+    redis.call('SET', KEYS[1], ARGV[2])
+    redis.call('PEXPIREAT', KEYS[1], ARGV[3])
     return 1`,
   parseCommand(parser: CommandParser, keys: ListKeys, seen: SeenList, ttlMs: number) {
     parser.pushKeys([keys.list, keys.token]);
-    parser.push(seen.token, seen.text, String(ttlMs));
+    parser.push(seen.token, seen.text, deadline(ttlMs));
   },
   transformReply: (stored: number) => stored,
 });
