@@ -1,6 +1,7 @@
 import { Injectable } from "@nestjs/common";
-import type { Product } from "@shop/contracts/product";
+import { product, productId, type Product } from "@shop/contracts/product";
 import { RedisCache } from "@shop/service-kit/cache/redis-cache";
+import { z } from "zod";
 
 /** Bounds how long Redis may be wrong about anything that it missed. */
 const TTL_MS = 5_000;
@@ -12,6 +13,9 @@ export interface ProductText {
   readonly version: number;
   readonly text: string;
 }
+
+const tombstone = z.object({ id: productId, version: z.int(), deleted: z.literal(true) });
+const entrySchema = z.union([product, tombstone]);
 
 const keyOf = (id: number): string => `product:${id}`;
 const ttl = (): number => TTL_MS - Math.floor(Math.random() * TTL_JITTER_MS);
@@ -26,27 +30,34 @@ export class ProductCache {
 
   async read(id: number): Promise<ProductText | "deleted" | undefined> {
     const text = await this.redis.ask((client) => client.get(keyOf(id)));
-    if (!text) return undefined;
-    const { version, deleted } = JSON.parse(text) as { version: number; deleted?: true };
-    return deleted ? "deleted" : { version, text };
+    const entry = text ? parse(text) : undefined;
+    if (!text || !entry) return undefined;
+    return "deleted" in entry ? "deleted" : { version: entry.version, text };
   }
 
   async store(products: readonly (ProductText & { readonly id: number })[]): Promise<void> {
     await this.redis.ask((client) =>
-      Promise.all(
-        products.map((product) => client.storeVersioned(keyOf(product.id), product, ttl())),
-      ),
+      Promise.all(products.map((each) => client.storeVersioned(keyOf(each.id), each, ttl()))),
     );
   }
 
   async bury(id: number, version: number): Promise<void> {
-    const text = JSON.stringify({ id, version, deleted: true });
+    const text = JSON.stringify({ id, version, deleted: true } satisfies z.infer<typeof tombstone>);
     await this.redis.ask((client) => client.storeVersioned(keyOf(id), { version, text }, ttl()));
   }
 }
 
-export const toText = (product: Product): ProductText & { readonly id: number } => ({
-  id: product.id,
-  version: product.version,
-  text: JSON.stringify(product),
+/** What is not ours (another release's, or put there by hand) is as good as nothing. */
+function parse(text: string): z.infer<typeof entrySchema> | undefined {
+  try {
+    return entrySchema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+export const toText = (whole: Product): ProductText & { readonly id: number } => ({
+  id: whole.id,
+  version: whole.version,
+  text: JSON.stringify(whole),
 });
