@@ -364,9 +364,10 @@ describe("PUT /products/:id", () => {
         }),
       ),
     );
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, ...Array(19).fill(412)]);
-    const winner = answers.find(({ status }) => status === 200);
-    expect((await fixture.request(`/products/${id}`)).body).toEqual(winner?.body);
+    const winners = answers.filter(({ status }) => status === 200);
+    expect(winners).toHaveLength(1);
+    expect(answers.filter(({ status }) => status === 412)).toHaveLength(19);
+    expect((await fixture.request(`/products/${id}`)).body).toEqual(winners[0]?.body);
   });
 });
 
@@ -383,8 +384,8 @@ describe("DELETE /products/:id", () => {
         }),
       ),
     );
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([204, 404, 404]);
-    expect(answers.find(({ status }) => status === 204)?.text).toBe("");
+    expect(answers.filter(({ status }) => status === 204).map(({ text }) => text)).toEqual([""]);
+    expect(answers.filter(({ status }) => status === 404)).toHaveLength(2);
     for (const call of [
       {},
       { method: "DELETE" },
