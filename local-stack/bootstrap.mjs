@@ -14,6 +14,7 @@ const COMMANDS = {
   test: "run-tests.ts",
   check: "check.ts",
 };
+const PARENT_CHECK_MS = 500;
 const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 const [command = "", ...args] = process.argv.slice(2);
@@ -56,15 +57,27 @@ function projectNode() {
 }
 
 /** The same command again, under the right Node. The channel tells the other when this one is gone. */
-function runUnder(node) {
-  const child = spawn(node, [fileURLToPath(import.meta.url), command, ...args], {
+function runUnder(otherNode) {
+  const child = spawn(otherNode, [fileURLToPath(import.meta.url), command, ...args], {
     stdio: ["inherit", "inherit", "inherit", "ipc"],
   });
   for (const signal of STOP_SIGNALS) process.on(signal, () => child.kill(signal));
+  stopWithParent(child);
   return new Promise((resolve) => {
     child.once("error", (error) => fail(error.message));
     child.once("exit", (code, signal) => resolve(code ?? (signal === "SIGINT" ? 130 : 1)));
   });
+}
+
+/** npm passes a signal on, but when it is killed outright only the new parent tells. */
+function stopWithParent(child) {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    child.kill("SIGTERM");
+  }, PARENT_CHECK_MS);
+  timer.unref();
 }
 
 function fail(message) {

@@ -20,7 +20,7 @@ function howItEnded({ code, signal }: ServerExit): string {
 
 /** Starts a server again whenever it ends unasked: at once the first time, then ever later while it keeps ending. */
 export function keepRunning(server: RunningServer): KeptServer {
-  let stopping = false;
+  const stop = new AbortController();
   let failures = 0;
   let startedAt = Date.now();
   let waiting = new AbortController();
@@ -35,16 +35,16 @@ export function keepRunning(server: RunningServer): KeptServer {
 
   async function bringBack(): Promise<void> {
     if (Date.now() - startedAt > SETTLED_AFTER_MS) failures = 0;
-    while (!stopping && !server.isRunning()) {
+    while (!stop.signal.aborted && !server.isRunning()) {
       await waitForNextTry();
-      if (stopping) return;
+      if (stop.signal.aborted) return;
       startedAt = Date.now();
       failures += 1;
       try {
         await server.restart();
         say(`${server.name} runs again (process ${server.pid}).`);
       } catch (error) {
-        if (!stopping) say((error as Error).message);
+        if (!stop.signal.aborted) say((error as Error).message);
       }
     }
   }
@@ -58,7 +58,7 @@ export function keepRunning(server: RunningServer): KeptServer {
   }
 
   server.onExit((exit) => {
-    if (exit.asked || stopping) return;
+    if (exit.asked || stop.signal.aborted) return;
     say(`${server.name} ended (${howItEnded(exit)}); starting it again.`);
     void inTurn(bringBack);
   });
@@ -71,7 +71,7 @@ export function keepRunning(server: RunningServer): KeptServer {
       return inTurn(() => server.restart());
     },
     async stop() {
-      stopping = true;
+      stop.abort();
       waiting.abort();
       await work;
       await server.stop();

@@ -43,6 +43,7 @@ export async function launch({ checkout, programs, env, whileRunning }: Stack): 
   } finally {
     await bringDown(running);
     if (giveLockBack) list.remove();
+    if (signal.aborted) say("Stopped.");
     giveLockBack?.();
     ignore();
   }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chown, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { siblingOf } from "./find-server.ts";
 import type { ProcessUser } from "./managed-process.ts";
@@ -66,30 +66,36 @@ export interface NewCluster {
 
 /** It grows beside its place and is moved there when it is whole: a start that was cut off leaves nothing half done. */
 export async function createCluster(cluster: NewCluster): Promise<void> {
-  const { binary, dataDir, user, durable, signal } = cluster;
+  const { binary, dataDir } = cluster;
   if (existsSync(join(dataDir, "PG_VERSION"))) return checkVersion(binary, dataDir);
   const staging = `${dataDir}.new`;
-  const passwordFile = join(staging, "password");
   await rm(staging, { recursive: true, force: true });
-  await mkdir(staging, { mode: 0o700 });
-  await writeFile(passwordFile, POSTGRES_PASSWORD, { mode: 0o600 });
-  if (user)
-    await Promise.all([staging, passwordFile].map((path) => chown(path, user.uid, user.gid)));
+  try {
+    await mkdir(staging, { mode: 0o700 });
+    await initialise(staging, cluster);
+    await rename(join(staging, "cluster"), dataDir);
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
+}
 
-  const unfinished = join(staging, "cluster");
+async function initialise(staging: string, cluster: NewCluster): Promise<void> {
+  const { binary, user, durable, signal } = cluster;
+  const passwordFile = join(staging, "password");
+  await writeFile(passwordFile, POSTGRES_PASSWORD, { mode: 0o600 });
+  const owned = user ? [staging, passwordFile] : [];
+  await Promise.all(owned.map((path) => chown(path, user?.uid ?? 0, user?.gid ?? 0)));
   const access = ["--username", POSTGRES_USER, "--pwfile", passwordFile, "--auth", "scram-sha-256"];
+  const where = ["--pgdata", join(staging, "cluster")];
   await runCommand({
     command: siblingOf(binary, "initdb"),
-    args: ["--pgdata", unfinished, ...ENCODING, ...access, ...(durable ? [] : ["--no-sync"])],
+    args: [...where, ...ENCODING, ...access, ...(durable ? [] : ["--no-sync"])],
     cwd: staging,
     env: plainEnvironment(),
     user,
     timeoutMs: INITDB_TIMEOUT_MS,
     signal,
   });
-  await rename(unfinished, dataDir);
-  await rm(staging, { recursive: true, force: true });
-  await chmod(dataDir, 0o700);
 }
 
 async function checkVersion(binary: string, dataDir: string): Promise<void> {

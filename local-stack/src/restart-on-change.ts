@@ -22,7 +22,8 @@ function compiledCode(folder: string): string {
   const dist = join(folder, "dist");
   if (!existsSync(dist)) return "";
   const hash = createHash("sha256");
-  for (const file of readdirSync(dist, { recursive: true, encoding: "utf8" }).sort()) {
+  const files = readdirSync(dist, { recursive: true, encoding: "utf8" });
+  for (const file of files.toSorted()) {
     if (file.endsWith(".js")) hash.update(file).update(readFileSync(join(dist, file)));
   }
   return hash.digest("hex");
@@ -49,10 +50,10 @@ export async function restartOnChange(watched: Watched): Promise<void> {
       return;
     }
     const after = compiled();
-    const changed = folders.filter((folder) => before.get(folder) !== after.get(folder));
+    const changed = new Set(folders.filter((folder) => before.get(folder) !== after.get(folder)));
     before = after;
     const affected = programs.filter(({ folder, dependsOn }) =>
-      [folder, ...dependsOn].some((used) => changed.includes(used)),
+      [folder, ...dependsOn].some((used) => changed.has(used)),
     );
     await Promise.all(affected.map((program) => restart(program, savedAt)));
   }

@@ -1,6 +1,7 @@
 import { killEverything } from "./managed-process.ts";
 import { say } from "./say.ts";
 
+const PARENT_CHECK_MS = 500;
 // One Ctrl-C can arrive twice: from the terminal, and handed on by npm.
 const SAME_KEY_PRESS_MS = 700;
 const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -28,8 +29,9 @@ export function listenForStop(): StopRequest {
     }
   };
   for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
-  // Started by bootstrap.mjs under another Node: without it nobody could stop us any more.
+  // Without whoever started us nobody could stop us any more: bootstrap.mjs under another Node, or npm.
   process.on("disconnect", onSignal);
+  const stopWatching = onParentGone(onSignal);
   // A terminal that was closed takes no more lines; that is no reason to leave the servers behind.
   process.stdout.on("error", () => {});
   process.stderr.on("error", () => {});
@@ -39,6 +41,20 @@ export function listenForStop(): StopRequest {
     ignore() {
       for (const signal of STOP_SIGNALS) process.off(signal, onSignal);
       process.off("disconnect", onSignal);
+      stopWatching();
     },
   };
+}
+
+/** npm passes a signal on, but when it is killed outright only the new parent tells. */
+function onParentGone(tell: () => void): () => void {
+  if (!process.env["npm_lifecycle_event"]) return () => {};
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    tell();
+  }, PARENT_CHECK_MS);
+  timer.unref();
+  return () => clearInterval(timer);
 }
