@@ -1,4 +1,4 @@
-import type { DataSourceOptions, MixedList } from "typeorm";
+import { AbstractLogger, type DataSourceOptions, type MixedList } from "typeorm";
 import type { ServiceConfig } from "../config/variables.ts";
 
 /**
@@ -33,7 +33,7 @@ export function dataSourceOptions(
     migrationsTransactionMode: "each",
     synchronize: false,
     installExtensions: false,
-    logging: false,
+    logger: new Silent(),
     poolSize: config.DATABASE_POOL_SIZE,
     connectTimeoutMS: CONNECT_TIMEOUT_MS,
     // Errors of idle connections: the pool drops the connection and the next query makes a new one.
@@ -49,4 +49,9 @@ export function dataSourceOptions(
       pipeline: true,
     },
   };
+}
+
+/** Whatever fails is thrown as well, and logged by us: TypeORM's own lines would not be JSON. */
+class Silent extends AbstractLogger {
+  protected override writeLog(): void {}
 }

@@ -19,7 +19,7 @@ const NETWORK_CODES = new Set([
 
 /** What pg and its pool say in words only. */
 const LOST_CONNECTION =
-  /timeout exceeded when trying to connect|Connection terminated|Query read timeout|Client has encountered a connection error|Cannot use a pool after calling end|connection timeout/i;
+  /timeout exceeded when trying to connect|Connection terminated|Query read timeout|Client .* is not queryable|Cannot use a pool after calling end|connection timeout/i;
 
 /** Whether the database, and not the data, is in the way: the same work may succeed later. */
 export function isDatabaseTrouble(error: unknown): boolean {
