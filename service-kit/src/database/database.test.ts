@@ -1,0 +1,350 @@
+import { eventually } from "@shop/test-support/eventually";
+import { createDatabase } from "@shop/test-support/servers";
+import { connectSql, type Sql } from "@shop/test-support/sql";
+import { startTcpProxy, type TcpProxy } from "@shop/test-support/tcp-proxy";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { createTestDatabase, createTestLog } from "../kit.fixture.ts";
+import { DatabaseAway, isDatabaseTrouble } from "./database-errors.ts";
+import type { Database } from "./database.ts";
+
+/** A lock, a statement, the wait for it and the rollback: what a stuck server may cost at most. */
+const STUCK_LIMIT_MS = 7_000;
+
+let url: string;
+let sql: Sql;
+let proxy: TcpProxy;
+let database: Database;
+let testLog: ReturnType<typeof createTestLog>;
+
+beforeAll(async () => {
+  url = await createDatabase();
+  sql = connectSql(url);
+});
+afterAll(() => sql.end());
+
+beforeEach(async () => {
+  proxy = await startTcpProxy(url);
+  testLog = createTestLog();
+  database = createTestDatabase(proxy.through(url), testLog.log);
+});
+afterEach(async () => {
+  await database.stop();
+  await proxy.stop();
+});
+
+async function start(): Promise<void> {
+  database.start();
+  await eventually(() => expect(database.connected).toBe(true));
+  await sql("TRUNCATE facts");
+}
+
+const openTransactions = () =>
+  sql(`SELECT pid FROM pg_stat_activity
+       WHERE application_name = 'test' AND state LIKE 'idle in transaction%'`);
+
+const timed = async (work: Promise<unknown>): Promise<{ error: unknown; ms: number }> => {
+  const startedAt = performance.now();
+  const error: unknown = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  return { error, ms: performance.now() - startedAt };
+};
+
+describe("while PostgreSQL is away", () => {
+  test("when the service starts, then it waits, says so without its password, and connects when the server comes", async () => {
+    await proxy.cut();
+    database.start();
+    await eventually(() => expect(testLog.lines.length).toBeGreaterThan(1));
+    expect(database.connected).toBe(false);
+    expect(await database.answers()).toBe(false);
+    await expect(database.sql.query("SELECT 1")).rejects.toThrow(DatabaseAway);
+    await expect(database.transaction(async () => 1)).rejects.toThrow(DatabaseAway);
+    expect(testLog.lines[0]).toMatchObject({ level: "warn", msg: "waiting for the database" });
+    expect(JSON.stringify(testLog.lines)).not.toContain(new URL(url).password || "no password");
+
+    await proxy.restore();
+    await eventually(() => expect(database.connected).toBe(true));
+    expect(await database.answers()).toBe(true);
+  });
+
+  test("when it is stopped before the server came, then it stops at once", async () => {
+    await proxy.cut();
+    database.start();
+    await eventually(() => expect(testLog.lines).not.toEqual([]));
+    expect((await timed(database.stop())).ms).toBeLessThan(1_000);
+  });
+
+  test("when it is stopped while the server accepts and says nothing, then it stops within the limits", async () => {
+    proxy.stall();
+    database.start();
+    expect((await timed(database.stop())).ms).toBeLessThan(4_000);
+  });
+
+  test("when it is stopped in the middle of connecting, then it stops and leaves no connection", async () => {
+    database.start();
+    await database.stop();
+    expect(database.connected).toBe(false);
+    await eventually(async () =>
+      expect(await sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'test'")).toEqual(
+        [],
+      ),
+    );
+  });
+
+  test("when it goes away and comes back, then the next statement works on a new connection", async () => {
+    await start();
+    await proxy.cut();
+    expect(await database.answers()).toBe(false);
+    const { error } = await timed(database.sql.query("SELECT 1"));
+    expect(isDatabaseTrouble(error)).toBe(true);
+    await proxy.restore();
+    await eventually(async () => expect(await database.answers()).toBe(true));
+  });
+});
+
+describe("a transaction", () => {
+  beforeEach(start);
+
+  test("when the work is done, then all of it is committed", async () => {
+    const result = await database.transaction(async (open) => {
+      open.alongside(open.sql.query("INSERT INTO facts VALUES (1, 'a')"));
+      await open.sql.query("INSERT INTO facts VALUES ($1, $2)", [2, "b"]);
+      return "done";
+    });
+    expect(result).toBe("done");
+    expect(await sql("SELECT id FROM facts ORDER BY id")).toEqual([{ id: 1 }, { id: 2 }]);
+  });
+
+  test("when the work throws, then nothing is committed and the connection is clean", async () => {
+    const failure = new Error("no");
+    await expect(
+      database.transaction(async (open) => {
+        await open.sql.query("INSERT INTO facts VALUES (1)");
+        throw failure;
+      }),
+    ).rejects.toBe(failure);
+    expect(await sql("SELECT * FROM facts")).toEqual([]);
+    expect(await openTransactions()).toEqual([]);
+  });
+
+  test("when the work throws before its first statement, then the connection is clean", async () => {
+    await expect(database.transaction(() => Promise.reject(new Error("no")))).rejects.toThrow("no");
+    expect(await openTransactions()).toEqual([]);
+    expect(await database.answers()).toBe(true);
+  });
+
+  test("when a statement fails, then nothing of the transaction is committed", async () => {
+    const { error } = await timed(
+      database.transaction(async (open) => {
+        await open.sql.query("INSERT INTO facts VALUES (1)");
+        await open.sql.query("INSERT INTO facts VALUES (1)");
+      }),
+    );
+    expect(error).toMatchObject({ code: "23505" });
+    expect(await sql("SELECT * FROM facts")).toEqual([]);
+  });
+
+  test("when a statement alongside fails, then the transaction fails with its error", async () => {
+    const { error } = await timed(
+      database.transaction(async (open) => {
+        open.alongside(open.sql.query("INSERT INTO facts VALUES (1)"));
+        open.alongside(open.sql.query("INSERT INTO facts VALUES (1)"));
+        open.alongside(open.sql.query("INSERT INTO facts VALUES (2)"));
+      }),
+    );
+    expect(error).toMatchObject({ code: "23505" });
+    expect(await sql("SELECT * FROM facts")).toEqual([]);
+    expect(await openTransactions()).toEqual([]);
+  });
+
+  test("when the work swallows a statement's error, then it is not told that it was committed", async () => {
+    const { error } = await timed(
+      database.transaction(async (open) => {
+        await open.sql.query("INSERT INTO facts VALUES (1)");
+        await open.sql.query("SELECT 1 / 0").catch(() => undefined);
+      }),
+    );
+    expect(error).toBeInstanceOf(Error);
+    expect(await sql("SELECT * FROM facts")).toEqual([]);
+  });
+
+  test("when its commit violates a deferred rule, then that is its error", async () => {
+    await sql("CREATE TABLE late (id integer UNIQUE DEFERRABLE INITIALLY DEFERRED)");
+    const { error } = await timed(
+      database.transaction(async (open) => {
+        await open.sql.query("INSERT INTO late VALUES (1), (1)");
+      }),
+    );
+    expect(error).toMatchObject({ code: "23505" });
+    expect(await openTransactions()).toEqual([]);
+  });
+
+  test("when a hundred run at once on four connections, then each has its own", async () => {
+    await Promise.all(
+      Array.from({ length: 100 }, (_, id) =>
+        database.transaction(async (open) => {
+          await open.sql.query("INSERT INTO facts VALUES ($1)", [id]);
+          if (id % 2 === 1) throw new Error("odd");
+        }),
+      ).map((running) => running.catch(() => undefined)),
+    );
+    const [row] = await sql<{ even: number; all: number }>(
+      "SELECT count(*) FILTER (WHERE id % 2 = 0)::int AS even, count(*)::int AS all FROM facts",
+    );
+    expect(row).toEqual({ even: 50, all: 50 });
+  });
+});
+
+describe("when a connection breaks", () => {
+  beforeEach(start);
+
+  test("inside a transaction, then the work is not committed and that connection is never used again", async () => {
+    let pid = 0;
+    const { error } = await timed(
+      database.transaction(async (open) => {
+        await open.sql.query("INSERT INTO facts VALUES (1)");
+        [{ pid } = { pid }] = await open.sql.query<{ pid: number }>(
+          "SELECT pg_backend_pid() AS pid",
+        );
+        await sql("SELECT pg_terminate_backend($1)", [pid]);
+        await open.sql.query("INSERT INTO facts VALUES (2)");
+      }),
+    );
+    expect(isDatabaseTrouble(error)).toBe(true);
+    expect(await sql("SELECT * FROM facts")).toEqual([]);
+    const pids = await Promise.all(
+      Array.from({ length: 8 }, () =>
+        database.sql.query<{ pid: number }>("SELECT pg_backend_pid() AS pid"),
+      ),
+    );
+    expect(pids.flat().map((row) => row.pid)).not.toContain(pid);
+  });
+
+  test("between the last statement and the commit, then the caller hears of trouble", async () => {
+    const { error } = await timed(
+      database.transaction(async (open) => {
+        await open.sql.query("INSERT INTO facts VALUES (1)");
+        await proxy.cut();
+      }),
+    );
+    expect(isDatabaseTrouble(error)).toBe(true);
+    await proxy.restore();
+    await eventually(async () => expect(await sql("SELECT * FROM facts")).toEqual([]));
+    await eventually(async () => expect(await database.answers()).toBe(true));
+  });
+
+  test("while it is idle in the pool, then nobody notices", async () => {
+    await database.sql.query("SELECT 1");
+    await sql(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'test'",
+    );
+    await eventually(async () => expect(await database.answers()).toBe(true));
+  });
+
+  test("again and again under load, then every error is trouble, and nothing leaks", async () => {
+    const errors: unknown[] = [];
+    let committed = 0;
+    const load = new AbortController();
+    const workers = Array.from({ length: 6 }, async (_, worker) => {
+      for (let turn = 0; !load.signal.aborted; turn += 1) {
+        await database
+          .transaction(async (open) => {
+            await open.sql.query("INSERT INTO facts VALUES ($1)", [worker * 1_000_000 + turn]);
+            await open.sql.query("SELECT pg_sleep(0.005)");
+          })
+          .then(
+            () => (committed += 1),
+            (error: unknown) => errors.push(error),
+          );
+      }
+    });
+    for (let round = 0; round < 30; round += 1) {
+      await sql(
+        "SELECT pg_terminate_backend(pid), pg_sleep(0.02) FROM pg_stat_activity WHERE application_name = 'test' LIMIT 2",
+      );
+    }
+    load.abort();
+    await Promise.all(workers);
+
+    expect(errors.length).toBeGreaterThan(0);
+    expect(errors.filter((error) => !isDatabaseTrouble(error))).toEqual([]);
+    const [row] = await sql<{ count: number }>("SELECT count(*)::int AS count FROM facts");
+    expect(row!.count).toBeGreaterThanOrEqual(committed);
+    expect(row!.count).toBeLessThanOrEqual(committed + errors.length);
+    await eventually(async () => expect(await openTransactions()).toEqual([]));
+    expect(await database.answers()).toBe(true);
+  });
+});
+
+describe("when something is stuck", () => {
+  beforeEach(start);
+
+  test("when the server hangs, then statements and transactions end in time, and work again afterwards", async () => {
+    const inside = database.transaction(async (open) => {
+      await open.sql.query("INSERT INTO facts VALUES (1)");
+      proxy.stall();
+      await open.sql.query("INSERT INTO facts VALUES (2)");
+    });
+    const results = await Promise.all([
+      timed(inside),
+      timed(database.sql.query("SELECT 1")),
+      timed(database.answers()),
+    ]);
+    for (const { ms } of results) expect(ms).toBeLessThan(STUCK_LIMIT_MS);
+    expect(isDatabaseTrouble(results[0].error)).toBe(true);
+
+    const startedAt = performance.now();
+    expect(await database.answers()).toBe(false);
+    expect(performance.now() - startedAt).toBeLessThan(1_500);
+
+    proxy.flow();
+    await eventually(async () => expect(await database.answers()).toBe(true));
+    await eventually(async () => expect(await openTransactions()).toEqual([]));
+    expect(await sql("SELECT * FROM facts")).toEqual([]);
+  });
+
+  test("when the server hangs at the commit, then the caller hears of it in time, and no transaction stays open", async () => {
+    const { error, ms } = await timed(
+      database.transaction(async (open) => {
+        await open.sql.query("INSERT INTO facts VALUES (1)");
+        proxy.stall();
+      }),
+    );
+    expect(isDatabaseTrouble(error)).toBe(true);
+    expect(ms).toBeLessThan(STUCK_LIMIT_MS);
+    proxy.flow();
+    await eventually(async () => expect(await openTransactions()).toEqual([]));
+    await eventually(async () => expect(await database.answers()).toBe(true));
+  });
+
+  test("when another holds a lock, then the wait for it ends in time and others flow", async () => {
+    await sql("INSERT INTO facts VALUES (1)");
+    const holding = database.transaction(async (open) => {
+      await open.sql.query("SELECT * FROM facts WHERE id = 1 FOR UPDATE");
+      const waiting = timed(database.sql.query("UPDATE facts SET note = 'x' WHERE id = 1"));
+      await database.sql.query("INSERT INTO facts VALUES (2)");
+      return waiting;
+    });
+    const { error, ms } = await holding;
+    expect(error).toMatchObject({ code: "55P03" });
+    expect(isDatabaseTrouble(error)).toBe(true);
+    expect(ms).toBeLessThan(2_400);
+  });
+
+  test("when all connections are in use, then the next one waits for a limited time", async () => {
+    let release = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    const holders = Array.from({ length: 4 }, () =>
+      database.transaction(async (open) => {
+        await open.sql.query("SELECT 1");
+        await gate;
+      }),
+    );
+    const { error, ms } = await timed(database.sql.query("SELECT 1"));
+    release();
+    await Promise.all(holders);
+    expect(isDatabaseTrouble(error)).toBe(true);
+    expect(ms).toBeLessThan(2_400);
+  });
+});

@@ -1,0 +1,108 @@
+import { eventually } from "@shop/test-support/eventually";
+import { createDatabase } from "@shop/test-support/servers";
+import { connectSql, type Sql } from "@shop/test-support/sql";
+import type { MigrationInterface, QueryRunner } from "typeorm";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { createTestDatabase, createTestLog } from "../kit.fixture.ts";
+import { dataSourceOptions, type Schema } from "./data-source.ts";
+import type { Database } from "./database.ts";
+import { migrate } from "./migrate.ts";
+
+/** Slow on purpose: whoever does not wait for the other one runs into it. */
+class MakeThings1700000000001 implements MigrationInterface {
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query("CREATE TABLE things (id integer PRIMARY KEY)");
+    await runner.query("SELECT pg_sleep(0.2)");
+    await runner.query("INSERT INTO things VALUES (1)");
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query("DROP TABLE things");
+  }
+}
+
+class AddNote1700000000002 implements MigrationInterface {
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query("ALTER TABLE things ADD COLUMN note text");
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query("ALTER TABLE things DROP COLUMN note");
+  }
+}
+
+class Fail1700000000003 implements MigrationInterface {
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query("CREATE TABLE half_done (id integer)");
+    await runner.query("SELECT 1 / 0");
+  }
+
+  async down(): Promise<void> {}
+}
+
+const first: Schema = { entities: [], migrations: [MakeThings1700000000001] };
+const both: Schema = { entities: [], migrations: [MakeThings1700000000001, AddNote1700000000002] };
+const failing: Schema = { entities: [], migrations: [MakeThings1700000000001, Fail1700000000003] };
+
+let url: string;
+let sql: Sql;
+const started: Database[] = [];
+
+beforeEach(async () => {
+  url = await createDatabase();
+  sql = connectSql(url);
+});
+afterEach(async () => {
+  await Promise.all(started.splice(0).map((database) => database.stop()));
+  await sql.end();
+});
+
+const optionsOf = (schema: Schema) =>
+  dataSourceOptions("test", { DATABASE_URL: url, DATABASE_POOL_SIZE: 2 }, schema);
+
+const connections = () => sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'test'");
+
+test("when four instances start at once, then each migration is applied once and all get ready", async () => {
+  const log = createTestLog();
+  const databases = Array.from({ length: 4 }, () =>
+    createTestDatabase(url, log.log, { poolSize: 2, schema: both }),
+  );
+  started.push(...databases);
+  for (const database of databases) database.start();
+  await eventually(() => expect(databases.every(({ connected }) => connected)).toBe(true));
+
+  expect(await sql("SELECT * FROM things")).toEqual([{ id: 1, note: null }]);
+  const applied = log.lines.map((line) => line["migrationsApplied"]);
+  expect(applied.toSorted((a, b) => Number(a) - Number(b))).toEqual([0, 0, 0, 2]);
+});
+
+test("when a newer version starts beside an older one, then only what is new is applied", async () => {
+  expect(await migrate(optionsOf(first))).toBe(1);
+  expect(await migrate(optionsOf(both))).toBe(1);
+  expect(await migrate(optionsOf(both))).toBe(0);
+  // An older version that starts again, with a migration in the database that it does not know.
+  expect(await migrate(optionsOf(first))).toBe(0);
+});
+
+test("when a migration fails, then it leaves nothing, the one before it stays, and the lock is free", async () => {
+  const printed = vi.spyOn(console, "log");
+  await expect(migrate(optionsOf(failing))).rejects.toThrow("division by zero");
+  // What is not JSON has no place on standard output.
+  expect(printed).not.toHaveBeenCalled();
+  printed.mockRestore();
+  expect(await sql("SELECT to_regclass('half_done') AS it")).toEqual([{ it: null }]);
+  expect(await sql("SELECT * FROM things")).toEqual([{ id: 1 }]);
+  await eventually(async () => expect(await connections()).toEqual([]));
+  expect(await migrate(optionsOf(both))).toBe(1);
+});
+
+test("when a migration takes longer than a statement may, then it is not cut off", async () => {
+  class Slow1700000000001 implements MigrationInterface {
+    async up(runner: QueryRunner): Promise<void> {
+      await runner.query("SELECT pg_sleep(2.7)");
+    }
+
+    async down(): Promise<void> {}
+  }
+  expect(await migrate(optionsOf({ entities: [], migrations: [Slow1700000000001] }))).toBe(1);
+});
