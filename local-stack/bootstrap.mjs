@@ -49,10 +49,14 @@ function projectNode() {
       : join(CHECKOUT, "node_modules", ".bin", "node");
   if (existsSync(own) && spawnSync(own, ["--version"]).status === 0) return own;
   const major = Number(process.versions.node.split(".")[0]);
-  if (major >= NEEDED_MAJOR) return process.execPath;
-  fail(
+  if (major < NEEDED_MAJOR) fail(howToGetNode());
+  return process.execPath;
+}
+
+function howToGetNode() {
+  return (
     `This project needs Node ${NEEDED_MAJOR}; this is Node ${process.versions.node}, and there is no packaged Node for` +
-      ` ${process.platform} on ${process.arch}.\nInstall Node ${NEEDED_MAJOR} or later from https://nodejs.org and try again.`,
+    ` ${process.platform} on ${process.arch}.\nInstall Node ${NEEDED_MAJOR} or later from https://nodejs.org and try again.`
   );
 }
 

@@ -27,7 +27,7 @@ function foldersBelow(parent: string, prefix: string): string[] {
   if (!existsSync(parent)) return [];
   const newestFirst = (a: string, b: string) => b.localeCompare(a, "en", { numeric: true });
   const names = readdirSync(parent).filter((name) => name.startsWith(prefix));
-  return names.sort(newestFirst).map((name) => join(parent, name));
+  return names.toSorted(newestFirst).map((name) => join(parent, name));
 }
 
 function foldersOnPath(): string[] {

@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync, watch } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "./build.ts";
 import type { KeptServer } from "./keep-running.ts";
 import type { Program } from "./programs.ts";
 import { say, seconds } from "./say.ts";
+import { watchFolders } from "./watch-folders.ts";
 
 // An editor writes a file in several steps, and a checkout many files.
 const QUIET_MS = 80;
@@ -55,6 +56,7 @@ export async function restartOnChange(watched: Watched): Promise<void> {
     const affected = programs.filter(({ folder, dependsOn }) =>
       [folder, ...dependsOn].some((used) => changed.has(used)),
     );
+    if (affected.length === 0) say("Built; no program's code became another.");
     await Promise.all(affected.map((program) => restart(program, savedAt)));
   }
 
@@ -76,10 +78,10 @@ export async function restartOnChange(watched: Watched): Promise<void> {
     }, QUIET_MS);
   };
   const sources = folders.map((folder) => join(checkout, folder, "src")).filter(existsSync);
-  const watchers = sources.map((folder) => watch(folder, { recursive: true }, onChange));
+  const stopWatching = watchFolders(sources, onChange);
   say("Watching for changes.");
   if (!signal.aborted) await once(signal, "abort");
   clearTimeout(timer);
-  for (const watcher of watchers) watcher.close();
+  stopWatching();
   await work;
 }
