@@ -42,11 +42,12 @@ export class PlaceOrder {
     return commit === "committed" ? order.order : undefined;
   }
 
-  /** The price that holds, never the client's. A refusal never rests on something cached. */
+  /** The price that holds, never the client's. A refusal rests on an answer to a question from after the request came. */
   private async unitPrice({ productId, price }: PlaceOrderBody): Promise<number> {
+    const now = performance.now();
     const found = await this.products.find(productId);
     const refusal = refusalOf(found.product, price);
-    if (refusal === undefined || found.certain) return accepted(found.product, refusal);
+    if (refusal === undefined || found.askedAt >= now) return accepted(found.product, refusal);
     const { product } = await this.products.ask(productId);
     return accepted(product, refusalOf(product, price));
   }

@@ -5,7 +5,7 @@ import type { Product } from "@shop/contracts/product";
 import { RedisCache } from "@shop/service-kit/cache/redis-cache";
 import { SingleFlight } from "@shop/service-kit/cache/single-flight";
 import { ProductClient } from "./product-client.ts";
-import { ProductMemory, type KnownProduct } from "./product-memory.ts";
+import { parseKnownProduct, ProductMemory, type KnownProduct } from "./product-memory.ts";
 
 const REDIS_FRESH_MS = 5_000;
 /** How old a product may be while product-service can't answer. */
@@ -18,8 +18,8 @@ const keyOf = (id: number): string => `product:${id}`;
 
 export interface Found {
   readonly product: KnownProduct;
-  /** From product-service itself, just now. */
-  readonly certain: boolean;
+  /** When product-service was asked for it, by `performance.now()`; 0 for what was known here. */
+  readonly askedAt: number;
 }
 
 /**
@@ -39,20 +39,18 @@ export class ProductDirectory {
 
   async find(id: number): Promise<Found> {
     const known = this.memory.get(id, FRESH);
-    if (known) return { product: known, certain: false };
+    if (known) return { product: known, askedAt: 0 };
     return this.looks.do(id, () => this.look(id));
   }
 
-  /** Asks product-service, whatever is known here: before a refusal that would rest on something cached. */
-  ask(id: number): Promise<Found> {
-    return this.questions.do(id, async () => {
-      const answer = await this.client.get(id);
-      if (!answer) return { product: await this.gone(id), certain: true };
-      // An event may have told of something newer than the answer.
-      const product = this.memory.put(fromAnswer(answer));
-      await this.store(product);
-      return { product, certain: true };
-    });
+  /**
+   * Asks product-service, whatever is known here: before a refusal that would rest on something cached. A question that was
+   * asked before this call does not do: its answer may be older than what the caller has seen.
+   */
+  async ask(id: number): Promise<Found> {
+    const now = performance.now();
+    const found = await this.question(id);
+    return found.askedAt >= now ? found : this.question(id);
   }
 
   /** A product event. Not waited for: it is a hint. */
@@ -68,12 +66,24 @@ export class ProductDirectory {
   private async look(id: number): Promise<Found> {
     const stored = await this.stored(id);
     const known = stored && this.memory.put(stored);
-    if (known && known.asOf >= Date.now() - REDIS_FRESH_MS)
-      return { product: known, certain: false };
-    return this.ask(id).catch((error: unknown) => {
+    if (known && known.asOf >= Date.now() - REDIS_FRESH_MS) return { product: known, askedAt: 0 };
+    return this.question(id).catch((error: unknown) => {
       const old = this.memory.get(id, USABLE);
-      if (old) return { product: old, certain: false };
+      if (old) return { product: old, askedAt: 0 };
       throw error;
+    });
+  }
+
+  /** One at a time for each product. */
+  private question(id: number): Promise<Found> {
+    return this.questions.do(id, async () => {
+      const askedAt = performance.now();
+      const answer = await this.client.get(id);
+      if (!answer) return { product: await this.gone(id), askedAt };
+      // An event may have told of something newer than the answer.
+      const product = this.memory.put(fromAnswer(answer));
+      await this.store(product);
+      return { product, askedAt };
     });
   }
 
@@ -88,7 +98,7 @@ export class ProductDirectory {
 
   private async stored(id: number): Promise<KnownProduct | undefined> {
     const text = await this.redis.ask((client) => client.get(keyOf(id)));
-    return text ? (JSON.parse(text) as KnownProduct) : undefined;
+    return text ? parseKnownProduct(text) : undefined;
   }
 
   private async store(product: KnownProduct): Promise<void> {

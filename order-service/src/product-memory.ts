@@ -1,12 +1,24 @@
+import { z } from "zod";
+
 /** Enough for the products that sell; the least recently used go first. */
 const MAX_PRODUCTS = 10_000;
 
-export interface KnownProduct {
-  readonly id: number;
-  readonly version: number;
+const knownProduct = z.object({
+  id: z.int(),
+  version: z.int(),
   /** `null`: the product is not on sale any more. */
-  readonly priceCents: number | null;
-  readonly asOf: number;
+  priceCents: z.int().nullable(),
+  asOf: z.number(),
+});
+export type KnownProduct = Readonly<z.infer<typeof knownProduct>>;
+
+/** `undefined` for what is not ours: whatever stands in Redis must not fail an order. */
+export function parseKnownProduct(text: string): KnownProduct | undefined {
+  try {
+    return knownProduct.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
 }
 
 interface Remembered {
