@@ -120,14 +120,9 @@ describe("the same key many times at once", () => {
       ({ status, headers }) => status === 201 && !("idempotency-replayed" in headers),
     );
     expect(fresh).toHaveLength(1);
-    for (const { status, body } of answers) {
-      if (status === 201) expect(body.id).toBe(id);
-      else
-        expect({ status, code: body.code }).toEqual({
-          status: 409,
-          code: "IDEMPOTENCY_IN_PROGRESS",
-        });
-    }
+    const said = answers.map(({ status, body }) => `${status} ${body.code ?? body.id}`);
+    const allowed = new Set([`201 ${id}`, "409 IDEMPOTENCY_IN_PROGRESS"]);
+    expect(said.filter((one) => !allowed.has(one))).toEqual([]);
     expect(await withKey(key, { productId, qty: 1 })).toMatchObject({ status: 201, body: { id } });
   });
 
@@ -169,7 +164,7 @@ describe("the same key many times at once", () => {
             withKey(key, { productId, qty: 1 }),
             withKey(key, { productId, qty: 2 }, another.url),
           ]);
-          return answers.map(({ status }) => status).toSorted();
+          return answers.map(({ status }) => status).toSorted((a, b) => a - b);
         }),
       );
       expect(new Set(statuses.map(String))).toEqual(new Set(["201,422"]));

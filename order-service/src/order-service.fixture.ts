@@ -102,6 +102,12 @@ export async function startFixture(settings: Record<string, string> = {}) {
         reason,
         decidedAt: new Date().toISOString(),
       }),
+    /** Waits until the event with this request id was taken. */
+    taken: (requestId: string) =>
+      eventually(() => {
+        const lines = log.lines.filter(({ msg }) => msg === "event taken");
+        expect(lines).toContainEqual(expect.objectContaining({ requestId }));
+      }),
     stop: async () => {
       await service.stop();
       await servers.stop();
