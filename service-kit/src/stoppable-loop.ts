@@ -34,6 +34,8 @@ export class StoppableLoop {
       try {
         restMs = await this.turn(signal);
       } catch (error) {
+        // What a stop has interrupted is no trouble.
+        if (signal.aborted) return;
         restMs = this.onError(error);
       }
       if (restMs > 0 && !signal.aborted) await this.rest(restMs);

@@ -46,7 +46,7 @@ export class BrokerConnection {
   }
 
   private async liveThroughSession(signal: AbortSignal): Promise<number> {
-    const session = await BrokerSession.open(this.url, this.name);
+    const session = await BrokerSession.open(this.url, this.name, signal);
     const end = (): void => session.fail(new Error("the service is stopping"));
     signal.addEventListener("abort", end);
     if (signal.aborted) end();

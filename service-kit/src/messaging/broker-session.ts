@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import type { Socket } from "node:net";
 import { connect, type Channel, type ChannelModel, type ConfirmChannel } from "amqplib";
 import { within } from "../limited-wait.ts";
@@ -32,7 +33,7 @@ export class BrokerSession {
     model.on("handler-error", (error) => this.end(error));
   }
 
-  static async open(url: string, name: string): Promise<BrokerSession> {
+  static async open(url: string, name: string, stopping: AbortSignal): Promise<BrokerSession> {
     const address = new URL(url);
     address.searchParams.set("heartbeat", String(HEARTBEAT_S));
     const connecting = connect(address.href, {
@@ -42,12 +43,9 @@ export class BrokerSession {
       clientProperties: { connection_name: name },
     });
     // `timeout` covers the socket; a broker that accepts and then says nothing needs this one.
-    const limit = within(
-      CONNECT_LIMIT_MS,
-      connecting,
-      () => new Error("the broker did not answer"),
-    );
-    const model = await limit.catch((error: unknown) => {
+    const limit = AbortSignal.any([stopping, AbortSignal.timeout(CONNECT_LIMIT_MS)]);
+    const givenUp = once(limit, "abort").then(() => Promise.reject(new Error("no answer in time")));
+    const model = await Promise.race([connecting, givenUp]).catch((error: unknown) => {
       connecting.then(abandon, () => undefined);
       throw error;
     });
@@ -58,8 +56,10 @@ export class BrokerSession {
     return this.alive;
   }
 
+  /** Calls the listener at the end, at once if that is over. Gives back what takes it off again. */
   onEnded(listener: () => void): () => void {
-    this.endedListeners.add(listener);
+    if (this.alive) this.endedListeners.add(listener);
+    else listener();
     return () => this.endedListeners.delete(listener);
   }
 
