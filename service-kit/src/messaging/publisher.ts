@@ -25,7 +25,8 @@ export type Outcome = "confirmed" | "returned" | "refused" | "unknown";
 export class Publisher {
   private open: { session: BrokerSession; channel: ConfirmChannel } | undefined;
   private blocked = false;
-  private readonly returnedIds = new Set<string>();
+  /** Counted, since the poller may publish what is still on its way from memory. */
+  private readonly returned = new Map<string, number>();
 
   constructor(
     connection: BrokerConnection,
@@ -86,7 +87,7 @@ export class Publisher {
       };
       const settled = (error: unknown): void => {
         // The broker sends the return before the confirm, on the same channel.
-        if (this.returnedIds.delete(id)) resolve("returned");
+        if (this.wasReturned(id)) resolve("returned");
         else if (!error) resolve("confirmed");
         else resolve(session.isAlive ? "refused" : "unknown");
       };
@@ -98,9 +99,20 @@ export class Publisher {
     });
   }
 
+  private wasReturned(id: string): boolean {
+    const times = this.returned.get(id) ?? 0;
+    if (times > 1) this.returned.set(id, times - 1);
+    else this.returned.delete(id);
+    return times > 0;
+  }
+
   private async attach(session: BrokerSession): Promise<void> {
     const channel = await session.confirmChannel();
-    channel.on("return", (message) => this.returnedIds.add(String(message.properties.messageId)));
+    channel.on("return", ({ properties }) => {
+      const id = String(properties.messageId);
+      this.returned.set(id, (this.returned.get(id) ?? 0) + 1);
+    });
+    this.open = { session, channel };
     session.onBlocked((blocked) => {
       this.blocked = blocked;
       if (!blocked) this.onAvailable();
@@ -108,9 +120,8 @@ export class Publisher {
     session.onEnded(() => {
       this.open = undefined;
       this.blocked = false;
-      this.returnedIds.clear();
+      this.returned.clear();
     });
-    this.open = { session, channel };
     this.onAvailable();
   }
 }
