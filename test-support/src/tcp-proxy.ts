@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 
 export interface TcpProxy {
@@ -41,11 +42,10 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
       });
     }
   });
-  const listen = (port: number): Promise<void> =>
-    new Promise((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(port, "127.0.0.1", resolve);
-    });
+  const listen = async (port: number): Promise<void> => {
+    server.listen(port, "127.0.0.1");
+    await once(server, "listening");
+  };
   const close = (): Promise<void> =>
     new Promise((resolve) => {
       server.close(() => resolve());
