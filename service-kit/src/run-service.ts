@@ -63,10 +63,13 @@ export async function runService(
 
 /** The whole of a `main.ts`: start, stop at a signal, exit 1 on bad configuration. */
 export async function runUntilSignal(start: () => Promise<RunningService>): Promise<void> {
-  const service = await start().catch((error: unknown) => {
-    process.stderr.write(`${explain(error)}\n`);
-    process.exit(1);
-  });
+  // In a `then`, since reading the configuration throws before there is a promise.
+  const service = await Promise.resolve()
+    .then(start)
+    .catch((error: unknown) => {
+      process.stderr.write(`${explain(error)}\n`);
+      process.exit(1);
+    });
   const stop = (): void => {
     const limit = within(STOP_LIMIT_MS, service.stop(), () => new Error("not stopped in time"));
     limit.then(
