@@ -21,6 +21,17 @@ export function followRequests(
     withRequestId(requestId, done);
   });
 
+  // A connection that stays open after its last answer would hold up the stop.
+  let closing = false;
+  fastify.addHook("preClose", (done) => {
+    closing = true;
+    done();
+  });
+  fastify.addHook("onSend", (_request, reply, payload, done) => {
+    if (closing) void reply.header("connection", "close");
+    done(null, payload);
+  });
+
   fastify.addHook("onResponse", (request, reply, done) => {
     const route = request.routeOptions.url ?? "none";
     const { statusCode } = reply;
