@@ -16,10 +16,20 @@ const BATCHES_AT_ONCE = 2;
 const MAX_WAITING = 5_000;
 const MAX_WAIT_MS = 2_000;
 const RETRIES = 2;
+/** A batch that has taken so long is not tried again: its callers wait, and those behind it as well. */
+const TRY_AGAIN_FOR_MS = 2_000;
 const RETRY_REST_MS = 50;
 
 /** `key taken`: nothing was written, since the key stands for another order. */
 export type Commit = "committed" | "key taken";
+
+/** What a batch ran into, and how long it may go on in spite of it. */
+interface Trouble {
+  readonly error: unknown;
+  readonly triesLeft: number;
+  /** By `performance.now()`. */
+  readonly until: number;
+}
 
 /**
  * Commits orders, those that arrive together in one transaction: the orders, their keys and their events. Each caller gets an
@@ -50,8 +60,9 @@ export class CommitOrders {
   }
 
   private async commit(orders: readonly NewOrder[]): Promise<PromiseSettledResult<Commit>[]> {
+    const until = performance.now() + TRY_AGAIN_FOR_MS;
     const results = await this.together(orders).catch((error: unknown) =>
-      this.afterError(orders, error),
+      this.afterError(orders, { error, triesLeft: RETRIES, until }),
     );
     await this.lists.forget(orders.map(({ order }) => order.productId));
     return results;
@@ -68,11 +79,10 @@ export class CommitOrders {
   /** The database in the way: all are tried again. Anything else: one is at fault, so each is tried alone. */
   private async afterError(
     orders: readonly NewOrder[],
-    error: unknown,
+    trouble: Trouble,
   ): Promise<PromiseSettledResult<Commit>[]> {
-    if (isDatabaseTrouble(error)) return this.resume(orders, RETRIES);
-    const [only] = orders;
-    if (!only || orders.length === 1) throw error;
+    if (isDatabaseTrouble(trouble.error)) return this.resume(orders, trouble);
+    if (orders.length === 1) throw trouble.error;
     const results: PromiseSettledResult<Commit>[] = [];
     for (const order of orders) {
       const [result] = await Promise.allSettled([this.together([order])]);
@@ -87,8 +97,9 @@ export class CommitOrders {
    */
   private async resume(
     orders: readonly NewOrder[],
-    retries: number,
+    trouble: Trouble,
   ): Promise<PromiseSettledResult<Commit>[]> {
+    if (trouble.triesLeft === 0 || performance.now() > trouble.until) throw trouble.error;
     await rest(RETRY_REST_MS);
     try {
       const ids = orders.map(({ order }) => order.id);
@@ -97,8 +108,7 @@ export class CommitOrders {
       const retried = missing.length > 0 ? (await this.together(missing)).values() : [].values();
       return ids.map((id) => (existing.has(id) ? fulfilled("committed") : retried.next().value!));
     } catch (error) {
-      if (retries <= 1) throw error;
-      return this.resume(orders, retries - 1);
+      return this.resume(orders, { ...trouble, error, triesLeft: trouble.triesLeft - 1 });
     }
   }
 }
