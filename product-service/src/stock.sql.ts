@@ -28,7 +28,10 @@ export async function findMovements(sql: Sql, orderIds: readonly string[]): Prom
   );
 }
 
-/** Fails as a whole when one of the orders has been decided meanwhile, by another instance. */
+/**
+ * Fails as a whole when one of the orders has been decided meanwhile, by another instance. In id order: two batches with the
+ * same orders then wait in one direction, and not for each other.
+ */
 export async function insertMovements(
   sql: Sql,
   decisions: readonly Decision[],
@@ -36,7 +39,8 @@ export async function insertMovements(
 ): Promise<void> {
   await sql.query(
     `INSERT INTO stock_movements (order_id, product_id, qty, status, reason, decided_at)
-     SELECT d.*, $6 FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[], $5::text[]) AS d`,
+     SELECT d.*, $6 FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[], $5::text[]) AS d
+     ORDER BY 1`,
     [
       decisions.map(({ orderId }) => orderId),
       decisions.map(({ productId }) => productId),
