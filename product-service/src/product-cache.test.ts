@@ -145,10 +145,10 @@ describe("a slow reader", () => {
   test("when two instances read, write and sell at once, then all of them end with what is in the database", async () => {
     const { id } = await fixture.createProduct({ qty: 1_000 });
     const urls = [fixture.service.url, other.url];
-    let writing = true;
+    const writing = new AbortController();
     const readers = urls.map(async (url) => {
       let last = 0;
-      while (writing) {
+      while (!writing.signal.aborted) {
         const { status, body } = await call(`${url}/products/${id}`);
         expect(status).toBe(200);
         // Nobody ever sees it go back.
@@ -168,7 +168,7 @@ describe("a slow reader", () => {
         expect(seen.version).toBeGreaterThanOrEqual(own.version);
       }
     });
-    await Promise.all([...writers, flusher]).finally(() => (writing = false));
+    await Promise.all([...writers, flusher]).finally(() => writing.abort());
     await Promise.all(readers);
     await eventually(async () => expect(await fixture.stock(id)).toEqual({ is: 920, should: 920 }));
     const [row] = await fixture.sql("SELECT version FROM products WHERE id = $1", [id]);
@@ -188,21 +188,18 @@ describe("when Redis loses everything", () => {
     await fixture.cache.flushAll();
     const before = await getsSoFar();
 
-    const { answers, loads } = await fixture.sql
-      .holding("LOCK TABLE products IN ACCESS EXCLUSIVE MODE", async () => {
-        const reads = Promise.all(Array.from({ length: 60 }, () => read(product.id)));
+    const { reads, loads } = await fixture.sql.holding(
+      "LOCK TABLE products IN ACCESS EXCLUSIVE MODE",
+      async () => {
+        const pending = Promise.all(Array.from({ length: 60 }, () => read(product.id)));
         await eventually(async () => expect(await getsSoFar()).toBe(before + 60));
-        const waiting = () =>
-          fixture.sql(
-            `SELECT query FROM pg_stat_activity
-             WHERE wait_event_type = 'Lock' AND datname = current_database()`,
-          );
-        await eventually(async () => expect(await waiting()).not.toEqual([]));
-        return { answers: reads, loads: await waiting() };
-      })
-      .then(async ({ answers: pending, loads: seen }) => ({ answers: await pending, loads: seen }));
+        await eventually(async () => expect(await fixture.lockWaits()).not.toEqual([]));
+        return { reads: pending, loads: await fixture.lockWaits() };
+      },
+    );
 
     expect(loads).toHaveLength(1);
+    const answers = await reads;
     expect(answers.map(({ status }) => status)).toEqual(Array(60).fill(200));
     expect(answers.every(({ body }) => body.id === product.id)).toBe(true);
   });
@@ -211,16 +208,16 @@ describe("when Redis loses everything", () => {
     const products = await Promise.all(
       Array.from({ length: 10 }, (_, n) => fixture.createProduct({ name: `p${n}`, price: n })),
     );
-    let flushing = true;
+    const flushing = new AbortController();
     const readers = products.map(async (product) => {
-      for (let n = 0; flushing || n < 20; n += 1) {
+      while (!flushing.signal.aborted) {
         const answer = await read(product.id);
         expect(answer.status).toBe(200);
         expect(answer.body).toEqual(product);
       }
     });
     for (let n = 0; n < 30; n += 1) await fixture.cache.flushAll();
-    flushing = false;
+    flushing.abort();
     await Promise.all(readers);
   });
 });

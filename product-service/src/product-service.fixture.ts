@@ -15,6 +15,9 @@ import { expect } from "vitest";
 import { readProductServiceConfig } from "./config.ts";
 import { startProductService } from "./product-service.ts";
 
+/** For thousands of orders on a busy machine. */
+const STREAM_LIMIT_MS = 18_000;
+
 export type Fixture = Awaited<ReturnType<typeof startFixture>>;
 
 /**
@@ -54,6 +57,7 @@ export async function startFixture(settings: Record<string, string> = {}) {
   const service = await start(onItsWays);
   const [broker, cache] = await Promise.all([connectBroker(vhostUrl), connectRedis(redis.url)]);
   const sql = connectSql(databaseUrl);
+  const told = await broker.hear("order.updated");
 
   const request = (path: string, options?: Call) => call(`${service.url}${path}`, options);
   const ready = (url: string = service.url) =>
@@ -61,6 +65,23 @@ export async function startFixture(settings: Record<string, string> = {}) {
       expect((await call(`${url}/health/ready`)).body.status).toBe("ok");
     });
   await ready();
+
+  const stock = async (productId: number) => {
+    const [row] = await sql<{ is: number; should: number }>(
+      `SELECT qty AS is, (initial_qty
+         + coalesce((SELECT sum(delta) FROM stock_adjustments WHERE product_id = p.id), 0)
+         - coalesce((SELECT sum(qty) FROM stock_movements
+                     WHERE product_id = p.id AND status = 'done'), 0))::int AS should
+       FROM products AS p WHERE id = $1`,
+      [productId],
+    );
+    return row;
+  };
+  const atRest = async (): Promise<void> => {
+    expect(await broker.depth(ORDER_CREATED_QUEUE.name)).toBe(0);
+    expect(await broker.depth(ORDER_CREATED_QUEUE.deadQueue)).toBe(0);
+    expect(await sql("SELECT id FROM outbox")).toEqual([]);
+  };
 
   return {
     environment,
@@ -93,22 +114,49 @@ export async function startFixture(settings: Record<string, string> = {}) {
       return Object.fromEntries(rows.map(({ outcome, count }) => [outcome, count]));
     },
     /** Initial + adjustments − done orders, beside what is there. */
-    stock: async (productId: number) => {
-      const [row] = await sql<{ is: number; should: number }>(
-        `SELECT qty AS is, (initial_qty
-           + coalesce((SELECT sum(delta) FROM stock_adjustments WHERE product_id = p.id), 0)
-           - coalesce((SELECT sum(qty) FROM stock_movements
-                       WHERE product_id = p.id AND status = 'done'), 0))::int AS should
-         FROM products AS p WHERE id = $1`,
-        [productId],
-      );
-      return row;
-    },
+    stock,
     /** Nothing is left to take, to tell or to bury. */
-    atRest: async () => {
-      expect(await broker.depth(ORDER_CREATED_QUEUE.name)).toBe(0);
-      expect(await broker.depth(ORDER_CREATED_QUEUE.deadQueue)).toBe(0);
-      expect(await sql("SELECT id FROM outbox")).toEqual([]);
+    atRest,
+    /** The statements that wait for a lock now. */
+    lockWaits: () =>
+      sql(
+        `SELECT query FROM pg_stat_activity
+         WHERE wait_event_type = 'Lock' AND datname = current_database()`,
+      ),
+    /** What order-service was told of this order, oldest first. */
+    toldOf: (orderId: string) => told.filter(({ data }) => data.orderId === orderId),
+    /**
+     * Waits until each order has one movement and was told its outcome, and no other, at least once; then nothing is left
+     * over and the stock adds up.
+     */
+    allSettled: async (orders: readonly Order[]): Promise<void> => {
+      const ids = [...new Set(orders.map(({ id }) => id))];
+      const decided = await eventually(async () => {
+        const rows = await sql<{ id: string; outcome: string }>(
+          `SELECT order_id AS id, coalesce(reason, status) AS outcome
+           FROM stock_movements WHERE order_id = ANY($1)`,
+          [ids],
+        );
+        expect(rows).toHaveLength(ids.length);
+        return rows;
+      }, STREAM_LIMIT_MS);
+      await eventually(atRest, STREAM_LIMIT_MS);
+      await eventually(() => {
+        const heard = new Map<string, Set<string>>();
+        for (const { data } of told) {
+          const outcomes = heard.get(data.orderId) ?? new Set();
+          heard.set(data.orderId, outcomes.add(data.reason ?? data.status));
+        }
+        const wrong = decided.filter(
+          ({ id, outcome }) => [...(heard.get(id) ?? [])].join(" and ") !== outcome,
+        );
+        expect(wrong).toEqual([]);
+      });
+      for (const productId of new Set(orders.map((order) => order.productId))) {
+        const { is, should } = (await stock(productId)) ?? { is: 0, should: 0 };
+        expect(is).toBe(should);
+        expect(is).toBeGreaterThanOrEqual(0);
+      }
     },
     stop: async () => {
       await service.stop();

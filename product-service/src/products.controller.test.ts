@@ -505,3 +505,31 @@ describe("GET /products", () => {
     expect(pathsIn(answer.body)).toEqual(["cursor"]);
   });
 });
+
+describe("a write that fails", () => {
+  test("when it is refused or its event can't be stored, then nothing is told and nothing is left in the outbox", async () => {
+    const events = await fixture.broker.hear(
+      "product.created",
+      "product.updated",
+      "product.deleted",
+    );
+    const path = "/products/1777777777";
+    const body = { name: "x", price: 1 };
+    await fixture.request("/products", { body });
+    await fixture.request(path, { method: "PUT", body });
+    await fixture.request(path, { method: "DELETE" });
+    // A write whose event can't be stored is not a write.
+    const product = await fixture.createProduct();
+    await fixture.sql("ALTER TABLE outbox RENAME TO outbox_away");
+    const failed = await fixture.request(`/products/${product.id}`, { method: "PUT", body });
+    await fixture.sql("ALTER TABLE outbox_away RENAME TO outbox");
+    expect(failed.status).toBe(503);
+    await fixture.cache.flushAll();
+    expect((await fixture.request(`/products/${product.id}`)).body).toEqual(product);
+
+    const last = await fixture.createProduct();
+    await eventually(() => expect(events.map(({ data }) => data.id)).toContain(last.id));
+    expect(events.map(({ data }) => data.id)).toEqual([product.id, last.id]);
+    await eventually(() => fixture.atRest());
+  });
+});

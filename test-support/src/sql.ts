@@ -2,8 +2,8 @@ import { Pool } from "pg";
 
 export interface Sql {
   <Row extends object = Record<string, unknown>>(text: string, values?: unknown[]): Promise<Row[]>;
-  /** Does something while a transaction with this statement (and its locks) is open. */
-  holding<T>(statement: string, work: () => Promise<T>): Promise<T>;
+  /** Does something while a transaction with this statement (and its locks) is open, and then ends it. */
+  holding<T>(statement: string, work: () => Promise<T>, end?: "ROLLBACK" | "COMMIT"): Promise<T>;
   end(): Promise<void>;
 }
 
@@ -12,14 +12,18 @@ export function connectSql(url: string): Sql {
   const pool = new Pool({ connectionString: url, max: 2 });
   pool.on("error", () => undefined);
   const query = async (text: string, values?: unknown[]) => (await pool.query(text, values)).rows;
-  const holding = async <T>(statement: string, work: () => Promise<T>): Promise<T> => {
+  const holding = async <T>(
+    statement: string,
+    work: () => Promise<T>,
+    end = "ROLLBACK",
+  ): Promise<T> => {
     const client = await pool.connect();
     try {
       await client.query("BEGIN");
       await client.query(statement);
       return await work();
     } finally {
-      await client.query("ROLLBACK");
+      await client.query(end);
       client.release();
     }
   };
