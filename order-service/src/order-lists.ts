@@ -50,8 +50,9 @@ export class OrderLists {
   private async firstPage(productId: number): Promise<Page<Order>> {
     const keys = keysOf(productId);
     const seen = await this.redis.ask((client) => client.mGet([keys.list, keys.token]));
-    const [cached, token] = seen ?? [];
-    if (cached) return JSON.parse(cached) as Page<Order>;
+    const [text, token] = seen ?? [];
+    const cached = text ? parsePage(text) : undefined;
+    if (cached) return cached;
 
     // A load that began under an older token may lack what its caller has just written, so it is not joined.
     return this.loads.do(`${productId} ${seen ? (token ?? "") : "no redis"}`, async () => {
@@ -69,6 +70,16 @@ export class OrderLists {
   ): Promise<Page<Order>> {
     const found = await listOrders(this.database.sql, { productId, before, most: limit + 1 });
     return cut({ items: found, nextCursor: null }, limit);
+  }
+}
+
+/** `undefined` for what is not ours. Only looked at: to check it whole would cost a reader more than it saves. */
+function parsePage(text: string): Page<Order> | undefined {
+  try {
+    const page = JSON.parse(text) as Page<Order> | null;
+    return page !== null && Array.isArray(page.items) ? page : undefined;
+  } catch {
+    return undefined;
   }
 }
 
