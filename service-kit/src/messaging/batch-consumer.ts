@@ -14,6 +14,7 @@ const PREFETCH = 300;
 const SUSPECT_DELIVERIES = 3;
 const RETRY_BACKOFF = { first: 100, most: 3_000 };
 const STOP_LIMIT_MS = 4_000;
+const CANCEL_LIMIT_MS = 1_000;
 
 export interface ConsumerObserver {
   taken(count: number, ms: number): void;
@@ -65,10 +66,13 @@ export class BatchConsumer<T extends EventType> {
     this.subscription = undefined;
     if (!subscription) return;
     subscription.waiting.length = 0;
-    const { session, channel, tag } = subscription;
-    await session.answered(channel.cancel(tag)).catch(() => undefined);
+    const { channel, tag } = subscription;
     await within(STOP_LIMIT_MS, Promise.resolve(this.working), () => new Error("stop limit")).catch(
       () => this.options.log.warn("a batch was not finished in time; it will be delivered again"),
+    );
+    // The answer comes from behind the last ack, which the end of the connection would overtake otherwise.
+    await within(CANCEL_LIMIT_MS, channel.cancel(tag), () => new Error("no answer")).catch(
+      () => undefined,
     );
   }
 
