@@ -21,25 +21,32 @@ export function createLogger(options: LogOptions, destination?: DestinationStrea
     },
     // A line's own request id (an event's) wins over the surrounding one.
     mixinMergeStrategy: (line: object, mixed: object) => ({ ...mixed, ...line }),
-    serializers: { err: describeError },
+    serializers: { err: (error: unknown) => describeError(error) },
   };
   return destination ? pino(settings, destination) : pino(settings);
 }
+
+/** Causes may go round in a circle. */
+const MAX_CAUSES = 4;
 
 /**
  * What a log says of an error: never its parameters, its statement or its `detail`, which hold what users sent.
  * PostgreSQL's `detail` and TypeORM's `parameters` are such fields.
  */
-export function describeError(error: unknown): object {
+export function describeError(error: unknown, depth = 0): object {
   if (!(error instanceof Error)) return { message: "something that is not an Error was thrown" };
   const { name, message, stack, cause } = error;
   const code = (error as { code?: unknown }).code;
+  // A host with several addresses fails with one error for each, and no message of its own.
+  const errors: unknown[] = error instanceof AggregateError ? error.errors : [];
+  const inner = (one: unknown): object => describeError(one, depth + 1);
   return {
     type: name,
     message,
     ...(typeof code === "string" && { code }),
     stack,
-    ...(cause instanceof Error && { cause: describeError(cause) }),
+    ...(cause instanceof Error && depth < MAX_CAUSES && { cause: inner(cause) }),
+    ...(errors.length > 0 && depth < MAX_CAUSES && { errors: errors.map(inner) }),
   };
 }
 
