@@ -24,7 +24,8 @@ export class SettleStatuses {
   }
 
   async handle(events: readonly EventOf<"order.updated">[]): Promise<void> {
-    const outcomes = new Map(events.map(({ data }) => [data.orderId, data]));
+    // From the last to the first, so that the first outcome of an order is the one that stays in the map.
+    const outcomes = new Map(events.toReversed().map(({ data }) => [data.orderId, data]));
     const productIds = await settlePending(this.database.sql, [...outcomes.values()]);
     this.settled.inc(productIds.length);
     this.unchanged.inc(events.length - productIds.length);
