@@ -112,6 +112,7 @@ export interface Sweep {
 /**
  * Takes pending orders whose time has come and that nobody is about to tell anyway. Each try doubles the order's wait, up to
  * 64 times the first. Several sweepers can run: a row is locked by one of them, and its time is moved in the same statement.
+ * The ARRAY is looked up once; an IN could be joined, and looked up again for each row, each time with the next `most` rows.
  */
 export async function takeOverduePending(
   sql: Sql,
@@ -120,11 +121,11 @@ export async function takeOverduePending(
   return sql.query<OrderRow>(
     `UPDATE orders SET times_told_again = least(times_told_again + 1, 1000),
        next_tell_at = now() + $1 * 2 ^ least(times_told_again + 1, 6) * interval '1 millisecond'
-     WHERE status = 'pending' AND id IN (
+     WHERE status = 'pending' AND id = ANY(ARRAY(
        SELECT id FROM orders AS o
        WHERE status = 'pending' AND next_tell_at <= now()
          AND NOT EXISTS (SELECT 1 FROM outbox WHERE subject = o.id::text)
-       ORDER BY next_tell_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+       ORDER BY next_tell_at LIMIT $2 FOR UPDATE SKIP LOCKED))
      RETURNING ${ORDER_COLUMNS}`,
     [firstWaitMs, most],
   );

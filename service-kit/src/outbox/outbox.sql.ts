@@ -31,16 +31,19 @@ export async function insertLeased(
   );
 }
 
-/** Takes rows whose writer has not published them in time; no two relays get the same. */
+/**
+ * Takes rows whose writer has not published them in time; no two relays get the same. The ARRAY is looked up once; an IN could
+ * be joined, and looked up again for each row, each time with the next `most` rows.
+ */
 export async function leaseOverdue(
   sql: Sql,
   { leaseMs, most }: { leaseMs: number; most: number },
 ): Promise<OutboxRow[]> {
   return sql.query<OutboxRow>(
     `UPDATE outbox SET leased_until = now() + $1 * interval '1 millisecond'
-     WHERE id IN (
+     WHERE id = ANY(ARRAY(
        SELECT id FROM outbox WHERE leased_until < now()
-       ORDER BY leased_until LIMIT $2 FOR UPDATE SKIP LOCKED)
+       ORDER BY leased_until LIMIT $2 FOR UPDATE SKIP LOCKED))
      RETURNING id, type, subject, request_id AS "requestId", payload`,
     [leaseMs, most],
   );
