@@ -70,7 +70,6 @@ describe("orders that arrive together", () => {
     await fixture.sql(
       `ALTER TABLE orders ADD CONSTRAINT no_neighbour CHECK (product_id <> ${bad}) NOT VALID`,
     );
-    const key = { "idempotency-key": "bad-neighbour" };
     const good = (): Promise<Answer> => fixture.place({ productId, qty: 1 });
     const ahead: Promise<Answer>[] = [];
     let behind: Promise<Answer[]> = Promise.resolve([]);
@@ -82,7 +81,7 @@ describe("orders that arrive together", () => {
       }
       behind = Promise.all([
         ...Array.from({ length: 40 }, good),
-        fixture.place({ productId: bad, qty: 1 }, key),
+        fixture.place({ productId: bad, qty: 1 }),
         ...Array.from({ length: 40 }, good),
       ]);
       for (let n = 0; n < 5; n += 1) await fixture.request("/health/live");
@@ -97,7 +96,6 @@ describe("orders that arrive together", () => {
     expect(fault.text).not.toContain("neighbour");
     expect(await rowsOf(productId)).toHaveLength(83);
     expect(await rowsOf(bad)).toHaveLength(1);
-    expect((await fixture.place({ productId: bad, qty: 1 }, key)).status).toBe(201);
   });
 });
 
