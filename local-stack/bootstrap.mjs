@@ -15,6 +15,8 @@ const COMMANDS = {
   check: "check.ts",
 };
 const PARENT_CHECK_MS = 500;
+// The others have a result, and without it they have failed.
+const ENDS_WELL_WHEN_STOPPED = new Set(["start", "dev"]);
 const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 const [command = "", ...args] = process.argv.slice(2);
@@ -35,7 +37,8 @@ if (current && realpathSync(node) === realpathSync(process.execPath)) {
 async function install() {
   console.log("Installing the packages with npm; this may take a minute.");
   try {
-    await installPackages(CHECKOUT);
+    const finished = await installPackages(CHECKOUT);
+    if (!finished) process.exit(ENDS_WELL_WHEN_STOPPED.has(command) ? 0 : 130);
   } catch (error) {
     fail(error.message);
   }
@@ -62,10 +65,11 @@ function howToGetNode() {
 
 /** The same command again, under the right Node. The channel tells the other when this one is gone. */
 function runUnder(otherNode) {
-  const child = spawn(otherNode, [fileURLToPath(import.meta.url), command, ...args], {
+  let child;
+  for (const signal of STOP_SIGNALS) process.on(signal, () => child?.kill(signal));
+  child = spawn(otherNode, [fileURLToPath(import.meta.url), command, ...args], {
     stdio: ["inherit", "inherit", "inherit", "ipc"],
   });
-  for (const signal of STOP_SIGNALS) process.on(signal, () => child.kill(signal));
   stopWithParent(child);
   return new Promise((resolve) => {
     child.once("error", (error) => fail(error.message));

@@ -2,7 +2,9 @@ import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-const STOP_TIMEOUT_MS = 5_000;
+const INSTALL_TIMEOUT_MS = 600_000;
+// Then comes npm's own manual.
+const ERROR_LINES = 12;
 const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 function readPackages(path) {
@@ -29,14 +31,27 @@ export function packagesAreCurrent(checkout) {
   });
 }
 
-/** npm in a process group of its own: when the user wants an end, all that it has started ends with it. */
+/**
+ * npm in a process group of its own: when the user wants an end, all that it has started ends with it. Hands back
+ * whether it was let finish.
+ */
 export function installPackages(checkout) {
   // On Windows a running node.exe can't be replaced, and "npm ci" removes everything first.
   const runsFromPackage = process.execPath.startsWith(join(checkout, "node_modules"));
   const verb = process.platform === "win32" && runsFromPackage ? "install" : "ci";
   const args = [verb, "--no-audit", "--no-fund", "--loglevel=error"];
   const [command, ...before] = npmCommand();
-  const child = spawn(command, [...before, ...args], {
+  let child;
+  let stopped = false;
+  // npm takes its time over a polite signal, and what it leaves half done is installed again the next time.
+  const end = () => killGroup(child);
+  const onSignal = () => {
+    stopped = true;
+    end();
+  };
+  // Before npm runs: a signal that comes at that very moment must not leave it behind.
+  for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
+  child = spawn(command, [...before, ...args], {
     cwd: checkout,
     stdio: ["ignore", "pipe", "pipe"],
     detached: process.platform !== "win32",
@@ -45,22 +60,19 @@ export function installPackages(checkout) {
   let output = "";
   child.stdout.on("data", (chunk) => (output += chunk));
   child.stderr.on("data", (chunk) => (output += chunk));
-
-  const end = () => {
-    signalGroup(child, "SIGTERM");
-    setTimeout(() => signalGroup(child, "SIGKILL"), STOP_TIMEOUT_MS).unref();
-    child.once("close", () => process.exit(130));
-  };
-  for (const signal of STOP_SIGNALS) process.once(signal, end);
+  const limit = setTimeout(end, INSTALL_TIMEOUT_MS);
   return new Promise((resolve, reject) => {
     child.once("error", (error) => reject(new Error(`npm can't be run: ${error.message}`)));
     child.once("close", (code) => {
-      for (const signal of STOP_SIGNALS) process.off(signal, end);
-      if (code === 0) resolve();
-      else reject(new Error(`npm ${verb} failed:\n${output.trim()}`));
+      clearTimeout(limit);
+      for (const signal of STOP_SIGNALS) process.off(signal, onSignal);
+      if (stopped || code === 0) resolve(!stopped);
+      else reject(new Error(`npm ${verb} failed:\n${firstLines(output)}`));
     });
   });
 }
+
+const firstLines = (text) => text.trim().split("\n").slice(0, ERROR_LINES).join("\n");
 
 /** The npm that runs this, by the Node that runs this; else the one on the PATH. */
 function npmCommand() {
@@ -70,9 +82,10 @@ function npmCommand() {
     : ["npm"];
 }
 
-function signalGroup(child, signal) {
+function killGroup(child) {
+  if (child?.pid === undefined) return;
   try {
-    process.kill(process.platform === "win32" ? child.pid : -child.pid, signal);
+    process.kill(process.platform === "win32" ? child.pid : -child.pid, "SIGKILL");
   } catch {
     // Gone already.
   }

@@ -50,7 +50,7 @@ export async function reachableDataDir(
   const parent = dirname(wanted);
   await mkdir(parent, { recursive: true });
   if (user === undefined || canEnter(parent, user)) return wanted;
-  const key = createHash("sha256").update(wanted).digest("hex").slice(0, 12);
+  const key = createHash("sha256").update(parent).digest("hex").slice(0, 12);
   const folder = join(SHARED_FOLDER, key);
   await mkdir(folder, { recursive: true });
   return join(folder, basename(wanted));
