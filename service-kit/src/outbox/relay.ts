@@ -62,11 +62,16 @@ export class Relay {
 
   /** Publishes what is in memory, if the broker is there. Whatever is left is in the table. */
   async stop(): Promise<void> {
-    await this.polling.stop();
-    const drained = this.publishing.drained().then(() => this.marks.stop());
-    await within(DRAIN_LIMIT_MS, drained, () => new Error("drain limit")).catch(() =>
+    await within(DRAIN_LIMIT_MS, this.drain(), () => new Error("drain limit")).catch(() =>
       this.logs.log.warn("the relay did not drain in time; what is left waits in the outbox"),
     );
+  }
+
+  /** All of it waits for the broker, the poller's last turn included. */
+  private async drain(): Promise<void> {
+    await this.polling.stop();
+    await this.publishing.drained();
+    await this.marks.stop();
   }
 
   /** Takes rows that were committed just now. Never waits and never fails: the table has them anyway. */
