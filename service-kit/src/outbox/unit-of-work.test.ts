@@ -1,0 +1,120 @@
+import { EVENTS } from "@shop/contracts/event";
+import { eventually } from "@shop/test-support/eventually";
+import { createDatabase } from "@shop/test-support/servers";
+import { connectSql, type Sql } from "@shop/test-support/sql";
+import { afterAll, beforeAll, beforeEach, expect, expectTypeOf, test } from "vitest";
+import type { Database } from "../database/database.ts";
+import { createTestDatabase, someOrder, someProduct } from "../kit.fixture.ts";
+import { withRequestId } from "../log/request-id.ts";
+import { countWaiting, leaseOverdue, type OutboxRow } from "./outbox.sql.ts";
+import { UnitOfWork, type Transaction } from "./unit-of-work.ts";
+
+let sql: Sql;
+let database: Database;
+let work: UnitOfWork;
+let offered: OutboxRow[];
+
+beforeAll(async () => {
+  const url = await createDatabase();
+  sql = connectSql(url);
+  database = createTestDatabase(url);
+  database.start();
+  await eventually(() => expect(database.connected).toBe(true));
+  work = new UnitOfWork(database, { offer: (rows) => void offered.push(...rows) });
+});
+afterAll(() => Promise.all([database.stop(), sql.end()]));
+beforeEach(async () => {
+  offered = [];
+  await sql("TRUNCATE outbox, facts");
+});
+
+const rows = () =>
+  sql<OutboxRow>('SELECT id, type, subject, request_id AS "requestId", payload FROM outbox');
+
+test("when a fact is committed, then its event is in the outbox with it, leased, and handed on afterwards", async () => {
+  const order = someOrder();
+  const result = await work.transact(async ({ sql: own, emit }) => {
+    await own.query("INSERT INTO facts VALUES (1)");
+    emit("order.created", { subject: order.id, requestId: "r-1", data: order });
+    expect(offered).toEqual([]);
+    return "answer";
+  });
+  expect(result).toBe("answer");
+  const [row] = await rows();
+  expect(offered).toEqual([row]);
+  expect(row).toMatchObject({ type: "order.created", subject: order.id, requestId: "r-1" });
+  const event = EVENTS["order.created"].parse(JSON.parse(row!.payload));
+  expect(event).toMatchObject({ id: row!.id, version: 1, requestId: "r-1", data: order });
+  expect(event.id[14]).toBe("7");
+  expect(await sql("SELECT id FROM facts")).toEqual([{ id: 1 }]);
+
+  // Leased to its writer: nobody else takes it for now.
+  expect(await leaseOverdue(database.sql, { leaseMs: 1, most: 10 })).toEqual([]);
+  expect(await countWaiting(database.sql, 10)).toBe(1);
+});
+
+test("when the work fails after it emitted, then there is neither fact nor event, and nothing is handed on", async () => {
+  const failing = work.transact(async ({ sql: own, emit }) => {
+    await own.query("INSERT INTO facts VALUES (1)");
+    emit("product.created", { subject: 26, data: someProduct() });
+    throw new Error("no");
+  });
+  await expect(failing).rejects.toThrow("no");
+  expect(await rows()).toEqual([]);
+  expect(await sql("SELECT * FROM facts")).toEqual([]);
+  expect(offered).toEqual([]);
+});
+
+test("when the commit fails, then nothing is handed on", async () => {
+  await sql("CREATE TABLE late (id integer UNIQUE DEFERRABLE INITIALLY DEFERRED)");
+  const failing = work.transact(async ({ sql: own, emit }) => {
+    await own.query("INSERT INTO late VALUES (1), (1)");
+    emit("product.created", { subject: 26, data: someProduct() });
+  });
+  await expect(failing).rejects.toMatchObject({ code: "23505" });
+  expect(await rows()).toEqual([]);
+  expect(offered).toEqual([]);
+});
+
+test("when no request is named, then the event carries that of the work, or a new one", async () => {
+  const emitOne = () =>
+    work.transact(async ({ emit }) => {
+      emit("product.deleted", { subject: 26, data: { id: 26, version: 2 } });
+    });
+  await withRequestId("surrounding", emitOne);
+  await emitOne();
+  expect(offered[0]?.requestId).toBe("surrounding");
+  expect(offered[1]?.requestId).toMatch(/^[0-9a-f-]{36}$/);
+  expect(JSON.parse(offered[1]!.payload)).toMatchObject({ requestId: offered[1]?.requestId });
+});
+
+test("when several events are emitted, then all are in the outbox in that order", async () => {
+  await work.transact(async ({ emit }) => {
+    for (let id = 1; id <= 300; id += 1) {
+      emit("product.updated", { subject: id, data: someProduct({ id, name: `🖥 "${id}"\u2028` }) });
+    }
+  });
+  expect(offered.map(({ subject }) => subject)).toEqual(
+    Array.from({ length: 300 }, (_, i) => String(i + 1)),
+  );
+  expect(await countWaiting(database.sql, 1_000)).toBe(300);
+  expect(await countWaiting(database.sql, 100)).toBe(100);
+});
+
+test("when nothing is emitted, then the outbox is not touched", async () => {
+  await work.transact(({ sql: own }) => own.query("INSERT INTO facts VALUES (1)"));
+  expect(await rows()).toEqual([]);
+  expect(offered).toEqual([]);
+});
+
+test("an event of one type with another's data does not compile", () => {
+  const misuses = ({ emit }: Transaction): void => {
+    // @ts-expect-error: a product is not an order
+    emit("order.created", { subject: 1, data: someProduct() });
+    // @ts-expect-error: there is no such type
+    emit("order.eaten", { subject: 1, data: someOrder() });
+    // @ts-expect-error: a rejection is told by `order.updated`
+    emit("product.deleted", { subject: 1, data: { id: 1, version: 1, status: "rejected" } });
+  };
+  expectTypeOf(misuses).returns.toBeVoid();
+});
