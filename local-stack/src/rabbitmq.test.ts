@@ -1,0 +1,39 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { addVhosts, startRabbitmq } from "./rabbitmq.ts";
+import { rabbitmqAnswers } from "./readiness.ts";
+import { testFolder } from "./temporary-folder.fixture.ts";
+
+const isAlive = (pid: number) => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+
+test("When it is killed, then it starts again with its vhosts; when it is stopped, then its epmd ends too", async () => {
+  // A first start that was cut off leaves such a folder, and RabbitMQ would refuse to start on it.
+  const dataDir = join(await testFolder("rabbitmq test"), "data");
+  mkdirSync(join(dataDir, "mnesia", "shop@localhost"), { recursive: true });
+  writeFileSync(join(dataDir, "mnesia", "shop@localhost", "schema.DAT"), "half a schema");
+
+  const rabbitmq = await startRabbitmq({ dataDir });
+  const [epmd = 0] = rabbitmq.helperPids;
+  expect(isAlive(epmd)).toBe(true);
+  const names = ["one", "with space"];
+  expect(await addVhosts(rabbitmq, names)).toEqual([
+    `${rabbitmq.url}/one`,
+    `${rabbitmq.url}/with%20space`,
+  ]);
+
+  await rabbitmq.kill();
+  expect(await rabbitmqAnswers(rabbitmq.port)).toBe(false);
+  await rabbitmq.restart();
+  const vhosts = await rabbitmq.control(["list_vhosts", "--silent"]);
+  expect(vhosts.trim().split("\n")).toEqual(expect.arrayContaining(names));
+
+  await rabbitmq.stop();
+  await expect.poll(() => isAlive(epmd) || isAlive(rabbitmq.pid)).toBe(false);
+}, 60_000);

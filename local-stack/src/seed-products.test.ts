@@ -1,0 +1,51 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
+import { seedProducts } from "./seed-products.ts";
+
+/** A shop with pages of one product each, with or without the gateway's envelope. */
+async function startShop(names: string[], wrap: (body: unknown) => unknown): Promise<string> {
+  const server = createServer((request, response) => {
+    const url = new URL(request.url ?? "", "http://shop");
+    if (request.method === "POST") {
+      let body = "";
+      request.on("data", (chunk: Buffer) => (body += chunk.toString()));
+      request.on("end", () => {
+        names.push((JSON.parse(body) as { name: string }).name);
+        response.writeHead(201).end(JSON.stringify(wrap({ id: names.length })));
+      });
+      return;
+    }
+    const at = Number(url.searchParams.get("cursor") ?? 0);
+    const items = names.slice(at, at + 1).map((name) => ({ name }));
+    const nextCursor = at + 1 < names.length ? `${at + 1}` : null;
+    response.end(JSON.stringify(wrap({ items, nextCursor })));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const product = (name: string) => ({ name, price: 1, qty: 1 });
+
+test.each([
+  ["the services", (body: unknown) => body],
+  ["the gateway", (body: unknown) => ({ success: true, data: body, meta: {} })],
+])(
+  "When seeded twice through %s, then each product is created once, whatever page it is on",
+  async (_, wrap) => {
+    const names = ["Cup", "Kettle"];
+    const shop = await startShop(names, wrap);
+    const products = [product("Kettle"), product("Grinder")];
+
+    expect(await seedProducts(shop, products)).toEqual({ created: 1, there: 1 });
+    expect(await seedProducts(shop, products)).toEqual({ created: 0, there: 2 });
+    expect(names).toEqual(["Cup", "Kettle", "Grinder"]);
+  },
+);
+
+test("When nothing answers, then the message says what to do", async () => {
+  await expect(seedProducts("http://127.0.0.1:1", [])).rejects.toThrow(/Is npm start running/);
+});
