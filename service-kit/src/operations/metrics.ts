@@ -22,13 +22,13 @@ export class Metrics {
     this.consumer = this.consumerObserver();
   }
 
-  /** A gauge that is asked when somebody looks. */
+  /** A gauge that is asked when somebody looks. What can't be read just then is NaN, and hides none of the others. */
   gauge(name: string, help: string, read: () => number | Promise<number>): void {
     const gauge: Gauge = new Gauge({
       name,
       help,
       registers: [this.registry],
-      collect: async () => gauge.set(await read()),
+      collect: async () => gauge.set(await Promise.resolve(read()).catch(() => NaN)),
     });
   }
 
