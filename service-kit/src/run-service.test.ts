@@ -1,0 +1,283 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { Controller, Get, Module } from "@nestjs/common";
+import { call } from "@shop/test-support/http";
+import { eventually } from "@shop/test-support/eventually";
+import { Agent, request } from "undici";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createHttpApp } from "./http/create-http-app.ts";
+import { createTestLog } from "./kit.fixture.ts";
+import { HealthReport } from "./operations/health.ts";
+import { Metrics } from "./operations/metrics.ts";
+import { OperationsController } from "./operations/operations.controller.ts";
+import { runService, type Part, type RunningService } from "./run-service.ts";
+
+let gates: PromiseWithResolvers<void>[];
+
+@Controller()
+class SlowController {
+  @Get("slow")
+  async slow(): Promise<{ done: true }> {
+    const gate = Promise.withResolvers<void>();
+    gates.push(gate);
+    await gate.promise;
+    return { done: true };
+  }
+
+  @Get("fast")
+  fast(): { done: true } {
+    return { done: true };
+  }
+}
+
+@Module({})
+class SlowModule {}
+
+let running: RunningService[];
+let testLog: ReturnType<typeof createTestLog>;
+let agent: Agent;
+beforeEach(() => {
+  gates = [];
+  running = [];
+  testLog = createTestLog();
+  agent = new Agent({ keepAliveTimeout: 60_000 });
+});
+afterEach(async () => {
+  for (const gate of gates) gate.resolve();
+  await Promise.all(running.map((service) => service.stop()));
+  await agent.destroy();
+});
+
+async function start(parts: readonly Part[] = [], host = "127.0.0.1"): Promise<RunningService> {
+  const metrics = new Metrics();
+  const health = new HealthReport({ required: {}, optional: {} });
+  const providers = [
+    { provide: HealthReport, useValue: health },
+    { provide: Metrics, useValue: metrics },
+  ];
+  const controllers = [SlowController, OperationsController];
+  const { log } = testLog;
+  const app = await createHttpApp(
+    { module: SlowModule, controllers, providers },
+    { log, metrics, health },
+  );
+  const service = await runService(app, { listen: { host, port: 0 }, parts, health, log });
+  running.push(service);
+  return service;
+}
+
+function part(
+  name: string,
+  told: string[],
+  stop: () => void | Promise<void> = () => undefined,
+): Part {
+  return {
+    name,
+    start: async () => void told.push(`${name} starts`),
+    stop: () => {
+      told.push(`${name} stops`);
+      return stop();
+    },
+  };
+}
+
+/** On a connection that is kept. */
+const keptCall = (url: string) => request(url, { dispatcher: agent });
+
+async function stopMs(service: RunningService): Promise<number> {
+  const startedAt = performance.now();
+  await service.stop();
+  return performance.now() - startedAt;
+}
+
+describe("a service that starts", () => {
+  test("when it listens, then its parts were started in order, and the log has its address", async () => {
+    const told: string[] = [];
+    const service = await start([part("database", told), part("relay", told)]);
+    expect(told).toEqual(["database starts", "relay starts"]);
+    expect((await call(`${service.url}/fast`)).status).toBe(200);
+    expect(testLog.lines).toContainEqual(
+      expect.objectContaining({ level: "info", msg: "listening", url: service.url }),
+    );
+  });
+
+  test("when its host is an IPv6 address, then its URL has that in brackets", async () => {
+    const { url } = await start([], "::1");
+    expect(url).toMatch(/^http:\/\/\[::1\]:\d+$/);
+    expect((await call(`${url}/health/live`)).body).toEqual({ status: "ok" });
+  });
+});
+
+describe("a service that stops", () => {
+  test("when it is asked twice, then it stops once, its parts in the reverse order", async () => {
+    const told: string[] = [];
+    const service = await start([part("a", told), part("b", told), part("c", told)]);
+    await Promise.all([service.stop(), service.stop()]);
+    expect(told.slice(3)).toEqual(["c stops", "b stops", "a stops"]);
+    expect(testLog.lines.at(-1)).toMatchObject({ level: "info", msg: "stopped" });
+    await expect(call(`${service.url}/fast`)).rejects.toThrow("ECONNREFUSED");
+  });
+
+  test("when a request is in flight, then it is finished first, on a connection that ends, and only then the parts stop", async () => {
+    const told: string[] = [];
+    const service = await start([part("database", told)]);
+    const slow = keptCall(`${service.url}/slow`);
+    await eventually(() => expect(gates).toHaveLength(1));
+    const startedAt = performance.now();
+    const stopping = service.stop();
+    await eventually(() => expect(call(`${service.url}/fast`)).rejects.toThrow("ECONNREFUSED"));
+    expect(told).toEqual(["database starts"]);
+    gates[0]!.resolve();
+    const { statusCode, headers, body } = await slow;
+    expect(statusCode).toBe(200);
+    expect(await body.json()).toEqual({ done: true });
+    expect(headers["connection"]).toBe("close");
+    await stopping;
+    expect(told).toEqual(["database starts", "database stops"]);
+    expect(performance.now() - startedAt).toBeLessThan(2_500);
+  });
+
+  test("when callers hold idle connections, then they do not hold it up, and hear to leave while there is time", async () => {
+    const service = await start();
+    await (await keptCall(`${service.url}/fast`)).body.dump();
+    const stopping = stopMs(service);
+    const ready = await keptCall(`${service.url}/health/ready`);
+    expect(ready.statusCode).toBe(503);
+    expect(await ready.body.json()).toMatchObject({ status: "stopping" });
+    expect(ready.headers["connection"]).toBe("close");
+    expect(await stopping).toBeLessThan(1_500);
+  });
+
+  test("when a request never ends, then it goes on all the same after its limit", async () => {
+    const told: string[] = [];
+    const service = await start([part("database", told)]);
+    const slow = keptCall(`${service.url}/slow`).catch((error: Error) => error);
+    await eventually(() => expect(gates).toHaveLength(1));
+    const ms = await stopMs(service);
+    expect(ms).toBeGreaterThan(3_500);
+    expect(ms).toBeLessThan(6_000);
+    expect(told).toContain("database stops");
+    expect(testLog.lines).toContainEqual(
+      expect.objectContaining({
+        level: "warn",
+        err: expect.objectContaining({ message: "requests did not finish in time" }),
+      }),
+    );
+    gates[0]!.resolve();
+    await slow;
+  });
+
+  test.each<[string, () => void | Promise<void>]>([
+    [
+      "throws",
+      () => {
+        throw new Error("no");
+      },
+    ],
+    ["rejects", () => Promise.reject(new Error("no"))],
+  ])(
+    "when a part %s at its stop, then that is told and the others are stopped",
+    async (_how, stop) => {
+      const told: string[] = [];
+      const service = await start([
+        part("first", told),
+        part("bad", told, stop),
+        part("last", told),
+      ]);
+      await service.stop();
+      expect(told.slice(3)).toEqual(["last stops", "bad stops", "first stops"]);
+      expect(testLog.lines.filter(({ level }) => level === "error")).toMatchObject([
+        { part: "bad", err: { message: "no" } },
+      ]);
+    },
+  );
+});
+
+describe("a program", () => {
+  const HERE = fileURLToPath(new URL(".", import.meta.url));
+
+  /** Runs a `main.ts` that starts the service so, from the build. */
+  function runProgram(startSource: string) {
+    const source = `
+      import { ConfigError } from "@shop/service-kit/config/read-config";
+      import { runUntilSignal } from "@shop/service-kit/run-service";
+      // Keeps the process alive, as a server does.
+      setInterval(() => undefined, 1_000);
+      await runUntilSignal(${startSource});
+      console.log("started");`;
+    const child = spawn(process.execPath, ["--input-type=module", "--eval", source], { cwd: HERE });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    }
+    return {
+      child,
+      output: () => output,
+      exited: once(child, "exit").then(([code]) => code as number | null),
+      started: () => eventually(() => expect(output).toContain("started")),
+    };
+  }
+
+  test.each(["SIGTERM", "SIGINT"] as const)(
+    "when it gets %s, then it stops in order and exits 0",
+    async (signal) => {
+      const program = runProgram(
+        `async () => ({ url: "", stop: async () => console.log("stopped in order") })`,
+      );
+      await program.started();
+      program.child.kill(signal);
+      expect(await program.exited).toBe(0);
+      expect(program.output()).toContain("stopped in order");
+    },
+  );
+
+  test("when its stop fails, then it exits 1", async () => {
+    const program = runProgram(
+      `async () => ({ url: "", stop: () => Promise.reject(new Error("no")) })`,
+    );
+    await program.started();
+    program.child.kill();
+    expect(await program.exited).toBe(1);
+  });
+
+  test("when its stop takes too long, then it exits 1 within ten seconds", async () => {
+    const program = runProgram(
+      `async () => ({ url: "", stop: () => new Promise(() => undefined) })`,
+    );
+    await program.started();
+    const startedAt = performance.now();
+    program.child.kill();
+    expect(await program.exited).toBe(1);
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
+  });
+
+  test("when its configuration is wrong, then it says only what to set, and exits 1", async () => {
+    const program = runProgram(`() => { throw new ConfigError("Set PORT"); }`);
+    expect(await program.exited).toBe(1);
+    await eventually(() => expect(program.output()).toBe("Set PORT\n"));
+  });
+
+  test("when its port is taken, then it says which and what to do, and exits 1", async () => {
+    const program = runProgram(`async () => {
+      const { createServer } = await import("node:net");
+      const { once } = await import("node:events");
+      const first = createServer().listen(0, "127.0.0.1");
+      await once(first, "listening");
+      await once(createServer().listen(first.address().port, "127.0.0.1"), "listening");
+    }`);
+    expect(await program.exited).toBe(1);
+    await eventually(() =>
+      expect(program.output()).toMatch(/EADDRINUSE.*127\.0\.0\.1:\d+\. .*set PORT/),
+    );
+  });
+
+  test.each([
+    ["an error", `new TypeError("a bug")`, /TypeError: a bug\n\s+at /],
+    ["a text", `"a text"`, /^a text\n$/],
+  ])("when starting throws %s, then it is shown, and it exits 1", async (_what, thrown, shown) => {
+    const program = runProgram(`async () => { throw ${thrown}; }`);
+    expect(await program.exited).toBe(1);
+    await eventually(() => expect(program.output()).toMatch(shown));
+  });
+});

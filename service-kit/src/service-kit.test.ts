@@ -1,0 +1,184 @@
+import { Controller, Module, Post } from "@nestjs/common";
+import { ORDER_CREATED_QUEUE } from "@shop/contracts/topology";
+import { connectBroker, type BrokerClient } from "@shop/test-support/broker-client";
+import { eventually } from "@shop/test-support/eventually";
+import { call } from "@shop/test-support/http";
+import { claimVhost, createDatabase } from "@shop/test-support/servers";
+import { connectSql, type Sql } from "@shop/test-support/sql";
+import { startTcpProxy, type TcpProxy } from "@shop/test-support/tcp-proxy";
+import { startRedis } from "local-stack/redis";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { readConfig } from "./config/read-config.ts";
+import { serviceVariables } from "./config/variables.ts";
+import { createHttpApp } from "./http/create-http-app.ts";
+import { createTestLog, someOrder, testSchema } from "./kit.fixture.ts";
+import { KitModule } from "./kit.module.ts";
+import { UnitOfWork } from "./outbox/unit-of-work.ts";
+import { runService, type RunningService } from "./run-service.ts";
+import { ServiceKit } from "./service-kit.ts";
+
+@Controller()
+class FactsController {
+  constructor(private readonly work: UnitOfWork) {}
+
+  @Post("facts")
+  async make(): Promise<{ id: string }> {
+    const data = someOrder();
+    await this.work.transact(async ({ emit }) => {
+      emit("order.created", { subject: data.id, data });
+    });
+    return { id: data.id };
+  }
+}
+
+@Module({ controllers: [FactsController] })
+class FactsModule {}
+
+let redis: Awaited<ReturnType<typeof startRedis>>;
+let client: BrokerClient;
+let sql: Sql;
+let toDatabase: TcpProxy;
+let toBroker: TcpProxy;
+let service: RunningService;
+const testLog = createTestLog();
+const taken: string[] = [];
+
+beforeAll(async () => {
+  const [databaseUrl, vhostUrl, server] = await Promise.all([
+    createDatabase(),
+    claimVhost(),
+    startRedis({ name: "kit-redis" }),
+  ]);
+  redis = server;
+  [toDatabase, toBroker] = await Promise.all([startTcpProxy(databaseUrl), startTcpProxy(vhostUrl)]);
+  sql = connectSql(databaseUrl);
+  client = await connectBroker(vhostUrl);
+  const config = readConfig(z.object(serviceVariables), {
+    NODE_ENV: "test",
+    LOG_LEVEL: "debug",
+    LOG_EVENTS: "true",
+    DATABASE_URL: toDatabase.through(databaseUrl),
+    REDIS_URL: redis.url,
+    RABBITMQ_URL: toBroker.through(vhostUrl),
+  });
+  // Everything is away when the service starts.
+  await Promise.all([toDatabase.cut(), toBroker.cut(), redis.kill()]);
+
+  const kit = new ServiceKit({
+    name: "facts",
+    config,
+    schema: testSchema,
+    logDestination: testLog.destination,
+  });
+  kit.consume(ORDER_CREATED_QUEUE, ["order.created"], async (events) => {
+    taken.push(...events.map(({ data }) => data.id));
+  });
+  const app = await createHttpApp({ module: FactsModule, imports: [KitModule.with(kit)] }, kit);
+  service = await runService(app, {
+    listen: { host: "127.0.0.1", port: 0 },
+    parts: kit.parts(),
+    health: kit.health,
+    log: kit.log,
+  });
+});
+afterAll(async () => {
+  await service.stop();
+  await Promise.all([toDatabase.stop(), toBroker.stop(), redis.stop(), client.close(), sql.end()]);
+});
+
+const get = (path: string) => call(`${service.url}${path}`);
+const post = () => call(`${service.url}/facts`, { method: "POST" });
+const untilHealthIs = (status: number, checks: object) =>
+  eventually(async () => {
+    const answer = await get("/health/ready");
+    expect(answer.body.checks).toMatchObject(checks);
+    expect(answer.status).toBe(status);
+  }, 15_000);
+
+// In this order: each leaves the servers as the next one finds them.
+describe("a service on its kit", () => {
+  test("when everything is away at its start, then it lives, says what it waits for, and answers 503 with Retry-After", async () => {
+    expect(await get("/health/live")).toMatchObject({ status: 200, body: { status: "ok" } });
+    expect(await get("/health/ready")).toMatchObject({
+      status: 503,
+      body: {
+        status: "down",
+        checks: { database: "down", broker: "degraded", consumers: "degraded", redis: "degraded" },
+      },
+    });
+    const answer = await post();
+    expect(answer).toMatchObject({ status: 503, body: { code: "UNAVAILABLE" } });
+    expect(answer.headers["retry-after"]).toBe("1");
+    expect((await get("/metrics")).text).toContain("outbox_rows Nan");
+  });
+
+  test("when the database comes, then it is ready, and keeps what it has to tell for the broker", async () => {
+    await toDatabase.restore();
+    await untilHealthIs(200, { database: "ok", broker: "degraded" });
+    expect((await post()).status).toBe(201);
+    expect((await get("/metrics")).text).toContain("outbox_rows 1\n");
+    expect(taken).toEqual([]);
+  });
+
+  test("when the broker and Redis come, then all is well, and what was kept is told and taken", async () => {
+    await Promise.all([toBroker.restore(), redis.restart()]);
+    await untilHealthIs(200, { database: "ok", broker: "ok", consumers: "ok", redis: "ok" });
+    expect((await get("/health/ready")).body.status).toBe("ok");
+    await eventually(() => expect(taken).toHaveLength(1));
+    await eventually(async () => expect((await get("/metrics")).text).toContain("outbox_rows 0\n"));
+    const { headers, text } = await get("/metrics");
+    expect(headers["content-type"]).toContain("text/plain");
+    expect(text).toContain("events_published_total 1");
+    expect(text).toMatch(
+      /http_request_seconds_count\{method="POST",route="\/facts",status="201"\} 1/,
+    );
+  });
+
+  test("when a request makes an event, then one id follows it through the answer, the log and the event", async () => {
+    const heard = await client.hear("order.created");
+    const answer = await call(`${service.url}/facts`, {
+      method: "POST",
+      headers: { "x-request-id": "follow-me" },
+    });
+    expect(answer.headers["x-request-id"]).toBe("follow-me");
+    await eventually(() => expect(heard).toMatchObject([{ requestId: "follow-me" }]));
+    await eventually(() => expect(taken).toContain(answer.body.id));
+    const followed = () => testLog.lines.filter(({ requestId }) => requestId === "follow-me");
+    await eventually(() =>
+      expect(new Set(followed().map(({ msg }) => msg))).toEqual(
+        new Set(["answered", "event told", "event taken"]),
+      ),
+    );
+    expect(followed().find(({ msg }) => msg === "event told")?.level).toBe("info");
+  });
+
+  test("when the broker goes, then the service stays ready and degraded, and recovers", async () => {
+    await toBroker.cut();
+    await untilHealthIs(200, { database: "ok", broker: "degraded", consumers: "degraded" });
+    expect((await get("/health/ready")).body.status).toBe("degraded");
+    await toBroker.restore();
+    await untilHealthIs(200, { broker: "ok", consumers: "ok" });
+  });
+
+  test("when the database goes, then it is not ready, and recovers", async () => {
+    await toDatabase.cut();
+    await untilHealthIs(503, { database: "down" });
+    expect((await post()).status).toBe(503);
+    await toDatabase.restore();
+    await untilHealthIs(200, { database: "ok" });
+    expect((await post()).status).toBe(201);
+  });
+
+  test("when it stops, then nothing is left in the outbox, and no connection stays", async () => {
+    await Promise.all(Array.from({ length: 20 }, post));
+    await service.stop();
+    expect(await sql("SELECT * FROM outbox")).toEqual([]);
+    await eventually(async () =>
+      expect(
+        await sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'facts'"),
+      ).toEqual([]),
+    );
+    expect(testLog.lines.at(-1)).toMatchObject({ msg: "stopped" });
+  });
+});
