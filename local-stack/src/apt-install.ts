@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, readFileSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, rmSync } from "node:fs";
 import { chmod, copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import type { ServerKind } from "./find-server.ts";
@@ -41,7 +41,13 @@ async function denyServices(): Promise<() => Promise<void>> {
   }
   await writeFile(POLICY_FILE, POLICY);
   await chmod(POLICY_FILE, 0o755);
-  return () => rm(POLICY_FILE, { force: true });
+  // Left behind by a forced end, it would keep the machine's other services from starting.
+  const remove = () => rmSync(POLICY_FILE, { force: true });
+  process.once("exit", remove);
+  return async () => {
+    process.off("exit", remove);
+    remove();
+  };
 }
 
 // Debian would make a database cluster "main" on port 5432.
@@ -59,10 +65,13 @@ async function denyMainCluster(): Promise<() => Promise<void>> {
   };
 }
 
-async function aptGet(args: string[], signal: AbortSignal | undefined): Promise<void> {
+const APT_GET = ["apt-get", "-q", "-o", `DPkg::Lock::Timeout=${LOCK_WAIT_SECONDS}`];
+
+async function run(words: string[], signal: AbortSignal | undefined): Promise<void> {
+  const [command = "", ...args] = words;
   await runCommand({
-    command: "apt-get",
-    args: ["-q", "-o", `DPkg::Lock::Timeout=${LOCK_WAIT_SECONDS}`, ...args],
+    command,
+    args,
     // UCF: a configuration file that is there already stays, without a question.
     env: { ...process.env, DEBIAN_FRONTEND: "noninteractive", UCF_FORCE_CONFFOLD: "1" },
     timeoutMs: INSTALL_TIMEOUT_MS,
@@ -80,12 +89,17 @@ export async function installWithApt(
   const packages = aptPackages(kinds);
   const startedAt = Date.now();
   say(`Installing ${packages.join(", ")} with apt-get; this may take a minute or two.`);
+  const onStop = () => say("Letting apt-get finish what it has begun.");
+  signal?.addEventListener("abort", onStop, { once: true });
   const allowServices = await denyServices();
   const allowMainCluster = kinds.includes("postgres") ? await denyMainCluster() : async () => {};
   try {
-    await aptGet(["update"], signal);
-    await aptGet(["install", "--yes", "--no-install-recommends", ...packages], signal);
+    // Finishes what an installation that was killed has left half done; else it does nothing.
+    await run(["dpkg", "--configure", "-a"], signal);
+    await run([...APT_GET, "update"], signal);
+    await run([...APT_GET, "install", "--yes", "--no-install-recommends", ...packages], signal);
   } finally {
+    signal?.removeEventListener("abort", onStop);
     await allowMainCluster();
     await allowServices();
   }
