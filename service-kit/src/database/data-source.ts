@@ -1,3 +1,4 @@
+import { Client, type ClientConfig } from "pg";
 import { AbstractLogger, type DataSourceOptions, type MixedList } from "typeorm";
 import type { ServiceConfig } from "../config/variables.ts";
 
@@ -39,6 +40,7 @@ export function dataSourceOptions(
     // Errors of idle connections: the pool drops the connection and the next query makes a new one.
     poolErrorHandler: () => undefined,
     extra: {
+      Client: HeardClient,
       lock_timeout: LOCK_TIMEOUT_MS,
       statement_timeout: STATEMENT_TIMEOUT_MS,
       query_timeout: QUERY_TIMEOUT_MS,
@@ -49,6 +51,17 @@ export function dataSourceOptions(
       pipeline: true,
     },
   };
+}
+
+/**
+ * A server that ends a connection in the very packet that opens it is told to nobody: the pool listens no more, and who
+ * takes the connection not yet. Unheard it would end the process; heard it makes the connection's first statement fail.
+ */
+class HeardClient extends Client {
+  constructor(config?: string | ClientConfig) {
+    super(config);
+    this.on("error", () => undefined);
+  }
 }
 
 /** Whatever fails is thrown as well, and logged by us: TypeORM's own lines would not be JSON. */

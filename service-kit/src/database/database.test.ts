@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
 import { eventually } from "@shop/test-support/eventually";
 import { createDatabase } from "@shop/test-support/servers";
 import { connectSql, type Sql } from "@shop/test-support/sql";
@@ -6,6 +8,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { createTestDatabase, createTestLog } from "../kit.fixture.ts";
 import { DatabaseAway, isDatabaseTrouble } from "./database-errors.ts";
 import type { Database } from "./database.ts";
+
+/** The connections of this file, on a server that is shared with others. */
+const OURS = "datname = current_database() AND application_name = 'test'";
 
 /** A lock, a statement, the wait for it and the rollback: what a stuck server may cost at most. */
 const STUCK_LIMIT_MS = 7_000;
@@ -40,7 +45,7 @@ async function start(): Promise<void> {
 
 const openTransactions = () =>
   sql(`SELECT pid FROM pg_stat_activity
-       WHERE application_name = 'test' AND state LIKE 'idle in transaction%'`);
+       WHERE ${OURS} AND state LIKE 'idle in transaction%'`);
 
 const timed = async (work: Promise<unknown>): Promise<{ error: unknown; ms: number }> => {
   const startedAt = performance.now();
@@ -86,9 +91,7 @@ describe("while PostgreSQL is away", () => {
     await database.stop();
     expect(database.connected).toBe(false);
     await eventually(async () =>
-      expect(await sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'test'")).toEqual(
-        [],
-      ),
+      expect(await sql(`SELECT pid FROM pg_stat_activity WHERE ${OURS}`)).toEqual([]),
     );
   });
 
@@ -236,9 +239,7 @@ describe("when a connection breaks", () => {
 
   test("while it is idle in the pool, then nobody notices", async () => {
     await database.sql.query("SELECT 1");
-    await sql(
-      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'test'",
-    );
+    await sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${OURS}`);
     await eventually(async () => expect(await database.answers()).toBe(true));
   });
 
@@ -261,7 +262,7 @@ describe("when a connection breaks", () => {
     });
     for (let round = 0; round < 30; round += 1) {
       await sql(
-        "SELECT pg_terminate_backend(pid), pg_sleep(0.02) FROM pg_stat_activity WHERE application_name = 'test' LIMIT 2",
+        `SELECT pg_terminate_backend(pid), pg_sleep(0.02) FROM pg_stat_activity WHERE ${OURS} LIMIT 2`,
       );
     }
     load.abort();
@@ -274,6 +275,38 @@ describe("when a connection breaks", () => {
     expect(row!.count).toBeLessThanOrEqual(committed + errors.length);
     await eventually(async () => expect(await openTransactions()).toEqual([]));
     expect(await database.answers()).toBe(true);
+  });
+});
+
+describe("a server that ends a connection in the moment it is made", () => {
+  /** An answer to a start-up that says "welcome" and "the administrator ended this connection" in one packet. */
+  function welcomeAndGoodbye(): Buffer {
+    const message = (type: string, body: string): Buffer => {
+      const content = Buffer.from(body, "latin1");
+      const head = Buffer.alloc(5);
+      head.write(type);
+      head.writeInt32BE(content.length + 4, 1);
+      return Buffer.concat([head, content]);
+    };
+    const fatal =
+      "SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0";
+    return Buffer.concat([message("R", "\0\0\0\0"), message("Z", "I"), message("E", fatal)]);
+  }
+
+  // A real server does so when it is stopped, but not at a time of our choice.
+  test("when that happens, then the process lives and tries again", async () => {
+    const server = createServer((socket) => {
+      socket.on("error", () => undefined);
+      socket.once("data", () => socket.end(welcomeAndGoodbye()));
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const away = createTestDatabase(`postgres://a:b@127.0.0.1:${port}/c`, testLog.log);
+    away.start();
+    await eventually(() => expect(testLog.lines.length).toBeGreaterThan(1));
+    expect(testLog.lines[0]).toMatchObject({ level: "warn", msg: "waiting for the database" });
+    await away.stop();
+    server.close();
   });
 });
 

@@ -60,7 +60,10 @@ afterEach(async () => {
 const optionsOf = (schema: Schema) =>
   dataSourceOptions("test", { DATABASE_URL: url, DATABASE_POOL_SIZE: 2 }, schema);
 
-const connections = () => sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'test'");
+const connections = () =>
+  sql(
+    "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'test'",
+  );
 
 test("when four instances start at once, then each migration is applied once and all get ready", async () => {
   const log = createTestLog();
