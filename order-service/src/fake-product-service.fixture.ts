@@ -9,8 +9,6 @@ export interface OddAnswer {
   readonly contentType?: string;
 }
 
-export type FakeProductService = Awaited<ReturnType<typeof startFakeProductService>>;
-
 /**
  * What order-service needs of product-service, from a server that can be slow, broken or down on demand and counts what it
  * is asked. It tells no events: tests do, or leave it.
