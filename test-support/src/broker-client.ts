@@ -56,6 +56,15 @@ export async function connectBroker(url: string) {
       await channel.waitForConfirms();
     },
 
+    /** The very same events again, ids and all, confirmed together. */
+    async repeat(events: readonly HeardEvent[]): Promise<void> {
+      for (const event of events) {
+        const content = Buffer.from(JSON.stringify(event));
+        channel.publish(EVENTS_EXCHANGE, event.type, content, { persistent: true });
+      }
+      await channel.waitForConfirms();
+    },
+
     /** Collects, from now on, what is published under these types. */
     async hear<T extends EventType>(...types: T[]): Promise<HeardEvent<T>[]> {
       const heard: HeardEvent<T>[] = [];

@@ -1,0 +1,125 @@
+import { randomUUIDv7 } from "node:crypto";
+import { ORDER_UPDATED_QUEUE } from "@shop/contracts/topology";
+import { eventually } from "@shop/test-support/eventually";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { unrest, violations } from "./checker.ts";
+import { startShop, type Shop } from "./shop.fixture.ts";
+
+let shop: Shop;
+let productId: number;
+let orderId: string;
+
+beforeAll(async () => {
+  shop = await startShop();
+});
+afterAll(() => shop.stop());
+beforeEach(async () => {
+  ({ id: productId } = await shop.createProduct({ qty: 10 }));
+  const wish = { productId, qty: 2 };
+  const { order } = await shop.ledger.place(shop.order.url, wish, { key: randomUUIDv7() });
+  orderId = order!.id;
+  await shop.settlesRightly();
+});
+
+/** Each is done to a system at rest in which all holds, and undone after it. */
+const HARM: Record<string, { harm: () => [string, string]; says: RegExp }> = {
+  "a piece of stock more": {
+    harm: () => [
+      `UPDATE products SET qty = qty + 1 WHERE id = ${productId}`,
+      `UPDATE products SET qty = qty - 1 WHERE id = ${productId}`,
+    ],
+    says: /^\(a\) product \d+ has 9 pieces and should have 8/,
+  },
+  "a movement that says rejected": {
+    harm: () => [
+      `UPDATE stock_movements SET status = 'rejected', reason = 'OUT_OF_STOCK' WHERE order_id = '${orderId}'`,
+      `UPDATE stock_movements SET status = 'done', reason = NULL WHERE order_id = '${orderId}'`,
+    ],
+    says: /^\(c\) order .* done , decided .* rejected OUT_OF_STOCK/,
+  },
+  "a movement of another quantity": {
+    harm: () => [
+      `UPDATE stock_movements SET qty = 3 WHERE order_id = '${orderId}'`,
+      `UPDATE stock_movements SET qty = 2 WHERE order_id = '${orderId}'`,
+    ],
+    says: /^\(c\) order /,
+  },
+};
+
+test.each(Object.entries(HARM))("%s is found", async (_, { harm, says }) => {
+  const [change, undo] = harm();
+  await shop.truth.products(change);
+  expect(await violations(shop.truth, shop.ledger)).toContainEqual(expect.stringMatching(says));
+  await shop.truth.products(undo);
+  expect(await violations(shop.truth, shop.ledger)).toEqual([]);
+});
+
+const ORDER_HARM: Record<string, { harm: () => [string, string]; says: RegExp }> = {
+  "an order of another quantity": {
+    harm: () => [
+      `UPDATE orders SET qty = 1 WHERE id = '${orderId}'`,
+      `UPDATE orders SET qty = 2 WHERE id = '${orderId}'`,
+    ],
+    says: /^\(b\) order .* is not what was wished for/,
+  },
+  "an order that is pending again": {
+    harm: () => [
+      `UPDATE orders SET status = 'pending' WHERE id = '${orderId}'`,
+      `UPDATE orders SET status = 'done' WHERE id = '${orderId}'`,
+    ],
+    says: /^\(b\) order .* is not settled/,
+  },
+  "an order under another id": {
+    harm: () => [
+      `UPDATE orders SET id = '${randomUUIDv7()}' WHERE product_id = ${productId}`,
+      `UPDATE orders SET id = '${orderId}' WHERE product_id = ${productId}`,
+    ],
+    says: /^\(b\) order .* was promised and is not there/,
+  },
+  "an order that nobody asked for": {
+    harm: () => [
+      `INSERT INTO orders SELECT gen_random_uuid(), ${productId} + 1, qty, unit_price_cents, total_price_cents, status,
+         reason, request_id, created_at, updated_at, next_tell_at FROM orders WHERE id = '${orderId}'`,
+      `DELETE FROM orders WHERE product_id = ${productId} + 1`,
+    ],
+    says: /^\(b\) \d+ orders of \d+ promised and 0 unknown/,
+  },
+  "a key that stands for another order": {
+    harm: () => [
+      `UPDATE idempotency_keys SET order_id = '00000000-0000-7000-8000-000000000000' WHERE order_id = '${orderId}'`,
+      `UPDATE idempotency_keys SET order_id = '${orderId}' WHERE order_id = '00000000-0000-7000-8000-000000000000'`,
+    ],
+    says: /^\(d\) /,
+  },
+};
+
+test.each(Object.entries(ORDER_HARM))("%s is found", async (_, { harm, says }) => {
+  const [change, undo] = harm();
+  await shop.truth.orders(change);
+  expect(await violations(shop.truth, shop.ledger)).toContainEqual(expect.stringMatching(says));
+  await shop.truth.orders(undo);
+  expect(await violations(shop.truth, shop.ledger)).toEqual([]);
+});
+
+test("a dead letter is found", async () => {
+  await shop.broker.send("order.updated", "poison");
+  await eventually(async () =>
+    expect(await violations(shop.truth, shop.ledger)).toEqual([
+      `(e) 1 messages in ${ORDER_UPDATED_QUEUE.deadQueue}`,
+    ]),
+  );
+  await shop.broker.purge(ORDER_UPDATED_QUEUE.deadQueue);
+});
+
+test("what is still to be done is seen", async () => {
+  await shop.ways.product.cut();
+  await shop.ledger.place(shop.order.url, { productId, qty: 1 });
+  await eventually(async () =>
+    expect((await unrest(shop.truth)).join()).toMatch(/1 orders are pending,1 messages in product/),
+  );
+  await shop.ways.order.cut();
+  await shop.ledger.place(shop.order.url, { productId, qty: 1 });
+  expect((await unrest(shop.truth)).join()).toMatch(/1 events in the outbox of orders/);
+  await Promise.all([shop.ways.order.restore(), shop.ways.product.restore()]);
+  await shop.settlesRightly();
+});

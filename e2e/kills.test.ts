@@ -1,0 +1,83 @@
+import { eventually } from "@shop/test-support/eventually";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Entry } from "./ledger.ts";
+import { between, randomOf } from "./random.ts";
+import { startShop, type Shop } from "./shop.fixture.ts";
+
+const SEED = Number(process.env["KILL_SEED"] ?? 20_261_120);
+const KILLS = 3;
+const BUYERS = 10;
+
+let shop: Shop;
+
+beforeAll(async () => {
+  // The sweeper does not help here: what was committed has to arrive by the outbox and the queues alone.
+  shop = await startShop();
+});
+afterAll(() => shop.stop());
+
+/** Half of the buyers have keys and ask until they have an order; the others take what comes. */
+async function buy(productIds: readonly number[], random: () => number, until: AbortSignal) {
+  await Promise.all(
+    Array.from({ length: BUYERS }, async (_, buyer) => {
+      for (let n = 0; !until.aborted; n += 1) {
+        const productId = productIds[between(random, 0, productIds.length - 1)]!;
+        const wish = { productId, qty: between(random, 1, 3) };
+        const key = `kills-${productIds[0]}-${buyer}-${n}`;
+        if (buyer % 2 === 0) await shop.ledger.placeUntilAccepted(() => shop.order.url, wish, key);
+        else await shop.ledger.placeOnce(shop.order.url, wish);
+      }
+    }),
+  );
+}
+
+const acceptedAfter = (count: number): Promise<void> => {
+  const target = shop.ledger.accepted.length + count;
+  return eventually(() => expect(shop.ledger.accepted.length).toBeGreaterThanOrEqual(target));
+};
+
+const settled = async (): Promise<number> =>
+  (await shop.truth.orders("SELECT 1 FROM orders WHERE status <> 'pending'")).length;
+
+/** All parts are at work then, and none of them knows of this moment. */
+const settledAfter = async (count: number): Promise<void> => {
+  const target = (await settled()) + count;
+  await eventually(async () => expect(await settled()).toBeGreaterThanOrEqual(target));
+};
+
+test.each(["product-service", "order-service", "both"] as const)(
+  `kill -9 of %s at random instants under load: nothing that was promised is lost or doubled (seed ${SEED})`,
+  { timeout: 60_000 },
+  async (victim) => {
+    const random = randomOf(SEED + victim.length);
+    const created = await Promise.all([300, 3_000].map((qty) => shop.createProduct({ qty })));
+    const before = shop.ledger.entries.length;
+    const stop = new AbortController();
+    const selling = buy(
+      created.map(({ id }) => id),
+      random,
+      stop.signal,
+    );
+    for (let kill = 0; kill < (victim === "both" ? 2 : KILLS); kill += 1) {
+      await settledAfter(between(random, 20, 200));
+      const victims = [
+        ...(victim === "order-service" ? [] : [shop.product]),
+        ...(victim === "product-service" ? [] : [shop.order]),
+      ];
+      await Promise.all(victims.map((program) => program.end("SIGKILL")));
+      // Known products are sold on while product-service is away.
+      if (victim === "product-service") await acceptedAfter(between(random, 5, 30));
+      await Promise.all(victims.map((program) => program.start()));
+    }
+    await settledAfter(50);
+    stop.abort();
+    await selling;
+    await shop.settlesRightly();
+
+    const entries: Entry[] = shop.ledger.entries.slice(before);
+    expect(entries.filter(({ status }) => status === 500)).toEqual([]);
+    // Without product-service orders of known products are taken all the same.
+    const mayFail = victim !== "product-service";
+    expect(entries.filter(({ outcome }) => outcome !== "accepted" && !mayFail)).toEqual([]);
+  },
+);

@@ -1,0 +1,83 @@
+import { setTimeout as rest } from "node:timers/promises";
+import type { Order } from "@shop/contracts/order";
+import { call, type Answer } from "@shop/test-support/http";
+
+/** Between two tries of a client that got no answer. */
+const RETRY_REST_MS = 25;
+const ANSWER_LIMIT_MS = 30_000;
+
+export interface Wish {
+  readonly productId: number;
+  readonly qty: number;
+  readonly price?: number;
+}
+
+export interface Names {
+  readonly key?: string;
+  readonly requestId?: string;
+}
+
+/** What a client was told of one request. `unknown`: no answer came, so there may be an order or not. */
+export interface Entry {
+  readonly wish: Wish;
+  readonly key: string | undefined;
+  readonly outcome: "accepted" | "refused" | "unknown";
+  readonly status: number | undefined;
+  readonly order: Order | undefined;
+}
+
+/** Places orders as clients do, and remembers what each was told. */
+export class Ledger {
+  readonly entries: Entry[] = [];
+
+  get accepted(): Entry[] {
+    return this.entries.filter(({ outcome }) => outcome === "accepted");
+  }
+
+  /** One request, whatever becomes of it. */
+  async place(url: string, wish: Wish, names: Names = {}): Promise<Entry> {
+    const { key, requestId } = names;
+    const headers: Record<string, string> = {
+      ...(key !== undefined && { "idempotency-key": key }),
+      ...(requestId !== undefined && { "x-request-id": requestId }),
+    };
+    const answer: Answer<Order> | undefined = await call(`${url}/orders`, {
+      body: wish,
+      headers,
+    }).catch(() => undefined);
+    const entry: Entry = {
+      wish,
+      key,
+      outcome: outcomeOf(answer),
+      status: answer?.status,
+      order: answer?.status === 201 ? answer.body : undefined,
+    };
+    this.entries.push(entry);
+    return entry;
+  }
+
+  /** One request without a key; who gets no answer waits a moment before the next wish. */
+  async placeOnce(url: string, wish: Wish): Promise<Entry> {
+    const entry = await this.place(url, wish);
+    if (entry.outcome === "unknown") await rest(RETRY_REST_MS);
+    return entry;
+  }
+
+  /** Asks again under the same key until there is an order. `url` may be another instance each time. */
+  async placeUntilAccepted(url: () => string, wish: Wish, key: string): Promise<Entry> {
+    const end = performance.now() + ANSWER_LIMIT_MS;
+    for (;;) {
+      const entry = await this.place(url(), wish, { key });
+      if (entry.outcome === "accepted") return entry;
+      if (performance.now() > end)
+        throw new Error(`no order for ${key}: ${entry.status ?? "no answer"} for too long`);
+      await rest(RETRY_REST_MS);
+    }
+  }
+}
+
+function outcomeOf(answer: Answer | undefined): Entry["outcome"] {
+  if (answer?.status === 201) return "accepted";
+  // A 5xx may come from a COMMIT whose answer was lost.
+  return answer === undefined || answer.status >= 500 ? "unknown" : "refused";
+}

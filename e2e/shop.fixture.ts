@@ -1,0 +1,149 @@
+import type { Order } from "@shop/contracts/order";
+import type { Product } from "@shop/contracts/product";
+import { connectBroker } from "@shop/test-support/broker-client";
+import { eventually } from "@shop/test-support/eventually";
+import { call } from "@shop/test-support/http";
+import { claimVhost, createDatabase } from "@shop/test-support/servers";
+import { startServiceProcess, type ServiceProcess } from "@shop/test-support/service-process";
+import { connectSql } from "@shop/test-support/sql";
+import { startTcpProxy } from "@shop/test-support/tcp-proxy";
+import { freePorts } from "local-stack/ports";
+import { startRedis } from "local-stack/redis";
+import { expect } from "vitest";
+import { unrest, violations } from "./checker.ts";
+import { Ledger } from "./ledger.ts";
+
+export type Shop = Awaited<ReturnType<typeof startShop>>;
+
+/** Settling and healing after the last fault: the longest lease, the longest backoff and the work itself. */
+const REST_LIMIT_MS = 20_000;
+
+type Folder = "product-service" | "order-service";
+
+/** A program that can be killed and started again on its port. */
+async function startProgram(folder: Folder, environment: Record<string, string>) {
+  const lines: string[] = [];
+  let running: ServiceProcess;
+  const start = async (): Promise<void> => {
+    running = await startServiceProcess(folder, environment);
+  };
+  const end = async (signal: NodeJS.Signals): Promise<number | null> => {
+    const code = await running.end(signal);
+    lines.push(...running.lines);
+    return code;
+  };
+  await start();
+  return {
+    url: `http://127.0.0.1:${environment["PORT"]}`,
+    /** All that it has logged, over all its lives. */
+    lines: (): string[] => [...lines, ...running.lines],
+    start,
+    end,
+    ready: (): Promise<void> =>
+      eventually(async () => {
+        expect((await call(`${running.url}/health/ready`)).body.status).toBe("ok");
+      }),
+  };
+}
+
+/**
+ * The real programs on real servers of the test file's own; each kind of program reaches the broker on a way of its own that
+ * can be cut.
+ */
+export async function startShop(
+  options: { instances?: number; orderSettings?: Record<string, string> } = {},
+) {
+  const { instances = 1, orderSettings = {} } = options;
+  const [productUrl, orderUrl, vhostUrl, productRedis, orderRedis, ports] = await Promise.all([
+    createDatabase(),
+    createDatabase(),
+    claimVhost(),
+    startRedis({ name: "product-redis" }),
+    startRedis({ name: "order-redis" }),
+    freePorts(instances * 2),
+  ]);
+  const [productBroker, orderBroker, broker] = await Promise.all([
+    startTcpProxy(vhostUrl),
+    startTcpProxy(vhostUrl),
+    connectBroker(vhostUrl),
+  ]);
+  const truth = { products: connectSql(productUrl), orders: connectSql(orderUrl), broker };
+  const both = { NODE_ENV: "test", LOG_LEVEL: "info", LOG_EVENTS: "true" };
+  const products = await Promise.all(
+    ports.slice(0, instances).map((port) =>
+      startProgram("product-service", {
+        ...both,
+        PORT: `${port}`,
+        DATABASE_URL: productUrl,
+        RABBITMQ_URL: productBroker.through(vhostUrl),
+        REDIS_URL: productRedis.url,
+      }),
+    ),
+  );
+  const orders = await Promise.all(
+    ports.slice(instances).map((port) =>
+      startProgram("order-service", {
+        ...both,
+        PORT: `${port}`,
+        DATABASE_URL: orderUrl,
+        RABBITMQ_URL: orderBroker.through(vhostUrl),
+        REDIS_URL: orderRedis.url,
+        PRODUCT_SERVICE_URL: products[0]!.url,
+        ...orderSettings,
+      }),
+    ),
+  );
+  const programs = [...products, ...orders];
+  const ready = async (): Promise<void> => {
+    await Promise.all(programs.map((program) => program.ready()));
+  };
+  await ready();
+
+  const product = products[0]!;
+  const order = orders[0]!;
+  const ledger = new Ledger();
+  return {
+    product,
+    order,
+    products,
+    orders,
+    ready,
+    broker,
+    /** Another client of the broker, whose queues go when it is closed. */
+    connectBroker: () => connectBroker(vhostUrl),
+    ways: { product: productBroker, order: orderBroker },
+    truth,
+    ledger,
+    createProduct: async (body: Partial<Product> = {}): Promise<Product> => {
+      const answer = await call(`${product.url}/products`, {
+        body: { name: "Laptop", price: 10, qty: 100, ...body },
+      });
+      if (answer.status !== 201) throw new Error(`not created: ${answer.text}`);
+      return answer.body;
+    },
+    stockOf: async (id: number): Promise<number> =>
+      (await call<Product>(`${product.url}/products/${id}`)).body.qty,
+    orderOf: async (id: string): Promise<Order> =>
+      (await call<Order>(`${order.url}/orders/${id}`)).body,
+    /** How the orders of a product ended. */
+    outcomes: async (productId: number): Promise<Record<string, number>> => {
+      const rows = await truth.orders<{ outcome: string; count: number }>(
+        `SELECT coalesce(reason, status) AS outcome, count(*)::int FROM orders
+         WHERE product_id = $1 GROUP BY 1`,
+        [productId],
+      );
+      return Object.fromEntries(rows.map(({ outcome, count }) => [outcome, count]));
+    },
+    /** Waits until nothing is left to do, and then all that was promised must hold. */
+    settlesRightly: async (): Promise<void> => {
+      await eventually(async () => expect(await unrest(truth)).toEqual([]), REST_LIMIT_MS);
+      expect(await violations(truth, ledger)).toEqual([]);
+    },
+    stop: async () => {
+      await Promise.all(programs.map((program) => program.end("SIGKILL")));
+      await Promise.all([broker.close(), truth.products.end(), truth.orders.end()]);
+      await Promise.all([productRedis.stop(), orderRedis.stop()]);
+      await Promise.all([productBroker.stop(), orderBroker.stop()]);
+    },
+  };
+}
