@@ -16,11 +16,13 @@ export default defineConfig({
   test: {
     include: ["*/src/**/*.test.ts", "e2e/**/*.test.ts"],
     globalSetup: ["./test-support/src/global-setup.ts"],
+    // Tests wait for servers far more than they compute.
+    maxWorkers: 4,
     testTimeout: 20_000,
     hookTimeout: 60_000,
     coverage: {
       include: ["{shared-contracts,service-kit,product-service,order-service,gateway}/src/**/*.ts"],
-      exclude: ["**/*.test.ts", "**/main.ts"],
+      exclude: ["**/*.test.ts", "**/*.fixture.ts", "**/main.ts"],
       reporter: ["text-summary", "json-summary"],
     },
   },
