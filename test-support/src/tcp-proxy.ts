@@ -3,6 +3,8 @@ import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 
 export interface TcpProxy {
   readonly port: number;
+  /** How many connections go through it now. */
+  readonly connections: number;
   /** The given URL, through the proxy. */
   through(url: string): string;
   /** Breaks every connection and refuses new ones, as a server that died. */
@@ -56,6 +58,9 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
   const { port } = server.address() as AddressInfo;
   return {
     port,
+    get connections() {
+      return sockets.size / 2;
+    },
     through: (url) =>
       Object.assign(new URL(url), { port: String(port), hostname: "127.0.0.1" }).href,
     cut: close,

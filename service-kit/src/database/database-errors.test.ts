@@ -76,7 +76,7 @@ describe("the database is in the way", () => {
   });
 
   test("when the pool has no connection left, or is closed", async () => {
-    const own = new Pool({ connectionString: url, max: 1, connectionTimeoutMillis: 50 });
+    const own = new Pool({ connectionString: url, max: 1, connectionTimeoutMillis: 500 });
     const client = await own.connect();
     expect(isDatabaseTrouble(await errorOf(own.query("SELECT 1")))).toBe(true);
     client.release();

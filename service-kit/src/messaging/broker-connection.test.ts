@@ -167,13 +167,17 @@ describe("when it is stopped", () => {
     await proxy.cut();
     connection.start();
     await eventually(() => expect(testLog.lines).not.toEqual([]));
-    expect(await stopMs()).toBeLessThan(500);
+    expect(await stopMs()).toBeLessThan(1_000);
   });
 
-  test("while the broker accepts and says nothing, then it stops at once", async () => {
+  test("while the broker accepts and says nothing, then it stops at once, and closes what comes up later", async () => {
     proxy.stall();
     connection.start();
+    await eventually(() => expect(proxy.connections).toBe(1));
     expect(await stopMs()).toBeLessThan(1_000);
+    proxy.flow();
+    await eventually(() => expect(proxy.connections).toBe(0));
+    expect(connection.up).toBe(false);
   });
 
   test("in the middle of connecting, then it stops and stays away", async () => {

@@ -38,8 +38,8 @@ describe("what was committed", () => {
     const startedAt = performance.now();
     await write(1, bench.writer);
     await eventually(() => expect(inOrder(heard)).toEqual(["r-1"]));
-    // From memory, and not from the poller half a second later.
-    expect(performance.now() - startedAt).toBeLessThan(450);
+    // From memory: the poller would have to wait for the end of the lease.
+    expect(performance.now() - startedAt).toBeLessThan(2_500);
     await place.untilEmpty();
     expect(bench.writer.counts).toEqual({ confirmed: 1, returned: 0, refused: 0, unknown: 0 });
     expect(bench.writer.lines).toContainEqual(
@@ -49,7 +49,7 @@ describe("what was committed", () => {
 
   test("by hundreds at once is published once each, and nothing is left in the outbox", async () => {
     const heard = await bench.client.hear("order.created");
-    await writeMany(0, 600, bench.writer);
+    for (let from = 0; from < 600; from += 100) await writeMany(from, from + 100, bench.writer);
     await eventually(() => expect(heard).toHaveLength(600));
     await place.untilEmpty();
     expect(inOrder(heard)).toEqual(idsOf(0, 600));
