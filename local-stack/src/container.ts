@@ -1,13 +1,29 @@
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { basename } from "node:path";
+import { docker, environmentFlags, removeContainer, serverPid } from "./docker.ts";
 import { plainEnvironment } from "./server-options.ts";
 import { startProcess, type ManagedProcess } from "./managed-process.ts";
 import { LOOPBACK } from "./ports.ts";
-import { runCommand } from "./run-command.ts";
+import { wasReady } from "./ready-mark.ts";
 import { waitUntil } from "./wait-until.ts";
 
-const ENGINE_TIMEOUT_MS = 5_000;
-const COMMAND_TIMEOUT_MS = 30_000;
-const PULL_TIMEOUT_MS = 600_000;
+// Long enough to pull an image that nobody has pulled before.
+const START_TIMEOUT_MS = 600_000;
 const SERVER_MEMORY = "1g";
+
+/** What outlives the container, at the path where the image keeps its data; emptied first if it is not worth keeping. */
+export interface Volume {
+  name: string;
+  path: string;
+  keep: boolean;
+}
+
+/** Named after the data folder that it stands in for, so that two checkouts never share one. */
+export function volumeFor(dataDir: string, path: string): Volume {
+  const key = createHash("sha256").update(dataDir).digest("hex").slice(0, 12);
+  return { name: `local-stack-${basename(dataDir)}-${key}`, path, keep: wasReady(dataDir) };
+}
 
 export interface ContainerLaunch {
   name: string;
@@ -16,55 +32,9 @@ export interface ContainerLaunch {
   ports: Record<number, number>;
   args?: string[];
   env?: Record<string, string>;
-  /** Where the image keeps its data; a volume of that name outlives the container. */
-  volume?: { name: string; path: string } | undefined;
+  volume?: Volume | undefined;
   hostname?: string;
   logFile?: string | undefined;
-}
-
-function docker(args: string[], timeoutMs: number, signal?: AbortSignal): Promise<string> {
-  return runCommand({ command: "docker", args, env: plainEnvironment(), timeoutMs, signal });
-}
-
-export async function dockerAnswers(signal?: AbortSignal): Promise<boolean> {
-  try {
-    await docker(["version", "--format", "{{.Server.Version}}"], ENGINE_TIMEOUT_MS, signal);
-    return true;
-  } catch {
-    signal?.throwIfAborted();
-    return false;
-  }
-}
-
-export async function imageIsHere(image: string, signal?: AbortSignal): Promise<boolean> {
-  try {
-    await docker(["image", "inspect", image], COMMAND_TIMEOUT_MS, signal);
-    return true;
-  } catch {
-    signal?.throwIfAborted();
-    return false;
-  }
-}
-
-export async function pullImage(image: string, signal?: AbortSignal): Promise<void> {
-  await docker(["pull", "--quiet", image], PULL_TIMEOUT_MS, signal);
-}
-
-/** The host's ports are ours alone, so a name made of one can't meet another checkout's. */
-export function containerName(name: string, port: number): string {
-  return `local-stack-${name}-${port}`;
-}
-
-export function runInContainer(container: string, args: string[]): Promise<string> {
-  return docker(["exec", container, ...args], COMMAND_TIMEOUT_MS);
-}
-
-async function serverPid(container: string): Promise<number> {
-  const pid = await docker(
-    ["inspect", "-f", "{{.State.Pid}}", container],
-    COMMAND_TIMEOUT_MS,
-  ).catch(() => "0");
-  return Number(pid.trim());
 }
 
 const dockerVerbs: Partial<Record<NodeJS.Signals, string[]>> = {
@@ -72,17 +42,24 @@ const dockerVerbs: Partial<Record<NodeJS.Signals, string[]>> = {
   SIGCONT: ["unpause"],
 };
 
+// What still runs, for a launcher that ends by force: killing the `docker run` does not end the container.
+const alive = new Set<string>();
+const endAlive = () => void spawnSync("docker", ["rm", "-f", ...alive], { stdio: "ignore" });
+
 /** The container runs in the foreground: its end is the end of the `docker run` that we watch. */
 export async function containerLaunch(launch: ContainerLaunch): Promise<ManagedProcess> {
   const { name, image, args = [], env = {}, volume, hostname, logFile } = launch;
-  await docker(["rm", "-f", name], COMMAND_TIMEOUT_MS).catch(() => "");
+  await removeContainer(name);
+  if (volume && !volume.keep) {
+    await docker(["volume", "rm", "-f", volume.name]);
+  }
   const options = [
     ["--rm", "--name", name, "--label", "local-stack", "--memory", SERVER_MEMORY],
     Object.entries(launch.ports).flatMap(([host, inside]) => [
       "-p",
       `${LOOPBACK}:${host}:${inside}`,
     ]),
-    Object.entries(env).flatMap(([key, value]) => ["-e", `${key}=${value}`]),
+    environmentFlags(env),
     volume ? ["-v", `${volume.name}:${volume.path}`] : [],
     hostname ? ["--hostname", hostname] : [],
   ].flat();
@@ -94,21 +71,29 @@ export async function containerLaunch(launch: ContainerLaunch): Promise<ManagedP
     logFile,
   });
 
+  if (alive.size === 0) process.once("exit", endAlive);
+  alive.add(name);
+  void client.exited.then(() => {
+    alive.delete(name);
+    if (alive.size === 0) process.off("exit", endAlive);
+  });
+
   let pid = 0;
   await waitUntil(
     async () => {
       pid = await serverPid(name);
       return pid > 0 || client.hasExited();
     },
-    { what: `the container ${name}`, timeoutMs: PULL_TIMEOUT_MS },
+    { what: `the container ${name}`, timeoutMs: START_TIMEOUT_MS },
   );
   return {
     ...client,
     pid: pid || client.pid,
+    container: name,
     async signal(signal) {
       const verb = dockerVerbs[signal] ?? ["kill", "--signal", signal];
       // A container that is gone already needs no signal; its exit is seen all the same.
-      await docker([...verb, name], COMMAND_TIMEOUT_MS).catch(() => "");
+      await docker([...verb, name]).catch(() => "");
     },
   };
 }

@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, readdirSync, realpathSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
-import { dockerAnswers } from "./container.ts";
+import { dockerAnswers } from "./docker.ts";
 
 export type ServerKind = "postgres" | "redis" | "rabbitmq";
 

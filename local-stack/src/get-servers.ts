@@ -1,5 +1,5 @@
 import { aptPackages, canInstallWithApt, installWithApt } from "./apt-install.ts";
-import { imageIsHere, pullImage } from "./container.ts";
+import { imageIsHere, pullImage } from "./docker.ts";
 import { lookForServer, type ServerKind, type ServerSource } from "./find-server.ts";
 import { say } from "./say.ts";
 

@@ -1,7 +1,8 @@
 import { expect, onTestFinished, test, vi } from "vitest";
 import { keepRunning } from "./keep-running.ts";
 import { startProcess } from "./managed-process.ts";
-import { defineServer, type RunningServer } from "./running-server.ts";
+import { defineServer } from "./define-server.ts";
+import type { RunningServer } from "./running-server.ts";
 
 /** A program that is ready at once and does what the script says. */
 function tinyServer(script: () => string): RunningServer {

@@ -29,6 +29,8 @@ export interface Launch {
 export interface ManagedProcess {
   /** The process that is to be named and watched, which is not always the one that was spawned (Docker). */
   pid: number;
+  /** The container that it is in, if it is in one. */
+  container?: string;
   exited: Promise<Exit>;
   hasExited(): boolean;
   recentOutput(): string;

@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { readFile, readlink, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { containerLaunch, containerName } from "./container.ts";
+import { containerLaunch, volumeFor } from "./container.ts";
+import { containerName } from "./docker.ts";
 import { startProcess, type ManagedProcess, type ProcessUser } from "./managed-process.ts";
 import { LOOPBACK } from "./ports.ts";
 import { POSTGRES_PASSWORD, POSTGRES_USER } from "./postgres-cluster.ts";
@@ -18,17 +19,18 @@ export interface PostgresLaunch {
 const DOCKER_PORT = 5432;
 
 export function launchInContainer(
-  launch: PostgresLaunch & { image: string; keepData: boolean },
+  launch: PostgresLaunch & { image: string; dataDir: string; keepData: boolean },
 ): Promise<ManagedProcess> {
-  const { name, port, flags, image, keepData, logFile } = launch;
+  const { name, port, flags, image, dataDir, keepData, logFile } = launch;
   const container = containerName(name, port);
+  const volume = volumeFor(dataDir, "/var/lib/postgresql");
   return containerLaunch({
     name: container,
     image,
     ports: { [port]: DOCKER_PORT },
     args: ["postgres", ...flags],
     env: { POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB: "postgres" },
-    volume: keepData ? { name: container, path: "/var/lib/postgresql" } : undefined,
+    volume: keepData ? volume : undefined,
     logFile,
   });
 }

@@ -1,4 +1,4 @@
-import { containerName, runInContainer } from "./container.ts";
+import { containerName, runInContainer } from "./docker.ts";
 import { siblingOf, type ServerSource } from "./find-server.ts";
 import { LOOPBACK } from "./ports.ts";
 import { POSTGRES_PASSWORD, POSTGRES_USER } from "./postgres-cluster.ts";
@@ -15,13 +15,14 @@ export function psqlFor(source: ServerSource, name: string, port: number): Psql 
     const quiet = ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"];
     const who = ["-U", POSTGRES_USER, "-d", database];
     const args = [...quiet, ...who, ...statements.flatMap((sql) => ["-c", sql])];
+    const access = { PGPASSWORD: POSTGRES_PASSWORD };
     if (source.kind === "docker") {
-      return runInContainer(containerName(name, port), ["psql", ...args]);
+      return runInContainer(containerName(name, port), ["psql", "-h", LOOPBACK, ...args], access);
     }
     return runCommand({
       command: siblingOf(source.path, "psql"),
       args: ["-h", LOOPBACK, "-p", `${port}`, ...args],
-      env: { ...plainEnvironment(), PGPASSWORD: POSTGRES_PASSWORD },
+      env: { ...plainEnvironment(), ...access },
       timeoutMs: PSQL_TIMEOUT_MS,
     });
   };

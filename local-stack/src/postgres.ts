@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { runServer, type RunningServer } from "./running-server.ts";
+import { runServer } from "./define-server.ts";
+import type { RunningServer } from "./running-server.ts";
 import { findServer } from "./find-server.ts";
 import { LOOPBACK, freePort } from "./ports.ts";
 import {
@@ -12,6 +13,7 @@ import {
 } from "./postgres-cluster.ts";
 import { launchBinary, launchInContainer } from "./postgres-launch.ts";
 import { psqlFor, type Psql } from "./postgres-psql.ts";
+import { markReady } from "./ready-mark.ts";
 import { postgresAnswers } from "./readiness.ts";
 import type { ServerOptions } from "./server-options.ts";
 import { chooseDataDir } from "./temporary-folder.ts";
@@ -68,12 +70,16 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     async launch() {
       const launch = { name, port, flags, logFile };
       if (source.kind === "docker") {
-        return launchInContainer({ ...launch, image: source.image, keepData });
+        return launchInContainer({ ...launch, image: source.image, dataDir, keepData });
       }
       await createCluster({ binary: source.path, dataDir, user, durable, signal });
       return launchBinary({ ...launch, binary: source.path, dataDir, user });
     },
     isReady: () => postgresAnswers(port),
+    async onReady() {
+      // On this machine the data is moved to its place when it is whole, and needs no mark.
+      if (source.kind === "docker") await markReady(dataDir);
+    },
     failsForNow: (output) => ORPHANS_ALIVE.test(output),
     readyTimeoutMs: READY_TIMEOUT_MS,
     stopSignal: "SIGINT",

@@ -10,6 +10,7 @@ export interface ProcessEntry extends ProcessIdentity {
   url: string;
   /** RabbitMQ's epmd, which would outlive it. */
   helpers?: ProcessIdentity[];
+  container?: string;
 }
 
 export interface ProcessesFile {
@@ -23,9 +24,16 @@ export function openProcessesFile(path: string): ProcessesFile {
   const entries = new Map<string, ProcessEntry>();
   mkdirSync(dirname(path), { recursive: true });
   return {
-    set({ name, pid, port, url, helperPids }) {
+    set({ name, pid, port, url, helperPids, container }) {
       const helpers = helperPids.length > 0 ? { helpers: helperPids.map(identityOf) } : {};
-      entries.set(name, { name, port, url, ...identityOf(pid), ...helpers });
+      entries.set(name, {
+        name,
+        port,
+        url,
+        ...identityOf(pid),
+        ...helpers,
+        ...(container !== undefined && { container }),
+      });
       writeWhole(path, `${JSON.stringify([...entries.values()], null, 2)}\n`);
     },
     remove: () => rmSync(path, { force: true }),

@@ -4,7 +4,8 @@ import { startProcess } from "./managed-process.ts";
 import { LOOPBACK } from "./ports.ts";
 import { outputForTerminal } from "./program-output.ts";
 import type { Addresses, Program } from "./programs.ts";
-import { defineServer, type LaunchedServer, type RunningServer } from "./running-server.ts";
+import { defineServer } from "./define-server.ts";
+import type { LaunchedServer, RunningServer } from "./running-server.ts";
 import { say } from "./say.ts";
 import { waitUntil } from "./wait-until.ts";
 

@@ -1,7 +1,7 @@
-import { existsSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LOOPBACK } from "./ports.ts";
+import { wasReady } from "./ready-mark.ts";
 import { plainEnvironment } from "./server-options.ts";
 
 export const RABBITMQ_USER = "shop";
@@ -17,17 +17,9 @@ export interface RabbitmqNode {
 
 const MAX_LOG_BYTES = 10 * 1024 * 1024;
 
-const readyMark = (dataDir: string) => join(dataDir, "ready-once");
-
-export async function markReady(dataDir: string): Promise<void> {
-  await writeFile(readyMark(dataDir), "");
-}
-
 export async function writeNodeFiles(node: RabbitmqNode): Promise<void> {
   const { dataDir, port, managementPort } = node;
-  // A first start that was cut off leaves a database that no later start accepts; nothing was in it yet.
-  if (!existsSync(readyMark(dataDir)))
-    await rm(join(dataDir, "mnesia"), { recursive: true, force: true });
+  if (!wasReady(dataDir)) await rm(join(dataDir, "mnesia"), { recursive: true, force: true });
   await mkdir(join(dataDir, "mnesia"), { recursive: true });
   await mkdir(join(dataDir, "log"), { recursive: true });
   const settings = [

@@ -1,12 +1,13 @@
 import { dirname, join } from "node:path";
-import { runServer, type RunningServer } from "./running-server.ts";
-import { containerLaunch, containerName, runInContainer } from "./container.ts";
+import { runServer } from "./define-server.ts";
+import type { RunningServer } from "./running-server.ts";
+import { containerLaunch, volumeFor } from "./container.ts";
+import { containerName, runInContainer } from "./docker.ts";
 import { startEpmd, stopEpmd } from "./epmd.ts";
 import { findServer } from "./find-server.ts";
 import { startProcess, type ManagedProcess } from "./managed-process.ts";
 import { LOOPBACK, freePorts } from "./ports.ts";
 import {
-  markReady,
   nodeEnvironment,
   RABBITMQ_PASSWORD,
   RABBITMQ_USER,
@@ -14,6 +15,7 @@ import {
   type RabbitmqNode,
 } from "./rabbitmq-files.ts";
 import { rabbitmqAnswers } from "./readiness.ts";
+import { markReady } from "./ready-mark.ts";
 import { runCommand } from "./run-command.ts";
 import type { ServerOptions } from "./server-options.ts";
 import { chooseDataDir } from "./temporary-folder.ts";
@@ -111,16 +113,22 @@ function launchInContainer(
 ): Promise<ManagedProcess> {
   const { port, managementPort, logFile } = node;
   const name = containerName(node.name, port);
+  const volume = volumeFor(node.dataDir, "/var/lib/rabbitmq");
   const management =
     managementPort === undefined ? {} : { [managementPort]: DOCKER_MANAGEMENT_PORT };
   return containerLaunch({
     name,
     image: managementPort === undefined ? image : image.replace("4-", "4-management-"),
     ports: { [port]: DOCKER_PORT, ...management },
-    env: { RABBITMQ_DEFAULT_USER: RABBITMQ_USER, RABBITMQ_DEFAULT_PASS: RABBITMQ_PASSWORD },
+    env: {
+      RABBITMQ_DEFAULT_USER: RABBITMQ_USER,
+      RABBITMQ_DEFAULT_PASS: RABBITMQ_PASSWORD,
+      // As outside: the container's first process is the server itself, and no script.
+      RUNNING_UNDER_SYSTEMD: "true",
+    },
     // Its data is filed under the node's name, which is made of the host's.
     hostname: "rabbitmq",
-    volume: keepData ? { name, path: "/var/lib/rabbitmq" } : undefined,
+    volume: keepData ? volume : undefined,
     logFile,
   });
 }

@@ -1,6 +1,8 @@
 import { mkdir } from "node:fs/promises";
-import { runServer, type RunningServer } from "./running-server.ts";
+import { runServer } from "./define-server.ts";
+import type { RunningServer } from "./running-server.ts";
 import { containerLaunch } from "./container.ts";
+import { containerName } from "./docker.ts";
 import { findServer, type ServerSource } from "./find-server.ts";
 import { startProcess, type ManagedProcess } from "./managed-process.ts";
 import { LOOPBACK, freePort } from "./ports.ts";
@@ -46,7 +48,13 @@ function launchRedis(
 ): Promise<ManagedProcess> {
   if (source.kind === "docker") {
     const args = ["redis-server", ...SETTINGS, "--protected-mode", "no"];
-    return containerLaunch({ name, image: source.image, ports: { [port]: 6379 }, args, logFile });
+    return containerLaunch({
+      name: containerName(name, port),
+      image: source.image,
+      ports: { [port]: 6379 },
+      args,
+      logFile,
+    });
   }
   const where = ["--port", `${port}`, "--bind", LOOPBACK, "--dir", dataDir];
   return startProcess({
