@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { identityOf, type ProcessIdentity } from "./process-identity.ts";
+import { identityOf, startTimeOf, type ProcessIdentity } from "./process-identity.ts";
 import type { LaunchedServer } from "./running-server.ts";
 import { writeWhole } from "./write-whole.ts";
 
@@ -28,9 +28,10 @@ export function openProcessesFile(path: string): ProcessesFile {
       const helpers = helperPids.length > 0 ? { helpers: helperPids.map(identityOf) } : {};
       entries.set(name, {
         name,
+        pid,
         port,
         url,
-        ...identityOf(pid),
+        startTime: startTimeOf(pid),
         ...helpers,
         ...(container !== undefined && { container }),
       });
