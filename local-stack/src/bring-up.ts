@@ -64,7 +64,7 @@ async function startPrograms(up: BringUp, addresses: Addresses): Promise<void> {
       const server = defineProgram(program, { ...context, signal: either });
       running.programs.push(keepRunning(server));
       await server.restart();
-      await waitUntilReady(server, either);
+      await waitUntilReady(server, program.readyPath, either);
     }),
   );
 }

@@ -67,6 +67,7 @@ function programEnvironment(
   const ports = [{ ...program.port, passAs: "PORT" }, ...(program.morePorts ?? [])];
   return {
     NODE_ENV: "production",
+    ...program.defaults,
     ...config.environment,
     HOST: LOOPBACK,
     ...Object.fromEntries(
@@ -98,12 +99,16 @@ function isWorking(answer: { status: number; body: string }): boolean {
 }
 
 /** Until it takes requests and its consumers run. */
-export async function waitUntilReady(server: RunningServer, signal: AbortSignal): Promise<void> {
+export async function waitUntilReady(
+  server: RunningServer,
+  readyPath: string,
+  signal: AbortSignal,
+): Promise<void> {
   let last = "no answer";
   try {
     await waitUntil(
       async () => {
-        const answer = await ask(`${server.url}/health/ready`);
+        const answer = await ask(`${server.url}${readyPath}`);
         if (answer !== null) last = answer.body;
         return answer !== null && isWorking(answer);
       },

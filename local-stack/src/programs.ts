@@ -17,6 +17,10 @@ export interface Program {
   port: { variable: string; number: number };
   /** Further ports that it listens on. */
   morePorts?: { variable: string; number: number; passAs: string }[];
+  /** Answers 200 when it is ready. */
+  readyPath: string;
+  /** What it gets unless the user sets it. */
+  defaults?: Record<string, string>;
   env(addresses: Addresses): Record<string, string>;
 }
 
@@ -27,6 +31,7 @@ export const PROGRAMS: readonly Program[] = [
     folder: "product-service",
     dependsOn: ["shared-contracts", "service-kit"],
     port: { variable: "PRODUCT_SERVICE_PORT", number: 3001 },
+    readyPath: "/health/ready",
     env: ({ servers }) => ({
       DATABASE_URL: servers["product-db"],
       REDIS_URL: servers["product-redis"],
@@ -38,11 +43,26 @@ export const PROGRAMS: readonly Program[] = [
     folder: "order-service",
     dependsOn: ["shared-contracts", "service-kit"],
     port: { variable: "ORDER_SERVICE_PORT", number: 3002 },
+    readyPath: "/health/ready",
     env: ({ servers, programs }) => ({
       DATABASE_URL: servers["order-db"],
       REDIS_URL: servers["order-redis"],
       RABBITMQ_URL: servers.rabbitmq,
       PRODUCT_SERVICE_URL: programs["product-service"] ?? "",
+    }),
+  },
+  {
+    name: "gateway",
+    folder: "gateway",
+    dependsOn: ["shared-contracts", "service-kit"],
+    port: { variable: "GATEWAY_PORT", number: 4000 },
+    morePorts: [{ variable: "GATEWAY_ADMIN_PORT", number: 4100, passAs: "ADMIN_PORT" }],
+    readyPath: "/health",
+    // Said aloud: it warns at its start.
+    defaults: { AUTH: "off" },
+    env: ({ programs }) => ({
+      PRODUCT_SERVICE_URLS: programs["product-service"] ?? "",
+      ORDER_SERVICE_URLS: programs["order-service"] ?? "",
     }),
   },
 ];

@@ -58,7 +58,7 @@ export function combine(combination: Combination, options: CombineOptions): Requ
       sendCombined(response, await Promise.all(parts.map(ask)), requestId);
     } catch (error) {
       // Nobody needs the other parts any more.
-      asking.abort(error);
+      asking.abort(new CallEnded("the answer failed without this part"));
       if (!(error instanceof CallEnded)) throw toClientError(error);
     }
   };
