@@ -1,14 +1,18 @@
-import type { Request, Response } from "express";
 import type { ContractError } from "@shop/contracts/errors";
-import { JSON_TYPE, failureText, successText } from "./envelope.ts";
+import type { Request, Response } from "express";
+import { ENVELOPE_START, JSON_TYPE, failureText, successText } from "./envelope.ts";
 import { exchangeOf } from "./exchange.ts";
 import { endAfterUnreadBody } from "./unread-body.ts";
 
 const RETRY_AFTER_S = "1";
 
-/** The gateway's own answers; what services answer is relayed in relay-answer.ts. */
+/** An answer of the gateway's own. */
 export function sendSuccess(request: Request, response: Response, data: string): void {
-  send(request, response, { status: 200, text: successText(data, exchangeOf(request).requestId) });
+  const text = successText(data, exchangeOf(request).requestId);
+  response.statusCode = 200;
+  response.setHeader("content-type", JSON_TYPE);
+  response.setHeader("content-length", Buffer.byteLength(text));
+  response.end(text);
 }
 
 export function sendFailure(request: Request, response: Response, error: ContractError): void {
@@ -20,16 +24,19 @@ export function sendFailure(request: Request, response: Response, error: Contrac
     response.setHeader("retry-after", RETRY_AFTER_S);
   }
   const text = failureText(error.toBody(), exchange.requestId);
-  send(request, response, { status: error.status, text });
-}
-
-function send(
-  request: Request,
-  response: Response,
-  { status, text }: { status: number; text: string },
-): void {
+  response.statusCode = error.status;
   response.setHeader("content-type", JSON_TYPE);
   response.setHeader("content-length", Buffer.byteLength(text));
-  response.statusCode = status;
   endAfterUnreadBody(request, response, text);
+}
+
+/**
+ * A service's bytes, whole, in the envelope. As text of one byte a character they stay what they are, and go out together with
+ * the head in one write.
+ */
+export function sendWrapped(response: Response, data: Buffer, end: string): void {
+  const whole = ENVELOPE_START + data.toString("latin1") + end;
+  response.setHeader("content-type", JSON_TYPE);
+  response.setHeader("content-length", whole.length);
+  response.end(whole, "latin1");
 }

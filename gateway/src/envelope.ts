@@ -6,23 +6,26 @@ import type { ErrorBody } from "@shop/contracts/errors";
  */
 export const JSON_TYPE = "application/json; charset=utf-8";
 
-const SUCCESS = '{"success":true,"data":';
-export const ENVELOPE_START = Buffer.from(SUCCESS);
+export const ENVELOPE_START = '{"success":true,"data":';
 
 export const envelopeEnd = (requestId: string, moreMeta = ""): string =>
-  `,"meta":{"requestId":"${requestId}","timestamp":"${new Date().toISOString()}"${moreMeta}}}`;
+  `,"meta":{"requestId":"${requestId}","timestamp":"${timestamp()}"${moreMeta}}}`;
 
-/** The whole answer in one piece. */
-export function wrapped(data: Uint8Array, end: string): Buffer {
-  const whole = Buffer.allocUnsafe(ENVELOPE_START.length + data.length + end.length);
-  whole.set(ENVELOPE_START);
-  whole.set(data, ENVELOPE_START.length);
-  whole.write(end, ENVELOPE_START.length + data.length, "latin1");
-  return whole;
+let stampedAt = 0;
+let stamp = "";
+
+/** The same for all answers of a millisecond. */
+function timestamp(): string {
+  const now = Date.now();
+  if (now !== stampedAt) {
+    stampedAt = now;
+    stamp = new Date(now).toISOString();
+  }
+  return stamp;
 }
 
-export const successText = (data: string, requestId: string, moreMeta?: string): string =>
-  SUCCESS + data + envelopeEnd(requestId, moreMeta);
+export const successText = (data: string, requestId: string): string =>
+  ENVELOPE_START + data + envelopeEnd(requestId);
 
 export const failureText = (error: ErrorBody, requestId: string): string =>
   `{"success":false,"error":${JSON.stringify(error)}${envelopeEnd(requestId)}`;

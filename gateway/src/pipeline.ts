@@ -6,6 +6,7 @@ import { answerRoute, type AnswerOptions } from "./steps/answer-route.ts";
 import { authenticate } from "./steps/authentication.ts";
 import { cors } from "./steps/cors.ts";
 import { answerErrors } from "./steps/errors.ts";
+import { inOrder } from "./steps/in-order.ts";
 import { sayGoodbye } from "./steps/leaving.ts";
 import { shedLoad, type SheddingOptions } from "./steps/load-shedding.ts";
 import { notFound } from "./steps/not-found.ts";
@@ -63,12 +64,12 @@ export function buildPipeline(options: PipelineOptions): Express {
   app.enable("case sensitive routing").enable("strict routing");
   app.set("trust proxy", options.trustedProxies);
 
-  for (const step of stepsOf(onEveryRequest(options))) app.use(step);
+  app.use(inOrder(stepsOf(onEveryRequest(options))));
   for (const [path, routes] of table.routesByPath()) {
     const allow = table.allowOf(routes);
     const place = app.route(table.withPrefixes(path) as unknown as string);
     for (const route of routes) {
-      place[methodOf(route)](stepsOf(onRoute(route, options)));
+      place[methodOf(route)](inOrder(stepsOf(onRoute(route, options))));
     }
     place.options(table.tellMethods(allow)).all(table.refuseMethod(allow));
   }

@@ -1,5 +1,6 @@
 import type { RequestHandler, Response } from "express";
-import { JSON_TYPE, envelopeEnd, wrapped } from "../envelope.ts";
+import { sendWrapped } from "../answers.ts";
+import { envelopeEnd } from "../envelope.ts";
 import { exchangeOf, type Values } from "../exchange.ts";
 import type { ServiceName } from "../routes.ts";
 import { CallEnded, toClientError } from "../upstream/failures.ts";
@@ -65,10 +66,7 @@ export function combine(combination: Combination, options: CombineOptions): Requ
 }
 
 function sendCombined(response: Response, parts: readonly NamedBytes[], requestId: string): void {
-  const whole = wrapped(joined(parts), envelopeEnd(requestId, partialMeta(parts)));
-  response.setHeader("content-type", JSON_TYPE);
-  response.setHeader("content-length", whole.length);
-  response.end(whole);
+  sendWrapped(response, joined(parts), envelopeEnd(requestId, partialMeta(parts)));
 }
 
 const NULL = Buffer.from("null");

@@ -26,7 +26,7 @@ export function accessLog({
 }: AccessLogOptions): RequestHandler {
   const usual = everyRequest ? "info" : "debug";
   return (request, response, next) => {
-    response.once("close", () => {
+    response.on("close", () => {
       const exchange = exchangeOf(request);
       const { startedAt, route, failure } = exchange;
       const ms = performance.now() - startedAt;

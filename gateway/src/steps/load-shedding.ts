@@ -22,7 +22,7 @@ export function shedLoad({ inFlight, most, onShed }: SheddingOptions): RequestHa
       return next(new ContractError("UNAVAILABLE", "Too many requests are at work; try again"));
     }
     inFlight.count += 1;
-    response.once("close", () => {
+    response.on("close", () => {
       inFlight.count -= 1;
     });
     next();

@@ -13,7 +13,7 @@ export class Limit {
 
   constructor(response: ServerResponse, deadlineMs: number) {
     this.timer = setTimeout(() => this.end(timedOut()), deadlineMs);
-    response.once("close", () => {
+    response.on("close", () => {
       this.stop();
       if (!response.writableFinished) this.end(new CallEnded("the client left"));
     });

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Request, Response } from "express";
-import { sendFailure } from "../answers.ts";
-import { ENVELOPE_START, JSON_TYPE, envelopeEnd, wrapped } from "../envelope.ts";
+import { sendFailure, sendWrapped } from "../answers.ts";
+import { ENVELOPE_START, JSON_TYPE, envelopeEnd } from "../envelope.ts";
 import { exchangeOf } from "../exchange.ts";
 import { PREFIXES } from "../routes.ts";
 import { BrokenAnswer } from "./failures.ts";
@@ -60,11 +60,6 @@ function relayData(answer: IncomingMessage, request: Request, response: Response
   let size = 0;
   let streaming = false;
 
-  const start = (length: number | undefined): void => {
-    startAnswer(answer, request, response);
-    response.setHeader("content-type", JSON_TYPE);
-    if (length !== undefined) response.setHeader("content-length", length);
-  };
   const pass = (chunk: Buffer): void => {
     if (response.write(chunk)) return;
     answer.pause();
@@ -78,8 +73,7 @@ function relayData(answer: IncomingMessage, request: Request, response: Response
       held.push(chunk);
       if (size <= HELD_BYTES) return;
       streaming = true;
-      start(wrappedLength(answer.headers["content-length"], end));
-      response.write(ENVELOPE_START);
+      startStream(answer, request, response, end);
       for (const one of held.splice(0)) pass(one);
     });
     answer.once("end", () => {
@@ -87,9 +81,8 @@ function relayData(answer: IncomingMessage, request: Request, response: Response
       if (streaming) {
         response.end(end);
       } else {
-        const whole = wrapped(held.length === 1 ? held[0]! : Buffer.concat(held), end);
-        start(whole.length);
-        response.end(whole);
+        startAnswer(answer, request, response);
+        sendWrapped(response, held.length === 1 ? held[0]! : Buffer.concat(held), end);
       }
       resolve();
     });
@@ -99,8 +92,20 @@ function relayData(answer: IncomingMessage, request: Request, response: Response
   });
 }
 
-const wrappedLength = (length: string | undefined, end: string): number | undefined =>
-  length === undefined ? undefined : ENVELOPE_START.length + Number(length) + end.length;
+function startStream(
+  answer: IncomingMessage,
+  request: Request,
+  response: Response,
+  end: string,
+): void {
+  startAnswer(answer, request, response);
+  response.setHeader("content-type", JSON_TYPE);
+  const length = answer.headers["content-length"];
+  if (length !== undefined) {
+    response.setHeader("content-length", ENVELOPE_START.length + Number(length) + end.length);
+  }
+  response.write(ENVELOPE_START);
+}
 
 async function relayError(
   answer: IncomingMessage,
