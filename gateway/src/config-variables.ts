@@ -49,12 +49,3 @@ export const origins = z
 
 const isBrowserOrigin = (text: string): boolean =>
   URL.canParse(text) && new URL(text).origin === text;
-
-const MIN_SECRET_CHARACTERS = 32;
-
-export const secret = z
-  .string("a secret")
-  .regex(
-    new RegExp(`^[\\x21-\\x7e]{${MIN_SECRET_CHARACTERS},}$`),
-    `must have ${MIN_SECRET_CHARACTERS} or more visible ASCII characters`,
-  );

@@ -1,7 +1,14 @@
 import { readConfig } from "@shop/service-kit/config/read-config";
-import { count, flag, milliseconds, port, url } from "@shop/service-kit/config/variables";
+import {
+  count,
+  milliseconds,
+  port,
+  programVariables,
+  secret,
+  url,
+} from "@shop/service-kit/config/variables";
 import { z } from "zod";
-import { instances, list, origins, secret, trustedProxies } from "./config-variables.ts";
+import { instances, list, origins, trustedProxies } from "./config-variables.ts";
 
 /** What proves who signed. `none` is none of them, and a key is never taken for a shared secret. */
 const SECRET_ALGORITHMS = ["HS256", "HS384", "HS512"];
@@ -13,19 +20,15 @@ const KEY_ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"].co
 ]);
 
 const variables = z.object({
-  NODE_ENV: z.enum(["production", "development", "test"]).default("production"),
-  HOST: z.string().default("127.0.0.1"),
+  ...programVariables,
   PORT: port.prefault("4000"),
   ADMIN_PORT: port.prefault("4100"),
-  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
-  LOG_EVENTS: flag.prefault("false"),
   SLOW_REQUEST_MS: milliseconds({ min: 1, max: 60_000 }).prefault("1000"),
 
   PRODUCT_SERVICE_URLS: instances,
   ORDER_SERVICE_URLS: instances,
   UPSTREAM_DEADLINE_MS: milliseconds({ min: 50, max: 60_000 }).prefault("5000"),
   BFF_DEADLINE_MS: milliseconds({ min: 50, max: 60_000 }).prefault("2000"),
-  INTERNAL_TOKEN: secret.optional(),
 
   MAX_IN_FLIGHT: count({ min: 2, max: 100_000 }).prefault("2000"),
   MAX_CONNECTIONS: count({ min: 1, max: 1_000_000 }).prefault("10000"),
