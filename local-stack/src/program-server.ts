@@ -23,6 +23,8 @@ export interface ProgramContext {
   onLaunch: (launched: LaunchedServer) => void;
 }
 
+export const READY_PATH = "/health/ready";
+
 export const programUrl = (port: number) => `http://${LOOPBACK}:${port}`;
 
 /** Running means that it answers; whether its servers do is another question, and no reason to start it again. */

@@ -17,8 +17,8 @@ export interface Program {
   port: { variable: string; number: number };
   /** Further ports that it listens on. */
   morePorts?: { variable: string; number: number; passAs: string }[];
-  /** Answers 200 when it is ready. */
-  readyPath: string;
+  /** Answers 200 when it is ready; /health/ready unless it is another. */
+  readyPath?: string;
   /** What it gets unless the user sets it. */
   defaults?: Record<string, string>;
   env(addresses: Addresses): Record<string, string>;
@@ -31,7 +31,6 @@ export const PROGRAMS: readonly Program[] = [
     folder: "product-service",
     dependsOn: ["shared-contracts", "service-kit"],
     port: { variable: "PRODUCT_SERVICE_PORT", number: 3001 },
-    readyPath: "/health/ready",
     env: ({ servers }) => ({
       DATABASE_URL: servers["product-db"],
       REDIS_URL: servers["product-redis"],
@@ -43,7 +42,6 @@ export const PROGRAMS: readonly Program[] = [
     folder: "order-service",
     dependsOn: ["shared-contracts", "service-kit"],
     port: { variable: "ORDER_SERVICE_PORT", number: 3002 },
-    readyPath: "/health/ready",
     env: ({ servers, programs }) => ({
       DATABASE_URL: servers["order-db"],
       REDIS_URL: servers["order-redis"],
