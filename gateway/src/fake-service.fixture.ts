@@ -21,13 +21,15 @@ export async function startFakeService() {
   const sockets = new Set<Socket>();
   let connections = 0;
   let answer: RequestListener = giveProduct;
+  let health: RequestListener = (_request, response) => sendJson(response, 200, '{"status":"ok"}');
 
   const server = createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
-    if (request.url === "/health/ready") return void sendJson(response, 200, '{"status":"ok"}');
+    const isHealth = request.url === "/health/ready";
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("error", () => undefined);
     request.on("end", () => {
+      if (isHealth) return health(request, response);
       const { method = "", url = "", headers, rawHeaders } = request;
       seen.push({ method, url, headers, rawHeaders, body: Buffer.concat(chunks).toString() });
       answer(request, response);
@@ -62,6 +64,14 @@ export async function startFakeService() {
     /** From now on. */
     answers: (how: RequestListener): void => {
       answer = how;
+    },
+    /** What it says of its health, from now on. */
+    isReady: (how: RequestListener): void => {
+      health = how;
+    },
+    /** After how long it closes idle connections; it says so in its answers. */
+    keepAliveMs: (ms: number): void => {
+      server.keepAliveTimeout = ms;
     },
     /** As at the start, with nothing seen. */
     reset: (): void => {

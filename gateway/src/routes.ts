@@ -30,6 +30,9 @@ export interface Route {
 /** Served under each of these. */
 export const PREFIXES = ["", "/api/v1"] as const;
 
+/** Who watches over the gateway is let through when others are not. */
+export const HEALTH = /^(?:\/api\/v1)?\/health$/;
+
 const byId = z.object({ id: productIdText });
 
 export const ROUTES: readonly Route[] = [

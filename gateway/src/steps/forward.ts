@@ -34,8 +34,10 @@ export function forward(route: Route, options: ForwardOptions): RequestHandler {
     try {
       await askInstances(upstream, {
         repeatable: () => mayBeRepeated(outgoing, response),
-        send: (instance) =>
-          sendTo(instance, outgoing, limit, (answer) => relayAnswer(answer, request, response)),
+        send: (instance, again) =>
+          sendTo({ instance, again, request: outgoing }, limit, (answer) =>
+            relayAnswer(answer, request, response),
+          ),
       });
     } catch (error) {
       if (!(error instanceof CallEnded)) throw toClientError(error);

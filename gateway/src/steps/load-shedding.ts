@@ -1,5 +1,6 @@
 import { ContractError } from "@shop/contracts/errors";
 import type { RequestHandler } from "express";
+import { HEALTH } from "../routes.ts";
 
 export interface SheddingOptions {
   /** Those at work now; counted here. */
@@ -8,16 +9,14 @@ export interface SheddingOptions {
   readonly onShed: () => void;
 }
 
-/** Health stays readable: an overloaded gateway that looks dead would be restarted, and its load go to the others. */
-const ALWAYS = /^(?:\/api\/v1)?\/health$/;
-
 /**
  * Requests beyond the cap are refused at once. Whoever waits behind thousands of others gets an answer that nobody waits for any
- * more; refusing keeps the rest fast.
+ * more; refusing keeps the rest fast. Health stays readable: an overloaded gateway that looks dead would be restarted, and its
+ * load go to the others.
  */
 export function shedLoad({ inFlight, most, onShed }: SheddingOptions): RequestHandler {
   return (request, response, next) => {
-    if (inFlight.count >= most && !ALWAYS.test(request.path)) {
+    if (inFlight.count >= most && !HEALTH.test(request.path)) {
       onShed();
       return next(new ContractError("UNAVAILABLE", "Too many requests are at work; try again"));
     }

@@ -6,6 +6,7 @@ import type { RequestHandler } from "express";
 import { rateLimit, type Store } from "express-rate-limit";
 import { RedisStore } from "rate-limit-redis";
 import type { GatewayConfig } from "../config.ts";
+import { HEALTH } from "../routes.ts";
 
 export interface RateLimit {
   readonly step: RequestHandler;
@@ -32,6 +33,8 @@ export function createRateLimit(
     legacyHeaders: false,
     // Its checks at run time look for settings that config.ts refuses at boot.
     validate: false,
+    // Whoever watches over the gateway asks often, and from one address.
+    skip: ({ path }) => HEALTH.test(path),
     // Whoever can't be counted is let in: a lost Redis must not be a lost shop.
     passOnStoreError: true,
     logger: { error: () => undefined, warn: () => undefined },

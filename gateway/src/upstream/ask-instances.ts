@@ -5,7 +5,8 @@ import type { Upstream } from "./upstream.ts";
 export interface Ask<T> {
   /** Whether a second time does no harm, as far as the first one got. */
   repeatable(): boolean;
-  send(instance: Instance): Promise<T>;
+  /** `again`: over a new connection, please. */
+  send(instance: Instance, again: boolean): Promise<T>;
 }
 
 /**
@@ -23,7 +24,7 @@ export async function askInstances<T>(upstream: Upstream, ask: Ask<T>): Promise<
       const instance = upstream.take(refusedBy);
       if (instance === undefined) throw last ?? unavailable();
       try {
-        return await tryOne(upstream, instance, ask);
+        return await tryOne(upstream, instance, () => ask.send(instance, repeated));
       } catch (error) {
         last = error;
         if (wasNotSent(error)) {
@@ -40,11 +41,14 @@ export async function askInstances<T>(upstream: Upstream, ask: Ask<T>): Promise<
   }
 }
 
-async function tryOne<T>(upstream: Upstream, instance: Instance, ask: Ask<T>): Promise<T> {
+async function tryOne<T>(
+  upstream: Upstream,
+  { breaker }: Instance,
+  send: () => Promise<T>,
+): Promise<T> {
   const startedAt = performance.now();
-  const { breaker } = instance;
   try {
-    const answer = await ask.send(instance);
+    const answer = await send();
     breaker.answered();
     upstream.observe(performance.now() - startedAt, "answered");
     return answer;

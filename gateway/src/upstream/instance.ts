@@ -14,6 +14,8 @@ export interface Instance {
   /** For the proxy. Plain parts: a URL would be looked through again for every request. */
   readonly target: { protocol: string; host: string; port: string };
   readonly agent: HttpAgent;
+  /** For a second try: connections that were kept may all be as dead as the first. */
+  readonly freshAgent: HttpAgent;
   /** For the calls that the gateway makes itself. */
   readonly pool: Pool;
   readonly breaker: Breaker;
@@ -23,7 +25,9 @@ export interface Instance {
 export function connectInstance(url: string, log: Logger): Instance {
   const { origin, protocol, hostname, port } = new URL(url);
   const secure = protocol === "https:";
-  const agent = new (secure ? HttpsAgent : HttpAgent)({
+  const Agent = secure ? HttpsAgent : HttpAgent;
+  const freshAgent = new Agent({ keepAlive: false, maxSockets: MAX_SOCKETS });
+  const agent = new Agent({
     keepAlive: true,
     timeout: FREE_SOCKET_MS,
     maxSockets: MAX_SOCKETS,
@@ -43,6 +47,7 @@ export function connectInstance(url: string, log: Logger): Instance {
       port: port === "" ? (secure ? "443" : "80") : port,
     },
     agent,
+    freshAgent,
     pool,
     breaker: new Breaker((isClosed) => {
       if (isClosed) log.info({ instance: origin }, "an instance answers again");
@@ -50,6 +55,7 @@ export function connectInstance(url: string, log: Logger): Instance {
     }),
     close: async () => {
       agent.destroy();
+      freshAgent.destroy();
       await pool.destroy();
     },
   };

@@ -29,6 +29,13 @@ class WholeBody extends Stream {
 const NO_BODY = new WholeBody(undefined);
 const WRITABLE = { writable: true };
 
+export interface Try {
+  readonly instance: Instance;
+  /** A second try gets a new connection. */
+  readonly again: boolean;
+  readonly request: ServiceRequest;
+}
+
 interface Outcome {
   onAnswer(answer: IncomingMessage): void;
   onError(error: unknown): void;
@@ -42,6 +49,8 @@ class Call extends EventEmitter {
   readonly httpVersion = "1.1";
   readonly httpVersionMajor = 1;
   readonly socket = WRITABLE;
+  readonly instance: Instance;
+  readonly again: boolean;
   readonly method: string;
   readonly url: string;
   readonly headers: ServiceRequest["headers"];
@@ -52,11 +61,12 @@ class Call extends EventEmitter {
   writableFinished = false;
 
   constructor(
-    readonly instance: Instance,
-    request: ServiceRequest,
+    { instance, again, request }: Try,
     readonly outcome: Outcome,
   ) {
     super();
+    this.instance = instance;
+    this.again = again;
     this.method = request.method;
     this.url = request.path;
     this.headers = request.headers;
@@ -76,7 +86,7 @@ const everything = (): boolean => true;
 const proxy = createProxyMiddleware<CallRequest, CallResponse>({
   pathFilter: everything,
   router: (call, _response, options) => {
-    options.agent = call.instance.agent;
+    options.agent = call.again ? call.instance.freshAgent : call.instance.agent;
     options.buffer = call.body;
     return call.instance.target;
   },
@@ -94,8 +104,7 @@ const proxy = createProxyMiddleware<CallRequest, CallResponse>({
 
 /** Sends to one instance and hands its answer to `take`. Done when that is; whoever has ended it by then hears of it no more. */
 export function sendTo<T>(
-  instance: Instance,
-  request: ServiceRequest,
+  it: Try,
   limit: Limit,
   take: (answer: IncomingMessage) => Promise<T>,
 ): Promise<T> {
@@ -104,7 +113,7 @@ export function sendTo<T>(
     const onAnswer = (answer: IncomingMessage): void => {
       take(answer).then(resolve, giveUp);
     };
-    const call = new Call(instance, request, { onAnswer, onError: reject });
+    const call = new Call(it, { onAnswer, onError: reject });
     const giveUp = (error: Error): void => {
       reject(error);
       // For the proxy: nobody wants the answer any more, so it drops the connection.
