@@ -74,7 +74,7 @@ export async function startGateway(
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     state.stopping = true;
-    await stopGateway({ server, admin, upstreams, rateLimit, log });
+    await stopGateway({ server, admin, upstreams, rateLimit, inFlight, log });
   };
   return { url, adminUrl, stop: () => (stopping ??= stop()) };
 }
