@@ -6,7 +6,7 @@ import type { ServerKind, ServerSource } from "./find-server.ts";
 import { getServers, type ServerSources } from "./get-servers.ts";
 import { keepRunning, type KeptServer } from "./keep-running.ts";
 import type { ProcessesFile } from "./processes-file.ts";
-import { defineProgram, portOf, programUrl, waitUntilReady } from "./program-server.ts";
+import { READY_PATH, defineProgram, portOf, programUrl, waitUntilReady } from "./program-server.ts";
 import type { Addresses, Program } from "./programs.ts";
 import { say, seconds } from "./say.ts";
 import { together } from "./together.ts";
@@ -64,7 +64,7 @@ async function startPrograms(up: BringUp, addresses: Addresses): Promise<void> {
       const server = defineProgram(program, { ...context, signal: either });
       running.programs.push(keepRunning(server));
       await server.restart();
-      await waitUntilReady(server, either);
+      await waitUntilReady(server, program.readyPath ?? READY_PATH, either);
     }),
   );
 }

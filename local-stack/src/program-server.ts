@@ -23,6 +23,8 @@ export interface ProgramContext {
   onLaunch: (launched: LaunchedServer) => void;
 }
 
+export const READY_PATH = "/health/ready";
+
 export const programUrl = (port: number) => `http://${LOOPBACK}:${port}`;
 
 /** Running means that it answers; whether its servers do is another question, and no reason to start it again. */
@@ -67,6 +69,7 @@ function programEnvironment(
   const ports = [{ ...program.port, passAs: "PORT" }, ...(program.morePorts ?? [])];
   return {
     NODE_ENV: "production",
+    ...program.defaults,
     ...config.environment,
     HOST: LOOPBACK,
     ...Object.fromEntries(
@@ -98,12 +101,16 @@ function isWorking(answer: { status: number; body: string }): boolean {
 }
 
 /** Until it takes requests and its consumers run. */
-export async function waitUntilReady(server: RunningServer, signal: AbortSignal): Promise<void> {
+export async function waitUntilReady(
+  server: RunningServer,
+  readyPath: string,
+  signal: AbortSignal,
+): Promise<void> {
   let last = "no answer";
   try {
     await waitUntil(
       async () => {
-        const answer = await ask(`${server.url}/health/ready`);
+        const answer = await ask(`${server.url}${readyPath}`);
         if (answer !== null) last = answer.body;
         return answer !== null && isWorking(answer);
       },

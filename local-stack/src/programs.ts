@@ -17,6 +17,10 @@ export interface Program {
   port: { variable: string; number: number };
   /** Further ports that it listens on. */
   morePorts?: { variable: string; number: number; passAs: string }[];
+  /** Answers 200 when it is ready; /health/ready unless it is another. */
+  readyPath?: string;
+  /** What it gets unless the user sets it. */
+  defaults?: Record<string, string>;
   env(addresses: Addresses): Record<string, string>;
 }
 
@@ -43,6 +47,20 @@ export const PROGRAMS: readonly Program[] = [
       REDIS_URL: servers["order-redis"],
       RABBITMQ_URL: servers.rabbitmq,
       PRODUCT_SERVICE_URL: programs["product-service"] ?? "",
+    }),
+  },
+  {
+    name: "gateway",
+    folder: "gateway",
+    dependsOn: ["shared-contracts", "service-kit"],
+    port: { variable: "GATEWAY_PORT", number: 4000 },
+    morePorts: [{ variable: "GATEWAY_ADMIN_PORT", number: 4100, passAs: "ADMIN_PORT" }],
+    readyPath: "/health",
+    // Said aloud: it warns at its start.
+    defaults: { AUTH: "off" },
+    env: ({ programs }) => ({
+      PRODUCT_SERVICE_URLS: programs["product-service"] ?? "",
+      ORDER_SERVICE_URLS: programs["order-service"] ?? "",
     }),
   },
 ];

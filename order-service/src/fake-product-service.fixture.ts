@@ -17,6 +17,7 @@ export async function startFakeProductService() {
   const products = new Map<number, Product>();
   const asked = new Map<number, number>();
   const requestIds: (string | undefined)[] = [];
+  const tokens: (string | undefined)[] = [];
   let lastId = 0;
   let odd: OddAnswer | undefined;
   let gate: Promise<void> | undefined;
@@ -31,6 +32,7 @@ export async function startFakeProductService() {
     const id = Number(/^\/products\/(\d+)$/.exec(request.url ?? "")?.[1]);
     asked.set(id, (asked.get(id) ?? 0) + 1);
     requestIds.push(request.headers["x-request-id"]?.toString());
+    tokens.push(request.headers["x-internal-token"]?.toString());
     // Decided on arrival: what changes while the answer is on its way is not in it.
     const product = products.get(id);
     const oddNow = odd;
@@ -73,6 +75,8 @@ export async function startFakeProductService() {
 
   return {
     url: `http://127.0.0.1:${port}`,
+    /** What each question showed for itself. */
+    tokens,
     /** Creates a product, or gives an existing one a new version. */
     put,
     remove: (id: number): void => void products.delete(id),

@@ -10,18 +10,26 @@ export interface IdempotencyClaim {
   readonly fingerprint: string;
 }
 
+/** What is asked for, and by whom. */
+export interface OrderRequest {
+  readonly body: PlaceOrderBody;
+  /** `null` where authentication is off. */
+  readonly subject: string | null;
+  readonly claim: IdempotencyClaim | undefined;
+}
+
 /** An order that is to be committed; its id stays the same however often that is tried. */
 export interface NewOrder {
   readonly order: Order;
   readonly unitPriceCents: number;
   readonly requestId: string;
+  readonly subject: string | null;
   readonly claim: IdempotencyClaim | undefined;
 }
 
 export function newOrder(
-  { productId, qty }: PlaceOrderBody,
+  { body: { productId, qty }, subject, claim }: OrderRequest,
   unitPriceCents: number,
-  claim: IdempotencyClaim | undefined,
 ): NewOrder {
   const now = new Date().toISOString();
   return {
@@ -38,6 +46,7 @@ export function newOrder(
     },
     unitPriceCents,
     requestId: acceptRequestId(currentRequestId()),
+    subject,
     claim,
   };
 }

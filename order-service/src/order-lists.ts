@@ -6,7 +6,7 @@ import { DEFAULT_LIMIT, type Page, type PageQuery } from "@shop/contracts/page";
 import { RedisCache } from "@shop/service-kit/cache/redis-cache";
 import { SingleFlight } from "@shop/service-kit/cache/single-flight";
 import { Database } from "@shop/service-kit/database/database";
-import { listOrders } from "./order.sql.ts";
+import { listOrders, listOrdersOf } from "./order.sql.ts";
 
 /** Bounds how long a list may be old when Redis has missed a change of it. */
 const LIST_TTL_MS = 5_000;
@@ -35,6 +35,18 @@ export class OrderLists {
     if (cursor !== undefined) return this.query(productId, limit, orderCursorPlace(cursor));
     if (limit > DEFAULT_LIMIT) return this.query(productId, limit, null);
     return cut(await this.firstPage(productId), limit);
+  }
+
+  /** One subject's orders only. Never from the cache, nor into it: what is there is for everybody. */
+  async readOf(
+    subject: string,
+    productId: number,
+    { limit, cursor }: PageQuery,
+  ): Promise<Page<Order>> {
+    const before = cursor === undefined ? null : orderCursorPlace(cursor);
+    const range = { productId, before, most: limit + 1 };
+    const found = await listOrdersOf(this.database.sql, subject, range);
+    return cut({ items: found, nextCursor: null }, limit);
   }
 
   /** For writers, after their commit and before their answer: who has written sees it in the next read. */

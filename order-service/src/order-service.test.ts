@@ -8,7 +8,7 @@ import { startServiceProcess } from "@shop/test-support/service-process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readOrderServiceConfig } from "./config.ts";
 import { startServers } from "./order-service.fixture.ts";
-import { startOrderService } from "./order-service.ts";
+import { orderSchema, startOrderService } from "./order-service.ts";
 
 let servers: Awaited<ReturnType<typeof startServers>>;
 
@@ -119,7 +119,9 @@ describe("a start", () => {
     await servers.sql("DROP TABLE orders, idempotency_keys, outbox, migrations");
     const services = await Promise.all([start(), start()]);
     await Promise.all(services.map(({ url }) => ready(url)));
-    expect(await servers.sql("SELECT name FROM migrations")).toHaveLength(1);
+    expect(await servers.sql("SELECT name FROM migrations")).toHaveLength(
+      orderSchema.migrations.length,
+    );
     const { id: productId } = servers.products.put();
     for (const { url } of services) expect((await place(url, productId)).status).toBe(201);
     await Promise.all(services.map((service) => service.stop()));

@@ -8,6 +8,7 @@ import type { OrderServiceConfig } from "./config.ts";
 import { pruning, sweeping } from "./housekeeping.ts";
 import { IdempotencyKeyEntity } from "./idempotency-key.entity.ts";
 import { Orders1700000000001 } from "./migrations/1700000000001-orders.ts";
+import { OrderSubjects1700000000002 } from "./migrations/1700000000002-order-subjects.ts";
 import { OrderEntity } from "./order.entity.ts";
 import { ProductDirectory } from "./product-directory.ts";
 import { SettleStatuses } from "./settle-statuses.ts";
@@ -16,7 +17,7 @@ import { TellAgain } from "./tell-again.ts";
 
 export const orderSchema = {
   entities: [OrderEntity, IdempotencyKeyEntity],
-  migrations: [Orders1700000000001],
+  migrations: [Orders1700000000001, OrderSubjects1700000000002],
 };
 
 export async function startOrderService(

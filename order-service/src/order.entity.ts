@@ -3,6 +3,7 @@ import { Check, Column, Entity, Index, PrimaryColumn } from "typeorm";
 
 @Entity("orders")
 @Index("orders_by_product", { synchronize: false })
+@Index("orders_by_subject", { synchronize: false })
 @Index("orders_pending", { synchronize: false })
 @Check("orders_status", `status IN ('pending', 'done', 'rejected')`)
 @Check("orders_reason", `(status = 'rejected') = (reason IS NOT NULL)`)
@@ -32,6 +33,10 @@ export class OrderEntity {
 
   @Column("text", { name: "request_id" })
   requestId!: string;
+
+  /** Who placed it; null where authentication is off. */
+  @Column("text", { nullable: true })
+  subject!: string | null;
 
   @Column("timestamptz", { name: "created_at" })
   createdAt!: Date;

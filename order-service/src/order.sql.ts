@@ -38,17 +38,18 @@ export async function insertOrders(
 ): Promise<void> {
   await sql.query(
     `INSERT INTO orders (id, product_id, qty, unit_price_cents, total_price_cents, status, request_id,
-       created_at, updated_at, next_tell_at)
+       subject, created_at, updated_at, next_tell_at)
      SELECT o.id, o.product_id, o.qty, o.cents, o.cents * o.qty, 'pending', o.request_id,
-       o.at, o.at, now() + $7 * interval '1 millisecond'
-     FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::bigint[], $5::text[], $6::timestamptz[])
-       AS o (id, product_id, qty, cents, request_id, at)`,
+       o.subject, o.at, o.at, now() + $8 * interval '1 millisecond'
+     FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::bigint[], $5::text[], $6::text[],
+       $7::timestamptz[]) AS o (id, product_id, qty, cents, request_id, subject, at)`,
     [
       orders.map(({ order }) => order.id),
       orders.map(({ order }) => order.productId),
       orders.map(({ order }) => order.qty),
       orders.map(({ unitPriceCents }) => unitPriceCents),
       orders.map(({ requestId }) => requestId),
+      orders.map(({ subject }) => subject),
       orders.map(({ order }) => order.createdAt),
       tellAgainMs,
     ],
@@ -63,22 +64,49 @@ export async function findExisting(sql: Sql, ids: readonly string[]): Promise<Se
   return new Set(rows.map(({ id }) => id));
 }
 
-export async function findOrder(sql: Sql, id: string): Promise<Order | undefined> {
-  const [row] = await sql.query<OrderRow>(`SELECT ${ORDER_COLUMNS} FROM orders WHERE id = $1`, [
-    id,
-  ]);
+/** Anybody's order with this id, or this subject's only. */
+export async function findOrder(
+  sql: Sql,
+  id: string,
+  subject: string | null,
+): Promise<Order | undefined> {
+  const [row] = await sql.query<OrderRow>(
+    `SELECT ${ORDER_COLUMNS} FROM orders WHERE id = $1 AND ($2::text IS NULL OR subject = $2)`,
+    [id, subject],
+  );
   return row && toOrder(row);
+}
+
+export interface ListRange {
+  readonly productId: number;
+  readonly before: string | null;
+  readonly most: number;
 }
 
 /** Newest first, from below `before`: ids are UUIDv7, so their order is the order of time. */
 export async function listOrders(
   sql: Sql,
-  { productId, before, most }: { productId: number; before: string | null; most: number },
+  { productId, before, most }: ListRange,
 ): Promise<Order[]> {
   const rows = await sql.query<OrderRow>(
     `SELECT ${ORDER_COLUMNS} FROM orders
      WHERE product_id = $1 AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3`,
     [productId, before, most],
+  );
+  return rows.map(toOrder);
+}
+
+/** The same, of one subject: a statement of its own, with an index of its own. */
+export async function listOrdersOf(
+  sql: Sql,
+  subject: string,
+  { productId, before, most }: ListRange,
+): Promise<Order[]> {
+  const rows = await sql.query<OrderRow>(
+    `SELECT ${ORDER_COLUMNS} FROM orders
+     WHERE subject = $1 AND product_id = $2 AND ($3::uuid IS NULL OR id < $3)
+     ORDER BY id DESC LIMIT $4`,
+    [subject, productId, before, most],
   );
   return rows.map(toOrder);
 }

@@ -11,13 +11,11 @@ import { productIdText } from "@shop/contracts/product";
 import { validationFailed } from "@shop/contracts/validation";
 import { Database } from "@shop/service-kit/database/database";
 import type { FastifyReply } from "fastify";
+import { ANYBODY, callerOf, type CallerHeaders } from "./caller.ts";
 import { fingerprintOf, type IdempotencyClaim } from "./new-order.ts";
 import { OrderLists } from "./order-lists.ts";
 import { findOrder } from "./order.sql.ts";
 import { PlaceOrder } from "./place-order.ts";
-
-/** Without authentication all callers together own the keys. */
-const ANYBODY = "";
 
 @Controller("orders")
 export class OrdersController {
@@ -29,11 +27,13 @@ export class OrdersController {
 
   @Post()
   async place(
-    @Headers(IDEMPOTENCY_KEY_HEADER) key: string | undefined,
+    @Headers() headers: CallerHeaders,
     @Body({ schema: placeOrderBody }) body: PlaceOrderBody,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Order> {
-    const { order, replayed } = await this.placeOrder.execute(body, claimOf(key, body));
+    const { subject } = callerOf(headers);
+    const claim = claimOf(subject, headers[IDEMPOTENCY_KEY_HEADER], body);
+    const { order, replayed } = await this.placeOrder.execute({ body, subject, claim });
     void reply.header("location", `/orders/${order.id}`);
     if (replayed) void reply.header(IDEMPOTENCY_REPLAYED_HEADER, "true");
     return order;
@@ -43,21 +43,31 @@ export class OrdersController {
   list(
     @Param("productId", { schema: productIdText }) productId: number,
     @Query({ schema: pageQuery }) query: PageQuery,
+    @Headers() headers: CallerHeaders,
   ): Promise<Page<Order>> {
-    return this.lists.read(productId, query);
+    const { readsOf } = callerOf(headers);
+    if (readsOf === null) return this.lists.read(productId, query);
+    return this.lists.readOf(readsOf, productId, query);
   }
 
   @Get(":id")
-  async get(@Param("id", { schema: orderId }) id: string): Promise<Order> {
-    const order = await findOrder(this.database.sql, id);
+  async get(
+    @Param("id", { schema: orderId }) id: string,
+    @Headers() headers: CallerHeaders,
+  ): Promise<Order> {
+    const order = await findOrder(this.database.sql, id, callerOf(headers).readsOf);
     if (!order) throw new ContractError("ORDER_NOT_FOUND", `There is no order ${id}`);
     return order;
   }
 }
 
-function claimOf(key: string | undefined, body: PlaceOrderBody): IdempotencyClaim | undefined {
+function claimOf(
+  subject: string | null,
+  key: string | undefined,
+  body: PlaceOrderBody,
+): IdempotencyClaim | undefined {
   if (key === undefined) return undefined;
   const headers = orderHeaders.safeParse({ [IDEMPOTENCY_KEY_HEADER]: key });
   if (!headers.success) throw validationFailed(headers.error.issues);
-  return { caller: ANYBODY, key, fingerprint: fingerprintOf(body) };
+  return { caller: subject ?? ANYBODY, key, fingerprint: fingerprintOf(body) };
 }

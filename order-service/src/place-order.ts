@@ -4,7 +4,7 @@ import { fromCents, toCents } from "@shop/contracts/money";
 import type { Order, PlaceOrderBody } from "@shop/contracts/order";
 import { CommitOrders } from "./commit-orders.ts";
 import { Idempotency } from "./idempotency.ts";
-import { newOrder, type IdempotencyClaim } from "./new-order.ts";
+import { newOrder, type OrderRequest } from "./new-order.ts";
 import { ProductDirectory } from "./product-directory.ts";
 import type { KnownProduct } from "./product-memory.ts";
 
@@ -21,23 +21,21 @@ export class PlaceOrder {
     private readonly idempotency: Idempotency,
   ) {}
 
-  async execute(body: PlaceOrderBody, claim: IdempotencyClaim | undefined): Promise<Placed> {
-    if (!claim) return { order: await this.place(body), replayed: false };
-    return this.idempotency.once(claim, () => this.tryPlace(body, claim));
+  async execute(request: OrderRequest): Promise<Placed> {
+    const { claim } = request;
+    if (!claim) return { order: await this.place(request), replayed: false };
+    return this.idempotency.once(claim, () => this.tryPlace(request));
   }
 
-  private async place(body: PlaceOrderBody): Promise<Order> {
-    const order = newOrder(body, await this.unitPrice(body), undefined);
+  private async place(request: OrderRequest): Promise<Order> {
+    const order = newOrder(request, await this.unitPrice(request.body));
     await this.commits.one(order);
     return order.order;
   }
 
   /** `undefined` when the key was taken meanwhile, by another instance. */
-  private async tryPlace(
-    body: PlaceOrderBody,
-    claim: IdempotencyClaim,
-  ): Promise<Order | undefined> {
-    const order = newOrder(body, await this.unitPrice(body), claim);
+  private async tryPlace(request: OrderRequest): Promise<Order | undefined> {
+    const order = newOrder(request, await this.unitPrice(request.body));
     const commit = await this.commits.one(order);
     return commit === "committed" ? order.order : undefined;
   }

@@ -1,4 +1,5 @@
 import { Inject, Injectable, type OnApplicationShutdown } from "@nestjs/common";
+import { INTERNAL_TOKEN_HEADER } from "@shop/contracts/access";
 import { ContractError, errorBody } from "@shop/contracts/errors";
 import { REQUEST_ID_HEADER } from "@shop/contracts/headers";
 import { product, type Product } from "@shop/contracts/product";
@@ -47,12 +48,16 @@ export class ProductClient implements OnApplicationShutdown {
   }
 
   private async ask(id: number): Promise<Product | undefined> {
+    const { internalToken } = this.settings;
     const { statusCode, body } = await request(
       new URL(`/products/${id}`, this.settings.productServiceUrl),
       {
         dispatcher: this.agent,
         signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
-        headers: { [REQUEST_ID_HEADER]: acceptRequestId(currentRequestId()) },
+        headers: {
+          [REQUEST_ID_HEADER]: acceptRequestId(currentRequestId()),
+          ...(internalToken !== undefined && { [INTERNAL_TOKEN_HEADER]: internalToken }),
+        },
       },
     );
     const answer: unknown = await body.json();

@@ -6,6 +6,7 @@ export interface OrderSettings {
   readonly sweepEveryMs: number;
   readonly idempotencyKeepMs: number;
   readonly productServiceUrl: string;
+  readonly internalToken: string | undefined;
 }
 
 export const ORDER_SETTINGS = Symbol("order settings");
@@ -15,4 +16,5 @@ export const toSettings = (config: OrderServiceConfig): OrderSettings => ({
   sweepEveryMs: config.SWEEP_EVERY_MS,
   idempotencyKeepMs: config.IDEMPOTENCY_KEEP_MS,
   productServiceUrl: config.PRODUCT_SERVICE_URL,
+  internalToken: config.INTERNAL_TOKEN,
 });

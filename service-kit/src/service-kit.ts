@@ -37,6 +37,7 @@ export class ServiceKit {
   readonly work: UnitOfWork;
   readonly publisher: Publisher;
   readonly health: HealthReport;
+  readonly internalToken: string | undefined;
   /** Apart from each other: a broker that blocks publishers must go on taking our acks. */
   readonly consuming: BrokerConnection;
   private readonly publishing: BrokerConnection;
@@ -45,6 +46,7 @@ export class ServiceKit {
 
   constructor({ name, config, schema, logDestination }: KitOptions) {
     this.log = createLogger({ name, level: config.LOG_LEVEL }, logDestination);
+    this.internalToken = config.INTERNAL_TOKEN;
     this.events = new EventLog(this.log, config.LOG_EVENTS ? "info" : "debug");
     this.database = new Database(new DataSource(dataSourceOptions(name, config, schema)), this.log);
     this.redis = new RedisCache(config.REDIS_URL, this.log);

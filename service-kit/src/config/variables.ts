@@ -36,18 +36,32 @@ export const url = (...protocols: string[]) => {
     );
 };
 
-/** What every service reads. */
-export const serviceVariables = {
+const MIN_SECRET_CHARACTERS = 32;
+
+export const secret = z
+  .string("a secret")
+  .regex(
+    new RegExp(`^[\\x21-\\x7e]{${MIN_SECRET_CHARACTERS},}$`),
+    `must have ${MIN_SECRET_CHARACTERS} or more visible ASCII characters`,
+  );
+
+/** What every program of the shop reads. */
+export const programVariables = {
   NODE_ENV: z.enum(["production", "development", "test"]).default("production"),
   HOST: z.string().default("127.0.0.1"),
+  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
+  LOG_EVENTS: flag.prefault("false"),
+  /** Set for all programs or for none: with it, a service answers those only that show it. */
+  INTERNAL_TOKEN: secret.optional(),
+};
+
+/** What every service reads. */
+export const serviceVariables = {
+  ...programVariables,
   DATABASE_URL: url("postgres:", "postgresql:"),
   DATABASE_POOL_SIZE: count({ min: 2, max: 200 }).prefault("10"),
   REDIS_URL: url("redis:", "rediss:"),
   RABBITMQ_URL: url("amqp:", "amqps:"),
-  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
-  LOG_EVENTS: flag.prefault("false"),
 };
 
-export type ServiceConfig = {
-  [Name in keyof typeof serviceVariables]: z.infer<(typeof serviceVariables)[Name]>;
-};
+export type ServiceConfig = z.infer<z.ZodObject<typeof serviceVariables>>;

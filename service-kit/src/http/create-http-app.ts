@@ -6,6 +6,7 @@ import type { HealthReport } from "../operations/health.ts";
 import type { Metrics } from "../operations/metrics.ts";
 import { ContractErrorFilter } from "./contract-error.filter.ts";
 import { ContractValidationPipe } from "./contract-validation.pipe.ts";
+import { admitInternalCallers } from "./internal-callers.ts";
 import { MAX_BODY_BYTES, parseJsonBodies } from "./json-body.ts";
 import { nestLogger } from "./nest-logger.ts";
 import { answerBadPath, followRequests } from "./request-hooks.ts";
@@ -16,10 +17,17 @@ const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const MAX_PARAM_CHARACTERS = 300;
 
+export interface HttpAppOptions {
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly health: HealthReport;
+  readonly internalToken?: string | undefined;
+}
+
 /** A Nest application on Fastify that speaks the contract; it does not listen yet. */
 export async function createHttpApp(
   module: DynamicModule,
-  { log, metrics, health }: { log: Logger; metrics: Metrics; health: HealthReport },
+  { log, metrics, health, internalToken }: HttpAppOptions,
 ): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
     bodyLimit: MAX_BODY_BYTES,
@@ -39,6 +47,7 @@ export async function createHttpApp(
   const fastify = adapter.getInstance();
   parseJsonBodies(fastify);
   followRequests(fastify, { log, observer: metrics.http, health });
+  admitInternalCallers(fastify, internalToken);
   app.useGlobalPipes(new ContractValidationPipe());
   app.useGlobalFilters(new ContractErrorFilter(log));
   app.getHttpServer().headersTimeout = HEADERS_TIMEOUT_MS;

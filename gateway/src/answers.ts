@@ -1,0 +1,42 @@
+import type { ContractError } from "@shop/contracts/errors";
+import type { Request, Response } from "express";
+import { ENVELOPE_START, JSON_TYPE, failureText, successText } from "./envelope.ts";
+import { exchangeOf } from "./exchange.ts";
+import { endAfterUnreadBody } from "./unread-body.ts";
+
+const RETRY_AFTER_S = "1";
+
+/** An answer of the gateway's own. */
+export function sendSuccess(request: Request, response: Response, data: string): void {
+  const text = successText(data, exchangeOf(request).requestId);
+  response.statusCode = 200;
+  response.setHeader("content-type", JSON_TYPE);
+  response.setHeader("content-length", Buffer.byteLength(text));
+  response.end(text);
+}
+
+export function sendFailure(request: Request, response: Response, error: ContractError): void {
+  const exchange = exchangeOf(request);
+  exchange.failure = error;
+  // Half an answer is on its way: breaking the connection is the only way left to say that it is not whole.
+  if (response.headersSent) return void response.destroy();
+  if (error.code === "UNAVAILABLE" && !response.hasHeader("retry-after")) {
+    response.setHeader("retry-after", RETRY_AFTER_S);
+  }
+  const text = failureText(error.toBody(), exchange.requestId);
+  response.statusCode = error.status;
+  response.setHeader("content-type", JSON_TYPE);
+  response.setHeader("content-length", Buffer.byteLength(text));
+  endAfterUnreadBody(request, response, text);
+}
+
+/**
+ * A service's bytes, whole, in the envelope. As text of one byte a character they stay what they are, and go out together with
+ * the head in one write.
+ */
+export function sendWrapped(response: Response, data: Buffer, end: string): void {
+  const whole = ENVELOPE_START + data.toString("latin1") + end;
+  response.setHeader("content-type", JSON_TYPE);
+  response.setHeader("content-length", whole.length);
+  response.end(whole, "latin1");
+}

@@ -1,0 +1,246 @@
+import { createServer } from "node:http";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { eventually } from "@shop/test-support/eventually";
+import { SignJWT, exportJWK, generateKeyPair, type CryptoKey, type JWTPayload } from "jose";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { expectFailure, startFixture, type Fixture } from "./gateway.fixture.ts";
+
+const SECRET = "a-secret-of-more-than-32-characters!";
+const TOKEN = "an-internal-token-of-32-characters-";
+const ISSUER = "https://login.example/";
+const SETTINGS = {
+  AUTH: "jwt",
+  INTERNAL_TOKEN: TOKEN,
+  JWT_ISSUER: ISSUER,
+  JWT_AUDIENCE: "shop",
+};
+
+let fixture: Fixture;
+
+beforeAll(async () => {
+  fixture = await startFixture({ ...SETTINGS, JWT_SECRET: SECRET });
+});
+afterAll(() => fixture.stop());
+beforeEach(() => {
+  fixture.products.reset();
+  fixture.orders.reset();
+});
+
+interface Claims extends JWTPayload {
+  readonly scope?: string;
+}
+
+const tokenOf = (
+  claims: Claims = {},
+  key: CryptoKey | Uint8Array = new TextEncoder().encode(SECRET),
+  header: { alg: string; kid?: string } = { alg: "HS256" },
+): Promise<string> =>
+  new SignJWT({
+    sub: "anna",
+    iss: ISSUER,
+    aud: "shop",
+    exp: Math.floor(Date.now() / 1_000) + 60,
+    ...claims,
+  })
+    .setProtectedHeader(header)
+    .sign(key);
+
+const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` });
+const get = (headers: Record<string, string>, path = "/products/26") =>
+  fixture.request(path, { headers });
+
+describe("a request without a good token", () => {
+  const unsigned = (claims: object): string =>
+    [{ alg: "none" }, claims, ""]
+      .map((part) => (part === "" ? "" : Buffer.from(JSON.stringify(part)).toString("base64url")))
+      .join(".");
+  const soon = Math.floor(Date.now() / 1_000) + 60;
+
+  test("is 401, and reaches nobody", async () => {
+    for (const [path, method] of [
+      ["/products/26", "GET"],
+      ["/products", "GET"],
+      ["/products/26-with-orders", "GET"],
+      ["/orders/product/26", "GET"],
+      ["/products/26", "DELETE"],
+      ["/api/v1/products/26", "GET"],
+    ] as const) {
+      const answer = await fixture.request(path, { method });
+      expectFailure(answer, 401, "UNAUTHENTICATED");
+      expect(answer.headers["www-authenticate"]).toBe("Bearer");
+    }
+    expect([...fixture.products.seen, ...fixture.orders.seen]).toEqual([]);
+  });
+
+  test("is told nothing of what is wrong with its body", async () => {
+    const answer = await fixture.request("/products", { body: "{" });
+    expectFailure(answer, 401, "UNAUTHENTICATED");
+  });
+
+  test.each<[string, () => string | Promise<string>]>([
+    ["of another signer", () => tokenOf({}, new TextEncoder().encode(`${SECRET}x`))],
+    ["of another issuer", () => tokenOf({ iss: "https://evil.example/" })],
+    ["for another audience", () => tokenOf({ aud: "another-shop" })],
+    ["that is over", () => tokenOf({ exp: Math.floor(Date.now() / 1_000) - 10 })],
+    ["that is not valid yet", () => tokenOf({ nbf: Math.floor(Date.now() / 1_000) + 60 })],
+    ["without an end", () => tokenOf({ exp: undefined })],
+    ["without a subject", () => tokenOf({ sub: undefined })],
+    ["with a subject of spaces", () => tokenOf({ sub: "an na" })],
+    ["with a subject in two lines", () => tokenOf({ sub: "anna\r\nx-scopes: orders:read" })],
+    ["with an endless subject", () => tokenOf({ sub: "a".repeat(256) })],
+    ["of an algorithm that was not agreed on", () => tokenOf({}, undefined, { alg: "HS512" })],
+    ["that nobody signed", () => unsigned({ sub: "anna", iss: ISSUER, aud: "shop", exp: soon })],
+    ["that was changed", async () => `${(await tokenOf()).slice(0, -4)}AAAA`],
+    ["that is none", () => "not.a.token"],
+    ["of one part", () => "token"],
+  ])("one %s is 401", async (_name, token) => {
+    const answer = await get(bearer(await token()));
+    expectFailure(answer, 401, "UNAUTHENTICATED");
+    expect(answer.headers["www-authenticate"]).toBe('Bearer error="invalid_token"');
+    expect(fixture.products.seen).toEqual([]);
+  });
+
+  test.each(["Basic YTpi", "Bearer", "Bearer  ", "Token abc", "Bearer a b", "Bearer ü"])(
+    "%j is none",
+    async (authorization) => {
+      const value = Buffer.from(authorization).toString("latin1");
+      expectFailure(await get({ authorization: value }), 401, "UNAUTHENTICATED");
+    },
+  );
+
+  test("still reads health, and asks what a route can", async () => {
+    expect((await fixture.request("/health")).status).toBe(200);
+    expect((await fixture.request("/products/26", { method: "OPTIONS" })).status).toBe(204);
+  });
+});
+
+describe("a request with a good token", () => {
+  test("gets there with its subject, its scopes that the shop knows, and the internal token", async () => {
+    const token = await tokenOf({ sub: "auth0|anna", scope: "openid orders:read products:write" });
+    expect((await get(bearer(token))).status).toBe(200);
+    expect(fixture.products.seen[0]!.headers).toMatchObject({
+      "x-subject": "auth0|anna",
+      "x-scopes": "products:write orders:read",
+      "x-internal-token": TOKEN,
+    });
+    expect(fixture.products.seen[0]!.headers).not.toHaveProperty("authorization");
+  });
+
+  test("can't say that it is somebody else", async () => {
+    const forged = { "x-subject": "admin", "x-scopes": "orders:read", "x-internal-token": "x" };
+    await get({ ...bearer(await tokenOf({ sub: "anna" })), ...forged });
+    expect(fixture.products.seen[0]!.headers).toMatchObject({
+      "x-subject": "anna",
+      "x-scopes": "",
+      "x-internal-token": TOKEN,
+    });
+  });
+
+  test("both parts of the BFF are asked on its behalf", async () => {
+    await get(bearer(await tokenOf({ sub: "anna" })), "/products/26-with-orders");
+    for (const { seen } of [fixture.products, fixture.orders]) {
+      expect(seen[0]!.headers).toMatchObject({ "x-subject": "anna", "x-internal-token": TOKEN });
+    }
+  });
+
+  test("is taken again without a check, but not beyond its end", async () => {
+    const exp = Math.floor(Date.now() / 1_000) - 3;
+    const token = await tokenOf({ exp });
+    // Within the tolerance for clocks that differ, and nothing to remember.
+    expect((await get(bearer(token))).status).toBe(200);
+    await eventually(async () => expect((await get(bearer(token))).status).toBe(401));
+  });
+
+  test("takes scopes from scp as well, as text or as a list", async () => {
+    for (const scp of ["products:write", ["x", "products:write"]]) {
+      const headers = bearer(await tokenOf({ scp }));
+      expect((await fixture.request("/products/26", { method: "DELETE", headers })).status).toBe(
+        200,
+      );
+    }
+  });
+});
+
+describe("writing", () => {
+  const product = { name: "Cup", price: 1, qty: 1 };
+  const writes = [
+    ["POST", "/products", product, "products:write"],
+    ["PUT", "/products/26", product, "products:write"],
+    ["DELETE", "/products/26", undefined, "products:write"],
+    ["POST", "/orders", { productId: 26, qty: 1 }, "orders:write"],
+  ] as const;
+
+  test.each(writes)("%s %s is 403 without its scope", async (method, path, body, scope) => {
+    const others = "products:writer orders:read xproducts:write orders";
+    const headers = bearer(await tokenOf({ scope: others }));
+    const answer = await fixture.request(path, { method, body, headers });
+    expectFailure(answer, 403, "FORBIDDEN");
+    expect(answer.headers["www-authenticate"]).toBe(
+      `Bearer error="insufficient_scope", scope="${scope}"`,
+    );
+    expect([...fixture.products.seen, ...fixture.orders.seen]).toEqual([]);
+  });
+
+  test.each(writes)("%s %s is let through with it", async (method, path, body, scope) => {
+    const headers = bearer(await tokenOf({ scope }));
+    expect((await fixture.request(path, { method, body, headers })).status).toBe(200);
+  });
+});
+
+test("no token and no internal token is ever logged", async () => {
+  const token = await tokenOf({ sub: "logged" });
+  await get({ ...bearer(token), "x-request-id": "with-token" });
+  await get({ ...bearer(`${token}x`), "x-request-id": "with-bad-token" });
+  await eventually(() => {
+    const ids = fixture.log.lines.map(({ requestId }) => requestId);
+    expect(ids).toEqual(expect.arrayContaining(["with-token", "with-bad-token"]));
+  });
+  const log = JSON.stringify(fixture.log.lines);
+  expect(log).toContain('"subject":"logged"');
+  for (const secret of [token, token.split(".")[2]!, SECRET, TOKEN]) {
+    expect(log).not.toContain(secret);
+  }
+});
+
+describe("with keys from a URL", () => {
+  test("their tokens are good; without the keys nobody can say, which is 503", async () => {
+    const { privateKey, publicKey } = await generateKeyPair("ES256");
+    const keys = JSON.stringify({
+      keys: [{ ...(await exportJWK(publicKey)), kid: "one", alg: "ES256" }],
+    });
+    let there = false;
+    const server = createServer((_request, response) => {
+      response.statusCode = there ? 200 : 500;
+      response.setHeader("content-type", "application/json");
+      response.end(there ? keys : "{}");
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const gateway = await fixture.startAnother({
+      JWT_SECRET: "",
+      JWT_JWKS_URL: `http://127.0.0.1:${port}/keys`,
+    });
+    try {
+      const ask = async (token: string) => {
+        const answer = await fetch(`${gateway.url}/products/26`, { headers: bearer(token) });
+        return { status: answer.status, retryAfter: answer.headers.get("retry-after") };
+      };
+      const good = await tokenOf({}, privateKey, { alg: "ES256", kid: "one" });
+      expect(await ask(good)).toEqual({ status: 503, retryAfter: "1" });
+      there = true;
+      expect((await ask(good)).status).toBe(200);
+      expect((await ask(await tokenOf({}, privateKey, { alg: "ES256", kid: "two" }))).status).toBe(
+        401,
+      );
+      // The public key is no secret: a token that is signed with it as one is nobody's.
+      const confused = await tokenOf({}, new TextEncoder().encode(keys), { alg: "HS256" });
+      expect((await ask(confused)).status).toBe(401);
+    } finally {
+      await gateway.stop();
+      server.close();
+      server.closeAllConnections();
+    }
+  });
+});

@@ -1,0 +1,156 @@
+import type { RequestListener } from "node:http";
+import { eventually } from "@shop/test-support/eventually";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { PRODUCT_TEXT, sendJson } from "../fake-service.fixture.ts";
+import { expectEnvelope, expectFailure, startFixture, type Fixture } from "../gateway.fixture.ts";
+import { openRaw } from "../raw-client.fixture.ts";
+
+const DEADLINE_MS = 250;
+const PATH = "/products/26-with-orders";
+const NO_ORDERS = '{"items":[],"nextCursor":null}';
+
+let fixture: Fixture;
+
+beforeAll(async () => {
+  fixture = await startFixture({ BFF_DEADLINE_MS: String(DEADLINE_MS) });
+});
+afterAll(() => fixture.stop());
+
+const orders: RequestListener = (_request, response) => sendJson(response, 200, NO_ORDERS);
+const never: RequestListener = () => undefined;
+const reset: RequestListener = (request) => void request.socket.resetAndDestroy();
+const error =
+  (status: number, code: string): RequestListener =>
+  (_request, response) =>
+    sendJson(response, status, JSON.stringify({ code, message: "told", details: [] }));
+
+beforeEach(async () => {
+  fixture.products.reset();
+  fixture.orders.reset();
+  fixture.orders.answers(orders);
+  await eventually(async () => {
+    const { body } = await fixture.request(PATH);
+    expect(body.meta.partial).toBe(false);
+  });
+  fixture.products.seen.length = 0;
+  fixture.orders.seen.length = 0;
+});
+
+describe("a whole answer", () => {
+  test("has both parts, byte for byte, and says that it is whole", async () => {
+    const answer = await fixture.request(`${PATH}?limit=7`);
+    expectEnvelope(answer);
+    expect(answer.text).toContain(
+      `"data":{"product":${PRODUCT_TEXT},"orders":${NO_ORDERS}},"meta"`,
+    );
+    expect(answer.body.meta).toMatchObject({ partial: false });
+    expect(answer.body.meta).not.toHaveProperty("unavailable");
+    expect(fixture.products.seen[0]!.url).toBe("/products/26");
+    expect(fixture.orders.seen[0]!.url).toBe("/orders/product/26?limit=7");
+  });
+
+  test("is asked for under one request id", async () => {
+    await fixture.request(PATH, { headers: { "x-request-id": "both-parts" } });
+    for (const { seen } of [fixture.products, fixture.orders]) {
+      expect(seen[0]!.headers["x-request-id"]).toBe("both-parts");
+    }
+  });
+
+  test("to HEAD has its head", async () => {
+    const head = await fixture.request(PATH, { method: "HEAD" });
+    expect(head).toMatchObject({ status: 200, text: "" });
+    expect(Number(head.headers["content-length"])).toBeGreaterThan(PRODUCT_TEXT.length);
+  });
+
+  test("both are asked at once", async () => {
+    const bothAsked = Promise.withResolvers<void>();
+    let asked = 0;
+    const wait =
+      (text: string): RequestListener =>
+      (_request, response) => {
+        asked += 1;
+        if (asked === 2) bothAsked.resolve();
+        void bothAsked.promise.then(() => sendJson(response, 200, text));
+      };
+    fixture.products.answers(wait(PRODUCT_TEXT));
+    fixture.orders.answers(wait(NO_ORDERS));
+    expect((await fixture.request(PATH)).body.meta.partial).toBe(false);
+  });
+});
+
+describe("without orders", () => {
+  test.each<[string, RequestListener]>([
+    ["are late", never],
+    ["break off", reset],
+    ["fail", error(500, "INTERNAL")],
+    ["are unavailable", error(503, "UNAVAILABLE")],
+    ["are a page", (_request, response) => void response.end("<html></html>")],
+    [
+      "are too many",
+      (_request, response) => sendJson(response, 200, JSON.stringify("a".repeat(2_000_000))),
+    ],
+  ])("that %s the answer is partial, within its deadline", async (_name, how) => {
+    fixture.orders.answers(how);
+    const startedAt = performance.now();
+    const answer = await fixture.request(PATH);
+    expect(performance.now() - startedAt).toBeLessThan(DEADLINE_MS + 1_000);
+    expectEnvelope(answer);
+    expect(answer.status).toBe(200);
+    expect(answer.text).toContain(`"data":{"product":${PRODUCT_TEXT},"orders":null},"meta"`);
+    expect(answer.body.meta).toMatchObject({ partial: true, unavailable: ["orders"] });
+  });
+
+  test("the missing parts are counted", async () => {
+    const before = await fixture.metric("bff_parts_missing_total", 'part="orders"');
+    fixture.orders.answers(error(503, "UNAVAILABLE"));
+    await fixture.request(PATH);
+    expect(await fixture.metric("bff_parts_missing_total", 'part="orders"')).toBe(before + 1);
+  });
+});
+
+describe("without the product", () => {
+  test.each<[string, RequestListener, number, string]>([
+    ["is not there", error(404, "PRODUCT_NOT_FOUND"), 404, "PRODUCT_NOT_FOUND"],
+    ["is unavailable", error(503, "UNAVAILABLE"), 503, "UNAVAILABLE"],
+    ["is late", never, 504, "UPSTREAM_TIMEOUT"],
+    ["breaks off", reset, 502, "BAD_GATEWAY"],
+    ["is a page", (_request, response) => void response.end("<html></html>"), 502, "BAD_GATEWAY"],
+  ])("that %s there is no answer", async (_name, how, status, code) => {
+    fixture.products.answers(how);
+    fixture.orders.answers(never);
+    const startedAt = performance.now();
+    expectFailure(await fixture.request(PATH), status, code);
+    expect(performance.now() - startedAt).toBeLessThan(DEADLINE_MS + 1_000);
+  });
+
+  test("whose service refuses: 503 with Retry-After", async () => {
+    await fixture.products.stop();
+    const answer = await fixture.request(PATH);
+    expectFailure(answer, 503, "UNAVAILABLE");
+    expect(answer.headers["retry-after"]).toBe("1");
+    await fixture.products.start();
+  });
+
+  test("the other call is ended, and no failure of its service", async () => {
+    const ended = Promise.withResolvers<void>();
+    fixture.products.answers(error(404, "PRODUCT_NOT_FOUND"));
+    fixture.orders.answers((_request, response) => {
+      response.on("close", ended.resolve);
+    });
+    for (let count = 0; count < 10; count += 1) await fixture.request(PATH);
+    await ended.promise;
+    fixture.orders.answers(orders);
+    expect((await fixture.request("/orders/product/26")).status).toBe(200);
+  });
+});
+
+test("a client that leaves ends both calls", async () => {
+  const left = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
+  fixture.products.answers((_request, response) => void response.on("close", left[0].resolve));
+  fixture.orders.answers((_request, response) => void response.on("close", left[1].resolve));
+  const socket = await openRaw(fixture.url);
+  socket.write(`GET ${PATH} HTTP/1.1\r\nHost: shop\r\n\r\n`);
+  await eventually(() => expect(fixture.orders.seen.length + fixture.products.seen.length).toBe(2));
+  socket.destroy();
+  await Promise.all(left.map(({ promise }) => promise));
+});

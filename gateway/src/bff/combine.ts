@@ -1,0 +1,87 @@
+import type { RequestHandler, Response } from "express";
+import { sendWrapped } from "../answers.ts";
+import { envelopeEnd } from "../envelope.ts";
+import { exchangeOf, type Values } from "../exchange.ts";
+import type { ServiceName } from "../routes.ts";
+import { CallEnded, toClientError } from "../upstream/failures.ts";
+import { Limit } from "../upstream/limit.ts";
+import type { HeadersForServices } from "../upstream/service-headers.ts";
+import type { Upstreams } from "../upstream/upstream.ts";
+import { fetchPart } from "./fetch-part.ts";
+
+export interface Part {
+  readonly service: ServiceName;
+  path(params: Values, query: Values): string;
+  /** Without it there is no answer. Another part may be missing, and the answer says so. */
+  readonly required: boolean;
+}
+
+/** The parts of `data` by their names. All are asked at once, under one deadline. */
+export type Combination = Readonly<Record<string, Part>>;
+
+export interface CombineOptions {
+  readonly upstreams: Upstreams;
+  readonly deadlineMs: number;
+  readonly headersFor: HeadersForServices;
+  readonly onMissing: (part: string, reason: unknown) => void;
+}
+
+interface NamedBytes {
+  readonly name: string;
+  /** `undefined`: it could not be asked, which is not the same as empty. */
+  readonly bytes: Buffer | undefined;
+}
+
+/** Answers with what several services say, in one envelope. */
+export function combine(combination: Combination, options: CombineOptions): RequestHandler {
+  const { upstreams, deadlineMs, headersFor, onMissing } = options;
+  const parts = Object.entries(combination);
+
+  return async (request, response) => {
+    const { params, query, requestId } = exchangeOf(request);
+    const headers = headersFor(request);
+    const asking = new AbortController();
+    new Limit(response, deadlineMs).whenOver((reason) => asking.abort(reason));
+
+    const ask = async ([name, part]: [string, Part]): Promise<NamedBytes> => {
+      const path = part.path(params, query);
+      const bytes = fetchPart(upstreams[part.service], { path, headers, signal: asking.signal });
+      if (part.required) return { name, bytes: await bytes };
+      return {
+        name,
+        bytes: await bytes.catch((reason: unknown) => {
+          onMissing(name, reason);
+          return undefined;
+        }),
+      };
+    };
+    try {
+      sendCombined(response, await Promise.all(parts.map(ask)), requestId);
+    } catch (error) {
+      // Nobody needs the other parts any more.
+      asking.abort(new CallEnded("the answer failed without this part"));
+      if (!(error instanceof CallEnded)) throw toClientError(error);
+    }
+  };
+}
+
+function sendCombined(response: Response, parts: readonly NamedBytes[], requestId: string): void {
+  sendWrapped(response, joined(parts), envelopeEnd(requestId, partialMeta(parts)));
+}
+
+const NULL = Buffer.from("null");
+
+/** The services' bytes side by side, as they are. */
+function joined(parts: readonly NamedBytes[]): Buffer {
+  const pieces = parts.flatMap(({ name, bytes }, index) => [
+    Buffer.from(`${index === 0 ? "{" : ","}"${name}":`),
+    bytes ?? NULL,
+  ]);
+  return Buffer.concat([...pieces, Buffer.from("}")]);
+}
+
+function partialMeta(parts: readonly NamedBytes[]): string {
+  const missing = parts.filter(({ bytes }) => bytes === undefined).map(({ name }) => name);
+  if (missing.length === 0) return ',"partial":false';
+  return `,"partial":true,"unavailable":${JSON.stringify(missing)}`;
+}

@@ -1,0 +1,51 @@
+import { isIP } from "node:net";
+import { z } from "zod";
+
+/** Kinds of variables that only a gateway has, each with the message that its wrong value gets. */
+
+const entries = (text: string): string[] => text.split(",").map((entry) => entry.trim());
+
+export const list = z.string("names with commas").transform(entries);
+
+const INSTANCES = "http:// or https:// URLs without a path, with commas between them";
+
+/** One URL for each instance of a service. */
+export const instances = z
+  .string(INSTANCES)
+  .transform(entries)
+  .refine((urls) => urls.every(isOrigin), `must be ${INSTANCES}`);
+
+function isOrigin(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, pathname, search, username } = new URL(text);
+  return /^https?:$/.test(protocol) && pathname === "/" && search === "" && username === "";
+}
+
+const PROXIES = "a number of proxies (0 to 10), or their addresses or CIDR ranges with commas";
+
+/** Never `true`: anybody could then choose the address that is counted and logged. */
+export const trustedProxies = z
+  .string(PROXIES)
+  .transform((text) => (/^\d{1,2}$/.test(text) ? Number(text) : entries(text)))
+  .refine(
+    (value) => (typeof value === "number" ? value <= 10 : value.every(isAddressRange)),
+    `must be ${PROXIES}`,
+  );
+
+function isAddressRange(text: string): boolean {
+  const [address = "", bits, ...more] = text.split("/");
+  const version = isIP(address);
+  if (version === 0 || more.length > 0) return false;
+  const mostBits = version === 4 ? 32 : 128;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= mostBits);
+}
+
+const ORIGINS = "origins as browsers send them (https://shop.example) with commas, or *";
+
+export const origins = z
+  .string(ORIGINS)
+  .transform(entries)
+  .refine((all) => all.join() === "*" || all.every(isBrowserOrigin), `must be ${ORIGINS}`);
+
+const isBrowserOrigin = (text: string): boolean =>
+  URL.canParse(text) && new URL(text).origin === text;

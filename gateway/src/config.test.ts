@@ -1,0 +1,114 @@
+import { describe, expect, test } from "vitest";
+import { readGatewayConfig } from "./config.ts";
+
+const LEAST = {
+  NODE_ENV: "production",
+  AUTH: "off",
+  PRODUCT_SERVICE_URLS: "http://127.0.0.1:3001",
+  ORDER_SERVICE_URLS: "http://10.0.0.1:3002, http://10.0.0.2:3002",
+};
+const SECRET = "0123456789abcdef0123456789abcdef";
+const JWT = {
+  ...LEAST,
+  AUTH: "jwt",
+  JWT_ISSUER: "https://login.example/",
+  JWT_AUDIENCE: "shop",
+  JWT_SECRET: SECRET,
+  INTERNAL_TOKEN: SECRET,
+};
+
+const wrongWith = (environment: Record<string, string>): string[] => {
+  try {
+    readGatewayConfig(environment);
+    return [];
+  } catch (error) {
+    return [...(error as Error).message.matchAll(/^ {2}(\w+):/gm)].map(([, name]) => name!);
+  }
+};
+
+test("the least that is needed gives the defaults", () => {
+  expect(readGatewayConfig(LEAST)).toMatchObject({
+    HOST: "127.0.0.1",
+    PORT: 4000,
+    ADMIN_PORT: 4100,
+    AUTH: "off",
+    ORDER_SERVICE_URLS: ["http://10.0.0.1:3002", "http://10.0.0.2:3002"],
+    UPSTREAM_DEADLINE_MS: 5_000,
+    BFF_DEADLINE_MS: 2_000,
+    TRUST_PROXY: 0,
+  });
+});
+
+test("every wrong or missing variable is named at once, and no value is shown", () => {
+  const wrong = {
+    NODE_ENV: "production",
+    ORDER_SERVICE_URLS: "postgres://user:hunter2@host",
+    PORT: "70000",
+    TRUST_PROXY: "true",
+    MAX_IN_FLIGHT: "-1",
+  };
+  expect(wrongWith(wrong).toSorted()).toEqual([
+    "AUTH",
+    "MAX_IN_FLIGHT",
+    "ORDER_SERVICE_URLS",
+    "PORT",
+    "PRODUCT_SERVICE_URLS",
+    "TRUST_PROXY",
+  ]);
+  expect(() => readGatewayConfig(wrong)).toThrow(/^(?!.*hunter2)/s);
+});
+
+describe("AUTH", () => {
+  test("has no default in production, and is off by default elsewhere", () => {
+    const { AUTH: _, ...without } = LEAST;
+    expect(wrongWith(without)).toEqual(["AUTH"]);
+    expect(readGatewayConfig({ ...without, NODE_ENV: "test" }).AUTH).toBe("off");
+  });
+
+  test("jwt needs an issuer, an audience, keys and the internal token", () => {
+    expect(wrongWith({ ...LEAST, AUTH: "jwt" }).toSorted()).toEqual([
+      "INTERNAL_TOKEN",
+      "JWT_AUDIENCE",
+      "JWT_ISSUER",
+      "JWT_SECRET",
+    ]);
+    expect(wrongWith(JWT)).toEqual([]);
+  });
+
+  test("takes keys from one place only, and no algorithm of the other kind, or none at all", () => {
+    expect(wrongWith({ ...JWT, JWT_JWKS_URL: "https://login.example/keys" })).toEqual([
+      "JWT_SECRET",
+    ]);
+    for (const algorithms of ["none", "RS256", "HS256,none", "hs256"]) {
+      expect(wrongWith({ ...JWT, JWT_ALGORITHMS: algorithms })).toEqual(["JWT_ALGORITHMS"]);
+    }
+    const { JWT_SECRET: _, ...keys } = { ...JWT, JWT_JWKS_URL: "https://login.example/keys" };
+    expect(wrongWith({ ...keys, JWT_ALGORITHMS: "HS256" })).toEqual(["JWT_ALGORITHMS"]);
+    expect(wrongWith({ ...keys, JWT_ALGORITHMS: "RS256,EdDSA" })).toEqual([]);
+  });
+});
+
+test.each([
+  ["PRODUCT_SERVICE_URLS", ["http://a:1,", "a:1", "http://a:1/path", "http://u:p@a:1", "ftp://a"]],
+  ["TRUST_PROXY", ["true", "11", "-1", "10.0.0.0/33", "a.example", "10.0.0.0/8/8", "::/129"]],
+  ["CORS_ORIGINS", ["shop.example", "https://shop.example/", "https://a.example,*", "null"]],
+  ["RATE_LIMIT", ["0", "1.5", "many"]],
+  ["RATE_LIMIT_REDIS_URL", ["http://a:1"]],
+  ["INTERNAL_TOKEN", ["short", "with a space in it, but long enough otherwise"]],
+  ["UPSTREAM_DEADLINE_MS", ["0", "9999999"]],
+])("%s refuses what it can't mean", (name, values) => {
+  for (const value of values) expect(wrongWith({ ...LEAST, [name]: value })).toEqual([name]);
+});
+
+test.each([
+  ["TRUST_PROXY", "2", 2],
+  ["TRUST_PROXY", "10.0.0.0/8, fd00::/8", ["10.0.0.0/8", "fd00::/8"]],
+  ["CORS_ORIGINS", "*", ["*"]],
+  [
+    "CORS_ORIGINS",
+    "https://a.example,http://localhost:8080",
+    ["https://a.example", "http://localhost:8080"],
+  ],
+] as const)("%s takes %s", (name, value, meant) => {
+  expect(readGatewayConfig({ ...LEAST, [name]: value })[name]).toEqual(meant);
+});

@@ -1,0 +1,49 @@
+import type { IncomingMessage } from "node:http";
+import type { Scope } from "@shop/contracts/access";
+import type { ContractError } from "@shop/contracts/errors";
+import { REQUEST_ID_HEADER } from "@shop/contracts/headers";
+import { acceptRequestId } from "@shop/service-kit/log/request-id";
+import type { Route } from "./routes.ts";
+
+declare global {
+  // oxlint-disable-next-line typescript/no-namespace -- the one way to give Express's request a field
+  namespace Express {
+    interface Request {
+      exchange?: Exchange;
+    }
+  }
+}
+
+/** Who calls, as a checked token says it. */
+export interface Caller {
+  readonly subject: string;
+  readonly scopes: readonly Scope[];
+}
+
+/** Parameters of a path or a query, as their schemas gave them back. */
+export type Values = Readonly<Record<string, string | number | undefined>>;
+
+const NONE: Values = Object.freeze({});
+
+/** What the steps know of one request. One class of fixed shape: there is one for every request. */
+export class Exchange {
+  readonly requestId: string;
+  readonly startedAt = performance.now();
+  route: Route | undefined = undefined;
+  caller: Caller | undefined = undefined;
+  params: Values = NONE;
+  query: Values = NONE;
+  /** The very bytes that were parsed and found valid. */
+  body: Buffer | undefined = undefined;
+  /** What the client was told instead of an answer, for the log. */
+  failure: ContractError | undefined = undefined;
+
+  constructor(request: IncomingMessage) {
+    this.requestId = acceptRequestId(request.headers[REQUEST_ID_HEADER]);
+  }
+}
+
+/** Made when first asked for, so that even a request that no step has seen gets an answer with an id. */
+export function exchangeOf(request: IncomingMessage & { exchange?: Exchange }): Exchange {
+  return (request.exchange ??= new Exchange(request));
+}

@@ -1,0 +1,87 @@
+import { once } from "node:events";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createLogger } from "@shop/service-kit/log/logger";
+import type { RunningService } from "@shop/service-kit/run-service";
+import type { DestinationStream } from "pino";
+import { createAdminServer } from "./admin-server.ts";
+import type { GatewayConfig } from "./config.ts";
+import { healthReader } from "./health.ts";
+import { createMetrics } from "./metrics.ts";
+import { buildPipeline } from "./pipeline.ts";
+import { createHttpServer } from "./server.ts";
+import { createRateLimit } from "./steps/rate-limit.ts";
+import { stopGateway } from "./stop-gateway.ts";
+import { tokenVerifier } from "./token-verifier.ts";
+import { headersForServices } from "./upstream/service-headers.ts";
+import { connectUpstreams } from "./upstream/upstream.ts";
+
+export interface RunningGateway extends RunningService {
+  readonly adminUrl: string;
+}
+
+/** Puts the gateway together and listens. */
+export async function startGateway(
+  config: GatewayConfig,
+  options: { readonly logDestination?: DestinationStream } = {},
+): Promise<RunningGateway> {
+  const log = createLogger({ name: "gateway", level: config.LOG_LEVEL }, options.logDestination);
+  const metrics = createMetrics();
+  const state = { stopping: false };
+  const inFlight = { count: 0 };
+  const upstreams = connectUpstreams(config, { log, metrics });
+  metrics.watch(upstreams, inFlight);
+  const rateLimit = createRateLimit(config, { log, onLimited: () => metrics.limited.inc() });
+  const isStopping = (): boolean => state.stopping;
+
+  const app = buildPipeline({
+    log,
+    trustedProxies: config.TRUST_PROXY,
+    accessLog: {
+      log,
+      everyRequest: config.LOG_EVENTS,
+      slowMs: config.SLOW_REQUEST_MS,
+      observe: metrics.answered,
+    },
+    isStopping,
+    corsOrigins: config.CORS_ORIGINS,
+    shedding: { inFlight, most: config.MAX_IN_FLIGHT, onShed: () => metrics.shed.inc() },
+    rateLimit: rateLimit?.step,
+    verifyToken: config.AUTH === "jwt" ? tokenVerifier(config) : undefined,
+    answers: {
+      upstreams,
+      upstreamDeadlineMs: config.UPSTREAM_DEADLINE_MS,
+      deadlineMs: config.BFF_DEADLINE_MS,
+      headersFor: headersForServices(config.INTERNAL_TOKEN),
+      onMissing: metrics.missing,
+      readHealth: healthReader({
+        upstreams,
+        isStopping,
+        optional: rateLimit?.shared ? { "rate-limit-redis": rateLimit.shared } : {},
+      }),
+    },
+  });
+  const server = createHttpServer(app, { maxConnections: config.MAX_CONNECTIONS });
+  const admin = createAdminServer(metrics.registry);
+  rateLimit?.start();
+  const adminUrl = await listen(admin, { host: config.HOST, port: config.ADMIN_PORT });
+  const url = await listen(server, { host: config.HOST, port: config.PORT });
+  if (config.AUTH === "off") {
+    log.warn("AUTH=off: nobody is asked who they are, and everybody may read and write everything");
+  }
+  log.info({ url, adminUrl }, "listening");
+
+  let stopping: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    state.stopping = true;
+    await stopGateway({ server, admin, upstreams, rateLimit, inFlight, log });
+  };
+  return { url, adminUrl, stop: () => (stopping ??= stop()) };
+}
+
+async function listen(server: Server, at: { host: string; port: number }): Promise<string> {
+  server.listen({ ...at, backlog: 1_024 });
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  return `http://${at.host.includes(":") ? `[${at.host}]` : at.host}:${port}`;
+}

@@ -1,0 +1,246 @@
+import { once } from "node:events";
+import { call } from "@shop/test-support/http";
+import { eventually } from "@shop/test-support/eventually";
+import { afterEach, describe, expect, test } from "vitest";
+import { createLogger } from "@shop/service-kit/log/logger";
+import { pino } from "pino";
+import supertest from "supertest";
+import { buildPipeline } from "./pipeline.ts";
+import type { AnswerOptions } from "./steps/answer-route.ts";
+import { giveProduct, sendJson } from "./fake-service.fixture.ts";
+import { expectEnvelope, expectFailure, startFixture, type Fixture } from "./gateway.fixture.ts";
+import { openRaw, readToEnd } from "./raw-client.fixture.ts";
+
+const stops: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).toReversed()) await stop();
+});
+
+const start = async (settings: Record<string, string> = {}): Promise<Fixture> => {
+  const fixture = await startFixture(settings);
+  stops.push(fixture.stop);
+  return fixture;
+};
+
+describe("GET /health", () => {
+  test("is ok when both services are ready", async () => {
+    const fixture = await start();
+    for (const path of ["/health", "/api/v1/health"]) {
+      const answer = await fixture.request(path);
+      expectEnvelope(answer);
+      expect(answer.body.data).toEqual({
+        status: "ok",
+        checks: { "product-service": "ok", "order-service": "ok" },
+      });
+    }
+    expect((await fixture.request("/health", { method: "HEAD" })).status).toBe(200);
+  });
+
+  test("is degraded, and 200, when a service is", async () => {
+    const fixture = await start();
+    fixture.orders.isReady((_request, response) => {
+      sendJson(response, 200, '{"status":"degraded","checks":{"broker":"degraded"}}');
+    });
+    const answer = await fixture.request("/health");
+    expect(answer).toMatchObject({
+      status: 200,
+      body: { data: { status: "degraded", checks: { "order-service": "degraded" } } },
+    });
+  });
+
+  test("is 503 and names the service that is not ready, hangs or can't be reached", async () => {
+    const fixture = await start();
+    const notReady = async (): Promise<void> => {
+      const answer = await fixture.request("/health");
+      expectFailure(answer, 503, "UNAVAILABLE");
+      expect(answer.headers["retry-after"]).toBe("1");
+      expect(answer.body.error.details).toEqual([
+        { path: "order-service", message: "is not ready" },
+      ]);
+    };
+    fixture.orders.isReady((_request, response) => sendJson(response, 503, '{"status":"down"}'));
+    await eventually(notReady);
+    fixture.orders.isReady(() => undefined);
+    await notReady();
+    await fixture.orders.stop();
+    await notReady();
+    await fixture.orders.start();
+    fixture.orders.isReady((_request, response) => sendJson(response, 200, '{"status":"ok"}'));
+    await eventually(async () => expect((await fixture.request("/health")).status).toBe(200));
+  });
+
+  test("does not ask the services for everybody who asks", async () => {
+    const fixture = await start();
+    let asked = 0;
+    fixture.products.isReady((_request, response) => {
+      asked += 1;
+      sendJson(response, 200, '{"status":"ok"}');
+    });
+    await Promise.all(Array.from({ length: 100 }, () => fixture.request("/health")));
+    expect(asked).toBeLessThan(10);
+  });
+
+  test("one instance of several is enough", async () => {
+    const fixture = await start();
+    const gateway = await fixture.startAnother({
+      PRODUCT_SERVICE_URLS: `${fixture.products.url},http://127.0.0.1:9`,
+    });
+    stops.push(() => gateway.stop());
+    expect((await call(`${gateway.url}/health`)).body.data).toEqual({
+      status: "degraded",
+      checks: { "product-service": "degraded", "order-service": "ok" },
+    });
+  });
+});
+
+describe("the admin port", () => {
+  test("has metrics by route and status, of services, and of what was refused", async () => {
+    const fixture = await start();
+    await fixture.request("/products/26");
+    await fixture.request("/products/27");
+    await fixture.request("/products/x");
+    await fixture.request("/nowhere");
+    const count = (...labels: string[]) => fixture.metric("http_request_seconds_count", ...labels);
+    await eventually(async () => expect(await count('route="none"', 'status="404"')).toBe(1));
+    expect(await count('method="GET"', 'route="/products/:id"', 'status="200"')).toBe(2);
+    expect(await count('route="/products/:id"', 'status="400"')).toBe(1);
+    const calls = ["upstream_request_seconds_count", 'service="product-service"'] as const;
+    expect(await fixture.metric(...calls, 'outcome="answered"')).toBe(2);
+    const { text, headers } = await call(`${fixture.adminUrl}/metrics`);
+    expect(headers["content-type"]).toContain("text/plain");
+    for (const name of [
+      "requests_shed_total 0",
+      "requests_limited_total 0",
+      "upstream_breaker_state{",
+      "requests_in_flight",
+      "nodejs_eventloop_lag_seconds",
+    ]) {
+      expect(text).toContain(name);
+    }
+  });
+
+  test("says that it lives, and has nothing else", async () => {
+    const { adminUrl } = await start();
+    expect((await call(`${adminUrl}/health/live`)).status).toBe(200);
+    expect((await call(`${adminUrl}/products/26`)).status).toBe(404);
+  });
+});
+
+describe("the log", () => {
+  const lineOf = ({ log }: Fixture, id: string) =>
+    log.lines.find(({ requestId }) => requestId === id);
+
+  test.each([
+    ["false", "debug"],
+    ["true", "info"],
+  ])("with LOG_EVENTS=%s has each request at %s, without its query", async (LOG_EVENTS, level) => {
+    const fixture = await start({ LOG_EVENTS });
+    const headers = { "x-request-id": "logged", cookie: "secret", "x-forwarded-for": "6.6.6.6" };
+    await fixture.request("/products?limit=5&cursor=c2VjcmV0", { headers });
+    await eventually(() => expect(lineOf(fixture, "logged")).toBeDefined());
+    const { time: _time, ms: _ms, ...line } = lineOf(fixture, "logged")!;
+    expect(line).toEqual({
+      level,
+      service: "gateway",
+      event: "request",
+      requestId: "logged",
+      method: "GET",
+      path: "/products",
+      route: "/products",
+      status: 200,
+      msg: "answered",
+    });
+  });
+
+  test("has slow requests at warn", async () => {
+    const fixture = await start({ SLOW_REQUEST_MS: "1" });
+    fixture.products.answers((request, response) => {
+      setTimeout(() => giveProduct(request, response), 5);
+    });
+    await fixture.request("/products/26", { headers: { "x-request-id": "slow" } });
+    await eventually(() =>
+      expect(lineOf(fixture, "slow")).toMatchObject({ level: "warn", status: 200 }),
+    );
+  });
+
+  test("says aloud when nobody is asked who they are", async () => {
+    const fixture = await start();
+    expect(fixture.log.lines).toContainEqual(
+      expect.objectContaining({ level: "warn", msg: expect.stringMatching(/^AUTH=off/) }),
+    );
+  });
+});
+
+describe("a stop", () => {
+  test("finishes what is in flight, and closes the rest", async () => {
+    const fixture = await start();
+    const gate = Promise.withResolvers<void>();
+    fixture.products.answers((request, response) => {
+      void gate.promise.then(() => giveProduct(request, response));
+    });
+    const idle = await openRaw(fixture.url);
+    const used = await openRaw(fixture.url);
+    used.write("GET /orders/product/26 HTTP/1.1\r\nHost: shop\r\n\r\n");
+    await once(used, "data");
+    const inFlight = fixture.request("/products/26");
+    await eventually(() => expect(fixture.products.seen).toHaveLength(1));
+
+    const stopped = fixture.gateway.stop();
+    // Not ready at once, and whoever is still there is asked to leave.
+    used.write("GET /health HTTP/1.1\r\nHost: shop\r\n\r\n");
+    const { answers } = await readToEnd(used);
+    expectFailure(answers[0]!, 503, "UNAVAILABLE");
+    expect(answers[0]!.headers["connection"]).toBe("close");
+
+    gate.resolve();
+    expect((await inFlight).status).toBe(200);
+    await readToEnd(idle);
+    await stopped;
+    await expect(fetch(fixture.url)).rejects.toThrow("fetch failed");
+    await expect(fetch(fixture.adminUrl)).rejects.toThrow("fetch failed");
+    await eventually(() => expect(fixture.products.sockets.size).toBe(0));
+  });
+
+  test("twice is one", async () => {
+    const fixture = await start();
+    expect(fixture.gateway.stop()).toBe(fixture.gateway.stop());
+    await fixture.gateway.stop();
+  });
+});
+
+test("a bug is 500, tells the client nothing and the log everything", async () => {
+  const { log, products } = await start();
+  const upstreams = {} as AnswerOptions["upstreams"];
+  const app = buildPipeline({
+    log: createLogger({ name: "gateway", level: "debug" }, log.destination),
+    trustedProxies: 0,
+    accessLog: {
+      log: pino({ level: "silent" }),
+      everyRequest: false,
+      slowMs: 1,
+      observe: () => undefined,
+    },
+    isStopping: () => false,
+    corsOrigins: undefined,
+    shedding: { inFlight: { count: 0 }, most: 1, onShed: () => undefined },
+    rateLimit: undefined,
+    verifyToken: undefined,
+    answers: {
+      upstreams,
+      upstreamDeadlineMs: 1,
+      deadlineMs: 1,
+      headersFor: () => ({}),
+      onMissing: () => undefined,
+      readHealth: () => Promise.reject(new TypeError(`secret of ${products.url}`)),
+    },
+  });
+  const { status, headers, text } = await supertest(app)
+    .get("/health")
+    .set("x-request-id", "a-bug");
+  expectFailure({ status, headers, text }, 500, "INTERNAL");
+  expect(text).not.toContain("secret");
+  expect(log.lines.find(({ requestId }) => requestId === "a-bug")).toMatchObject({
+    level: "error",
+    err: { type: "TypeError", stack: expect.stringContaining("operations.test") },
+  });
+});

@@ -1,0 +1,83 @@
+import type { Logger } from "@shop/service-kit/log/logger";
+import express, { type ErrorRequestHandler, type Express, type RequestHandler } from "express";
+import type { Route } from "./routes.ts";
+import { accessLog, type AccessLogOptions } from "./steps/access-log.ts";
+import { answerRoute, type AnswerOptions } from "./steps/answer-route.ts";
+import { authenticate } from "./steps/authentication.ts";
+import { cors } from "./steps/cors.ts";
+import { answerErrors } from "./steps/errors.ts";
+import { inOrder } from "./steps/in-order.ts";
+import { sayGoodbye } from "./steps/leaving.ts";
+import { shedLoad, type SheddingOptions } from "./steps/load-shedding.ts";
+import { notFound } from "./steps/not-found.ts";
+import { refuseBadPaths } from "./steps/path-hygiene.ts";
+import { followRequest } from "./steps/request-id.ts";
+import * as table from "./steps/route-table.ts";
+import { securityHeaders } from "./steps/security-headers.ts";
+import { validate } from "./steps/validation.ts";
+import type { VerifyToken } from "./token-verifier.ts";
+
+export interface PipelineOptions {
+  readonly log: Logger;
+  readonly trustedProxies: number | readonly string[];
+  readonly accessLog: AccessLogOptions;
+  readonly isStopping: () => boolean;
+  readonly corsOrigins: readonly string[] | undefined;
+  readonly shedding: SheddingOptions;
+  readonly rateLimit: RequestHandler | undefined;
+  readonly verifyToken: VerifyToken | undefined;
+  readonly answers: AnswerOptions;
+}
+
+type Step<Handler = RequestHandler> = readonly [name: string, step: Handler | undefined];
+
+/** Every request, in this order. The id and the log come before the first refusal, so that it can be found as well. */
+const onEveryRequest = (options: PipelineOptions): Step[] => [
+  ["request id", followRequest],
+  ["access log", accessLog(options.accessLog)],
+  ["leaving", sayGoodbye(options.isStopping)],
+  ["path hygiene", refuseBadPaths],
+  ["security headers", securityHeaders()],
+  ["cors", cors(options.corsOrigins)],
+  ["load shedding", shedLoad(options.shedding)],
+  ["rate limit", options.rateLimit],
+];
+
+/** Then, on the route that fits. */
+const onRoute = (route: Route, { verifyToken, answers }: PipelineOptions): Step[] => [
+  ["route", table.enterRoute(route)],
+  ["authentication", verifyToken && !route.open ? authenticate(route, verifyToken) : undefined],
+  ["validation", validate(route)],
+  ["answer", answerRoute(route, answers)],
+];
+
+/** And whatever is left. */
+const atTheEnd = ({ log }: PipelineOptions): Step<RequestHandler | ErrorRequestHandler>[] => [
+  ["whole server", table.tellAllMethods()],
+  ["not found", notFound],
+  ["errors", answerErrors(log)],
+];
+
+export function buildPipeline(options: PipelineOptions): Express {
+  const app = express();
+  app.disable("x-powered-by").disable("etag").disable("query parser");
+  app.enable("case sensitive routing").enable("strict routing");
+  app.set("trust proxy", options.trustedProxies);
+
+  app.use(inOrder(stepsOf(onEveryRequest(options))));
+  for (const [path, routes] of table.routesByPath()) {
+    const allow = table.allowOf(routes);
+    const place = app.route(table.withPrefixes(path) as unknown as string);
+    for (const route of routes) {
+      place[methodOf(route)](inOrder(stepsOf(onRoute(route, options))));
+    }
+    place.options(table.tellMethods(allow)).all(table.refuseMethod(allow));
+  }
+  for (const step of stepsOf(atTheEnd(options))) app.use(step);
+  return app;
+}
+
+const stepsOf = <Handler>(steps: readonly Step<Handler>[]): Handler[] =>
+  steps.map(([, step]) => step).filter((step) => step !== undefined);
+
+const methodOf = ({ method }: Route) => method.toLowerCase() as "get" | "post" | "put" | "delete";

@@ -1,0 +1,322 @@
+import { once } from "node:events";
+import type { RequestListener } from "node:http";
+import { connect } from "node:net";
+import { eventually } from "@shop/test-support/eventually";
+import { startTcpProxy } from "@shop/test-support/tcp-proxy";
+import { startRedis } from "local-stack/redis";
+import { afterEach, describe, expect, test } from "vitest";
+import { giveProduct, startFakeService } from "./fake-service.fixture.ts";
+import { expectFailure, startFixture, type Fixture } from "./gateway.fixture.ts";
+import { openRaw, readToEnd, sendRaw } from "./raw-client.fixture.ts";
+
+const stops: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).toReversed()) await stop();
+});
+
+const start = async (settings: Record<string, string>): Promise<Fixture> => {
+  const fixture = await startFixture(settings);
+  stops.push(fixture.stop);
+  return fixture;
+};
+
+/** Answers when it is let to. */
+const gated = (): { how: RequestListener; open: () => void } => {
+  const gate = Promise.withResolvers<void>();
+  return {
+    how: (request, response) => void gate.promise.then(() => giveProduct(request, response)),
+    open: gate.resolve,
+  };
+};
+
+describe("the cap of requests in flight", () => {
+  test("refuses the excess at once with 503, keeps health readable, and lets in again", async () => {
+    const fixture = await start({ MAX_IN_FLIGHT: "4" });
+    const { how, open } = gated();
+    fixture.products.answers(how);
+    fixture.orders.answers(how);
+    const held = [
+      ...Array.from({ length: 3 }, () => fixture.request("/products/26")),
+      fixture.request("/orders/product/26"),
+    ];
+    await eventually(() =>
+      expect(fixture.products.seen.length + fixture.orders.seen.length).toBe(4),
+    );
+
+    const refused = await fixture.request("/orders/product/26");
+    expectFailure(refused, 503, "UNAVAILABLE");
+    expect(refused.headers["retry-after"]).toBe("1");
+    expect((await fixture.request("/health")).status).toBe(200);
+    expect((await fixture.request("/api/v1/health")).status).toBe(200);
+    expect(await fixture.metric("requests_shed_total")).toBe(1);
+
+    open();
+    expect((await Promise.all(held)).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect((await fixture.request("/products/26")).status).toBe(200);
+    expect(await fixture.metric("requests_in_flight")).toBe(0);
+  });
+
+  test("leaves a service that hangs three quarters of the room", async () => {
+    const fixture = await start({ MAX_IN_FLIGHT: "8" });
+    const { how, open } = gated();
+    fixture.products.answers(how);
+    const held = Array.from({ length: 6 }, () => fixture.request("/products/26"));
+    await eventually(() => expect(fixture.products.seen).toHaveLength(6));
+    expectFailure(await fixture.request("/products/26"), 503, "UNAVAILABLE");
+    expect((await fixture.request("/orders/product/26")).status).toBe(200);
+    open();
+    await Promise.all(held);
+  });
+
+  test("G7: three times the capacity: what fits is answered as before, the rest is refused at once", async () => {
+    const fixture = await start({ MAX_IN_FLIGHT: "10" });
+    const workMs = 100;
+    fixture.products.answers((request, response) => {
+      setTimeout(() => giveProduct(request, response), workMs);
+    });
+    const load = async (clients: number, rounds: number) => {
+      const refusedMs: number[] = [];
+      let answered = 0;
+      const startedAt = performance.now();
+      await Promise.all(
+        Array.from({ length: clients }, async () => {
+          for (let round = 0; round < rounds; round += 1) {
+            const sentAt = performance.now();
+            const { status } = await fixture.request("/products/26");
+            if (status === 200) {
+              answered += 1;
+            } else {
+              refusedMs.push(status === 503 ? performance.now() - sentAt : Infinity);
+              // A client that was refused comes again when others would be done.
+              await new Promise((resolve) => setTimeout(resolve, workMs));
+            }
+          }
+        }),
+      );
+      return { perSecond: (answered * 1_000) / (performance.now() - startedAt), refusedMs };
+    };
+    await load(8, 2);
+    const peak = await load(8, 12);
+    const over = await load(24, 20);
+    expect(peak.refusedMs).toEqual([]);
+    expect(over.refusedMs.length).toBeGreaterThan(50);
+    expect(over.perSecond).toBeGreaterThan(0.9 * peak.perSecond);
+    const median = over.refusedMs.toSorted((a, b) => a - b)[Math.floor(over.refusedMs.length / 2)]!;
+    expect(median).toBeLessThan(workMs);
+    expect(over.refusedMs).not.toContain(Infinity);
+  });
+});
+
+describe("G5: slow clients", () => {
+  test("a thousand of them hold up nobody", async () => {
+    const fixture = await start({});
+    const port = Number(new URL(fixture.url).port);
+    const slow = await Promise.all(
+      Array.from({ length: 1_000 }, async () => {
+        const socket = connect(port, "127.0.0.1");
+        socket.on("error", () => undefined);
+        await once(socket, "connect");
+        socket.write("POST /products HTTP/1.1\r\nHost: shop\r\nContent-Length: 90\r\nX-Slow:");
+        return socket;
+      }),
+    );
+    const times: number[] = [];
+    for (let at = 0; at < 200; at += 1) {
+      for (const socket of slow.slice(at * 5, at * 5 + 5)) socket.write("a");
+      const startedAt = performance.now();
+      expect((await fixture.request("/products/26")).status).toBe(200);
+      times.push(performance.now() - startedAt);
+    }
+    expect(times.toSorted((a, b) => a - b)[198]).toBeLessThan(500);
+    for (const socket of slow) socket.destroy();
+  });
+
+  test("whoever does not end its head, or its body, is cut off", async () => {
+    const fixture = await start({});
+    // The very limits, by which nothing in this file has to wait for 10 s: the server that startGateway makes has them.
+    const { createHttpServer } = await import("./server.ts");
+    const server = createHttpServer(() => undefined, { maxConnections: 10 });
+    expect(server).toMatchObject({
+      headersTimeout: 10_000,
+      requestTimeout: 30_000,
+      keepAliveTimeout: 65_000,
+      maxConnections: 10,
+    });
+    server.close();
+    expect((await fixture.request("/products/26")).status).toBe(200);
+  });
+
+  test("connections beyond the cap are not taken", async () => {
+    const fixture = await start({ MAX_CONNECTIONS: "3" });
+    const three = await Promise.all([1, 2, 3].map(() => openRaw(fixture.url)));
+    // Each is known to the server once it has answered on it.
+    for (const socket of three) {
+      socket.write("GET /products/26 HTTP/1.1\r\nHost: shop\r\n\r\n");
+      await once(socket, "data");
+    }
+    expect(await sendRaw(fixture.url, "GET /products/26 HTTP/1.1\r\nHost: shop\r\n\r\n")).toEqual({
+      answers: [],
+      rest: "",
+    });
+    for (const socket of three) socket.destroy();
+    await eventually(async () => {
+      const { answers } = await sendRaw(
+        fixture.url,
+        "GET /products/26 HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n",
+      );
+      expect(answers[0]?.status).toBe(200);
+    });
+  });
+});
+
+describe("the rate limit", () => {
+  const get = ({ url }: { url: string }, headers: Record<string, string> = {}) =>
+    fetch(`${url}/products/26`, { headers });
+
+  test("is off unless it is set", async () => {
+    const fixture = await start({});
+    for (let at = 0; at < 50; at += 1) expect((await get(fixture)).status).toBe(200);
+    expect(
+      [...(await get(fixture)).headers.keys()].filter((name) => name.includes("rate")),
+    ).toEqual([]);
+  });
+
+  test("refuses with 429 and Retry-After what is too much for its window", async () => {
+    const fixture = await start({ RATE_LIMIT: "3", RATE_LIMIT_WINDOW_MS: "60000" });
+    for (let at = 0; at < 3; at += 1) expect((await get(fixture)).status).toBe(200);
+    const refused = await fixture.request("/products/26");
+    expectFailure(refused, 429, "RATE_LIMITED");
+    expect(Number(refused.headers["retry-after"])).toBeGreaterThan(0);
+    expect(await fixture.metric("requests_limited_total")).toBe(1);
+    expect(fixture.products.seen).toHaveLength(3);
+  });
+
+  test("counts by the address that trusted proxies tell, and by nobody else's word", async () => {
+    const untrusting = await start({ RATE_LIMIT: "2" });
+    const answers = [];
+    for (let at = 0; at < 3; at += 1) {
+      answers.push((await get(untrusting, { "x-forwarded-for": `10.0.0.${at}` })).status);
+    }
+    expect(answers).toEqual([200, 200, 429]);
+
+    for (const TRUST_PROXY of ["1", "127.0.0.0/8"]) {
+      const trusting = await start({ RATE_LIMIT: "2", TRUST_PROXY });
+      const from = async (forwardedFor: string) =>
+        (await get(trusting, { "x-forwarded-for": forwardedFor })).status;
+      expect([await from("10.0.0.1"), await from("10.0.0.1"), await from("10.0.0.1")]).toEqual([
+        200, 200, 429,
+      ]);
+      expect(await from("10.0.0.2")).toBe(200);
+      // Only the last hop was added by a proxy that is trusted; the rest anybody can make up.
+      expect(await from("9.9.9.9, 10.0.0.1")).toBe(429);
+      expect(trusting.products.seen.at(-1)!.headers["x-forwarded-for"]).toBe("10.0.0.2");
+    }
+  });
+
+  test("is shared by several gateways in a Redis, and fails open without it", async () => {
+    const redis = await startRedis({ name: "rate-redis" });
+    stops.push(() => redis.stop());
+    const way = await startTcpProxy(redis.url);
+    stops.push(() => way.stop());
+    const fixture = await start({ RATE_LIMIT: "4", RATE_LIMIT_REDIS_URL: way.through(redis.url) });
+    const other = await fixture.startAnother();
+    stops.push(() => other.stop());
+    const health = async () => (await fixture.request("/health")).body.data;
+    await eventually(async () => {
+      expect(await health()).toMatchObject({ checks: { "rate-limit-redis": "ok" } });
+    });
+
+    await eventually(async () => {
+      const statuses = [];
+      for (const one of [fixture, other, fixture, other, fixture, other]) {
+        statuses.push((await get(one)).status);
+      }
+      expect(statuses.filter((status) => status === 429).length).toBeGreaterThan(0);
+    });
+
+    await way.cut();
+    await eventually(async () => expect((await get(fixture)).status).toBe(200));
+    for (let at = 0; at < 10; at += 1) expect((await get(fixture)).status).toBe(200);
+    await eventually(async () => {
+      expect(await health()).toMatchObject({
+        status: "degraded",
+        checks: { "rate-limit-redis": "degraded", "product-service": "ok" },
+      });
+    });
+
+    await way.restore();
+    await eventually(async () => expect((await get(fixture)).status).toBe(429));
+  });
+
+  test("starts without its Redis, and uses it when it comes", async () => {
+    const redis = await startRedis({ name: "late-redis" });
+    stops.push(() => redis.stop());
+    const way = await startTcpProxy(redis.url);
+    stops.push(() => way.stop());
+    await way.cut();
+    const fixture = await start({ RATE_LIMIT: "2", RATE_LIMIT_REDIS_URL: way.through(redis.url) });
+    for (let at = 0; at < 5; at += 1) expect((await get(fixture)).status).toBe(200);
+    await way.restore();
+    await eventually(async () => expect((await get(fixture)).status).toBe(429));
+  });
+});
+
+describe("CORS", () => {
+  const ask = (fixture: Fixture, headers: Record<string, string>, method = "GET") =>
+    fixture.request("/products/26", { method, headers });
+
+  test("is not there unless it is set", async () => {
+    const fixture = await start({});
+    const { headers } = await ask(fixture, { origin: "https://shop.example" });
+    expect(Object.keys(headers).filter((name) => name.startsWith("access-control"))).toEqual([]);
+  });
+
+  test("lets the pages of the given origins read, and no others", async () => {
+    const fixture = await start({
+      CORS_ORIGINS: "https://shop.example,https://admin.shop.example",
+    });
+    for (const origin of ["https://shop.example", "https://admin.shop.example"]) {
+      expect((await ask(fixture, { origin })).headers).toMatchObject({
+        "access-control-allow-origin": origin,
+        vary: "origin",
+      });
+    }
+    for (const origin of ["https://evil.example", "https://shop.example.evil", "null"]) {
+      const { headers } = await ask(fixture, { origin });
+      expect(headers).not.toHaveProperty("access-control-allow-origin");
+      expect(headers["vary"]).toBe("origin");
+    }
+    const failed = await fixture.request("/products/x", {
+      headers: { origin: "https://shop.example" },
+    });
+    expect(failed.headers["access-control-allow-origin"]).toBe("https://shop.example");
+  });
+
+  test("answers a browser's question", async () => {
+    const fixture = await start({ CORS_ORIGINS: "*" });
+    const asked = {
+      origin: "https://anywhere.example",
+      "access-control-request-method": "PUT",
+      "access-control-request-headers": "content-type,if-match",
+    };
+    const { status, headers, text } = await ask(fixture, asked, "OPTIONS");
+    expect({ status, text }).toEqual({ status: 204, text: "" });
+    expect(headers).toMatchObject({
+      "access-control-allow-origin": "*",
+      "access-control-allow-methods": "GET, PUT, DELETE, HEAD, OPTIONS",
+      allow: "GET, PUT, DELETE, HEAD, OPTIONS",
+    });
+    expect(headers["access-control-allow-headers"]).toContain("if-match");
+    expect(headers).not.toHaveProperty("access-control-allow-credentials");
+  });
+});
+
+test("the first byte of a request that no gateway takes does not end it", async () => {
+  const service = await startFakeService();
+  stops.push(service.stop);
+  const fixture = await start({ PRODUCT_SERVICE_URLS: service.url });
+  const socket = await openRaw(fixture.url);
+  socket.write("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03");
+  expect((await readToEnd(socket)).answers[0]).toMatchObject({ status: 400, text: "" });
+  expect((await fixture.request("/products/26")).status).toBe(200);
+});

@@ -1,0 +1,398 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { sendJson } from "./fake-service.fixture.ts";
+import { expectEnvelope, expectFailure, startFixture, type Fixture } from "./gateway.fixture.ts";
+import { openRaw, readToEnd, sendRaw } from "./raw-client.fixture.ts";
+
+let fixture: Fixture;
+
+beforeAll(async () => {
+  fixture = await startFixture();
+});
+afterAll(() => fixture.stop());
+beforeEach(() => {
+  fixture.products.reset();
+  fixture.orders.reset();
+});
+
+const GET = "GET /products/26 HTTP/1.1\r\nHost: shop\r\n";
+const LAST = "Connection: close\r\n\r\n";
+const SMUGGLED = "GET /products/99 HTTP/1.1\r\nHost: shop\r\n\r\n";
+
+const reached = (): string[] => fixture.products.seen.map(({ method, url }) => `${method} ${url}`);
+
+describe("G1: what two readers may read in two ways", () => {
+  const post = "POST /products HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\n";
+
+  test.each([
+    [
+      "a length and chunks",
+      `${post}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${SMUGGLED}`,
+    ],
+    [
+      "chunks and a length",
+      `${post}Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n${SMUGGLED}`,
+    ],
+    ["two lengths", `${post}Content-Length: 2\r\nContent-Length: 40\r\n\r\n{}${SMUGGLED}`],
+    ["two lengths in one", `${post}Content-Length: 2, 40\r\n\r\n{}${SMUGGLED}`],
+    ["a signed length", `${post}Content-Length: +2\r\n\r\n{}${SMUGGLED}`],
+    ["an odd coding", `${post}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n${SMUGGLED}`],
+    [
+      "chunked, but not last",
+      `${post}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n${SMUGGLED}`,
+    ],
+    ["a space before the colon", `${post}Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n${SMUGGLED}`],
+    ["bare line feeds", `GET /products/26 HTTP/1.1\nHost: shop\n\n${SMUGGLED}`],
+    ["a bare line feed among others", `${GET}X-One: 1\nX-Two: 2\r\n\r\n${SMUGGLED}`],
+    ["a bare carriage return", `${GET}X-One: 1\rX-Two: 2\r\n\r\n${SMUGGLED}`],
+    ["a folded header", `${GET}X-One: 1\r\n and: more\r\n\r\n${SMUGGLED}`],
+    ["NUL in a header", `${GET}X-One: \0\r\n\r\n${SMUGGLED}`],
+    [
+      "a bad chunk size",
+      `${post}Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n${SMUGGLED}`,
+    ],
+    [
+      "a chunk that is longer than it says",
+      `${post}Transfer-Encoding: chunked\r\n\r\n1\r\n{}}\r\n0\r\n\r\n${SMUGGLED}`,
+    ],
+  ])("%s is refused, and nothing of it gets through", async (_name, bytes) => {
+    const { answers, rest } = await sendRaw(fixture.url, bytes);
+    expect(answers.map(({ status }) => status)).toEqual([400]);
+    expect(rest).toBe("");
+    expect(reached()).toEqual([]);
+  });
+
+  test.each(["DELETE", "GET"])("a chunked %s with a request in its body", async (method) => {
+    const chunk = `${SMUGGLED.length.toString(16)}\r\n${SMUGGLED}\r\n0\r\n\r\n`;
+    const head = `${method} /products/26 HTTP/1.1\r\nHost: shop\r\nTransfer-Encoding: chunked\r\n\r\n`;
+    const { answers } = await sendRaw(fixture.url, head, chunk, SMUGGLED);
+    expect(answers).toHaveLength(1);
+    expectFailure(answers[0]!, 400, "BAD_REQUEST");
+    expect(answers[0]!.headers["connection"]).toBe("close");
+    expect(reached()).toEqual([]);
+  });
+
+  test("a body behind an answer that did not wait for it is no request", async () => {
+    const head = `POST /nowhere HTTP/1.1\r\nHost: shop\r\nContent-Length: ${SMUGGLED.length}\r\n\r\n`;
+    const { answers } = await sendRaw(fixture.url, head, SMUGGLED);
+    expect(answers).toHaveLength(1);
+    expectFailure(answers[0]!, 404, "NOT_FOUND");
+    expect(reached()).toEqual([]);
+  });
+
+  test("an empty body is none", async () => {
+    const { answers } = await sendRaw(
+      fixture.url,
+      `DELETE /products/26 HTTP/1.1\r\nHost: shop\r\nContent-Length: 0\r\n${LAST}`,
+    );
+    expect(answers[0]!.status).toBe(200);
+    expect(reached()).toEqual(["DELETE /products/26"]);
+  });
+
+  test("requests one behind the other are answered in their order", async () => {
+    fixture.products.answers((request, response) => {
+      sendJson(response, 200, JSON.stringify(request.url));
+    });
+    const paths = [1, 2, 3].map((id) => `/products/${id}`);
+    const { answers } = await sendRaw(
+      fixture.url,
+      ...paths.slice(0, 2).map((path) => `GET ${path} HTTP/1.1\r\nHost: shop\r\n\r\n`),
+      `GET ${paths[2]} HTTP/1.1\r\nHost: shop\r\n${LAST}`,
+    );
+    expect(answers.map(({ text }) => JSON.parse(text).data)).toEqual(paths);
+  });
+});
+
+describe("G2: headers", () => {
+  const lastSeen = () => fixture.products.seen.at(-1)!;
+
+  test("only what a service may know gets there, and what is forged does not", async () => {
+    const forged = [
+      "X-Forwarded-For: 6.6.6.6",
+      "X-Forwarded-Proto: https",
+      "X-Forwarded-Host: evil.example",
+      "Forwarded: for=6.6.6.6",
+      "X-Real-IP: 6.6.6.6",
+      "X-Subject: admin",
+      "X-Scopes: orders:read",
+      "X-Internal-Token: guessed",
+      "Authorization: Bearer secret",
+      "Cookie: session=secret",
+      "Proxy-Authorization: Basic secret",
+      "Proxy-Connection: keep-alive",
+      "TE: trailers",
+      "Trailer: X-Late",
+      "Upgrade: h2c",
+      "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA",
+      "Keep-Alive: timeout=1",
+      "X-Named: by connection",
+      "Connection: close, X-Named, Upgrade",
+      "X-HTTP-Method-Override: DELETE",
+      "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+      'If-None-Match: "1"',
+      "X-Request-ID: forged-headers",
+    ].join("\r\n");
+    const { answers } = await sendRaw(
+      fixture.url,
+      `GET /products/26 HTTP/1.1\r\nHost: evil.example\r\n${forged}\r\n\r\n`,
+    );
+    expect(answers[0]!.status).toBe(200);
+    expect(lastSeen().headers).toEqual({
+      host: new URL(fixture.products.url).host,
+      connection: "keep-alive",
+      "x-request-id": "forged-headers",
+      "x-forwarded-for": "127.0.0.1",
+      "x-forwarded-proto": "http",
+      traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+      "if-none-match": '"1"',
+    });
+  });
+
+  test("a service's own are not passed on, but for those of the contract", async () => {
+    fixture.products.answers((_request, response) => {
+      sendJson(response, 201, "{}", {
+        etag: '"1"',
+        location: "/products/7",
+        connection: "close, x-inner",
+        "x-inner": "secret",
+        server: "inner",
+        "x-powered-by": "inner",
+        "set-cookie": "a=b",
+        "x-request-id": "another",
+      });
+    });
+    const { headers } = await fixture.request("/products/26");
+    expect(headers).toMatchObject({
+      etag: '"1"',
+      location: "/products/7",
+      connection: "keep-alive",
+    });
+    expect(Object.keys(headers).toSorted()).toEqual([
+      "connection",
+      "content-length",
+      "content-security-policy",
+      "content-type",
+      "cross-origin-resource-policy",
+      "date",
+      "etag",
+      "keep-alive",
+      "location",
+      "referrer-policy",
+      "strict-transport-security",
+      "x-content-type-options",
+      "x-frame-options",
+      "x-request-id",
+    ]);
+    expect(headers["x-request-id"]).not.toBe("another");
+  });
+
+  test("a place under the prefix is told with it; one of another host is not told", async () => {
+    fixture.products.answers((_request, response) => {
+      sendJson(response, 201, "{}", { location: "/products/7" });
+    });
+    expect((await fixture.request("/api/v1/products/26")).headers).toMatchObject({
+      location: "/api/v1/products/7",
+    });
+    fixture.products.answers((_request, response) => {
+      sendJson(response, 201, "{}", { location: `${fixture.products.url}/products/7` });
+    });
+    expect((await fixture.request("/products/26")).headers["location"]).toBeUndefined();
+  });
+
+  test("Expect: 100-continue is answered when the body is wanted, and not passed on", async () => {
+    const body = JSON.stringify({ name: "Cup", price: 1, qty: 1 });
+    const head = `POST /products HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nExpect: 100-continue\r\n`;
+    const socket = await openRaw(fixture.url);
+    socket.write(`${head}Content-Length: ${body.length}\r\n${LAST}`);
+    socket.once("data", () => socket.write(body));
+    const { answers } = await readToEnd(socket);
+    expect(answers.map(({ status }) => status)).toEqual([100, 200]);
+    expect(lastSeen().body).toBe(body);
+    expect(lastSeen().headers).not.toHaveProperty("expect");
+  });
+
+  test("Expect: 100-continue before a body that is too large is refused before it is sent", async () => {
+    const { answers } = await sendRaw(
+      fixture.url,
+      `POST /products HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\n`,
+      `Expect: 100-continue\r\nContent-Length: 999999999\r\n\r\n`,
+    );
+    expect(answers).toHaveLength(1);
+    expectFailure(answers[0]!, 413, "PAYLOAD_TOO_LARGE");
+  });
+
+  test("another Expect means nothing", async () => {
+    const { answers } = await sendRaw(fixture.url, `${GET}Expect: 42-pills\r\n${LAST}`);
+    expect(answers[0]!.status).toBe(200);
+    expect(lastSeen().headers).not.toHaveProperty("expect");
+  });
+
+  test("the absolute form is refused, whosoever host it names", async () => {
+    for (const target of ["http://evil.example/products/26", `${fixture.products.url}/metrics`]) {
+      const { answers } = await sendRaw(
+        fixture.url,
+        `GET ${target} HTTP/1.1\r\nHost: shop\r\n${LAST}`,
+      );
+      expectFailure(answers[0]!, 400, "BAD_REQUEST");
+    }
+    expect(reached()).toEqual([]);
+  });
+
+  test("without Host it is refused; in HTTP/1.0 it needs none", async () => {
+    const { answers } = await sendRaw(fixture.url, `GET /products/26 HTTP/1.1\r\n${LAST}`);
+    expectFailure(answers[0]!, 400, "BAD_REQUEST");
+    const old = await sendRaw(fixture.url, "GET /products/26 HTTP/1.0\r\n\r\n");
+    expect(old.answers[0]).toMatchObject({ status: 200, headers: { connection: "close" } });
+  });
+
+  test("CONNECT gets no connection, and an upgrade a plain answer", async () => {
+    const connected = await sendRaw(fixture.url, "CONNECT evil:80 HTTP/1.1\r\nHost: evil\r\n\r\n");
+    expect(connected).toEqual({ answers: [], rest: "" });
+    const upgraded = await sendRaw(
+      fixture.url,
+      `${GET}Upgrade: websocket\r\nConnection: upgrade, close\r\n\r\n`,
+    );
+    expect(upgraded.answers[0]!.status).toBe(200);
+  });
+
+  test("a head of more than 16 kB is refused in the envelope", async () => {
+    for (const bytes of [17_000, 1_000_000]) {
+      const { answers } = await sendRaw(
+        fixture.url,
+        `${GET}X-Long: ${"a".repeat(bytes)}\r\n${LAST}`,
+      );
+      expectFailure(answers[0]!, 400, "BAD_REQUEST");
+    }
+    const { answers } = await sendRaw(fixture.url, `GET /${"a".repeat(20_000)} HTTP/1.1\r\n\r\n`);
+    expectFailure(answers[0]!, 400, "BAD_REQUEST");
+  });
+});
+
+describe("G3: paths", () => {
+  test.each([
+    "/../metrics",
+    "/products/../metrics",
+    "/products/..%2fmetrics",
+    "/products/%2e%2e/metrics",
+    "/products/%2E%2E/metrics",
+    "/products/.%2e/metrics",
+    "/products/./26",
+    "/products/%2e/26",
+    "//products/26",
+    "/products//26",
+    "/products/26//",
+    "/products\\26",
+    "/products/%5c..%5cmetrics",
+    "/products%2f26",
+    "/products%2F26",
+    "/products/26%00",
+    "/products/%00",
+    "/products/26#top",
+    "/products/%zz",
+    "/products/%",
+    "/products/26%f",
+    "/api/v1/../metrics",
+  ])("%s is not a plain path", async (path) => {
+    const { answers } = await sendRaw(fixture.url, `GET ${path} HTTP/1.1\r\nHost: shop\r\n${LAST}`);
+    expectFailure(answers[0]!, 400, "BAD_REQUEST");
+    expect(reached()).toEqual([]);
+  });
+
+  test.each([
+    "/metrics",
+    "/health/live",
+    "/health/ready",
+    "/api/v1/metrics",
+    "/api/v2/products/26",
+    "/api/v1",
+    "/",
+    "/products/",
+    "/products/26/",
+    "/products/26/x",
+    "/Products/26",
+    "/orders/product/1/2",
+    "/product-service/products/26",
+    "/admin",
+    "/__proto__",
+    "/constructor",
+    "/products;x=1",
+    "/%70roducts/26/%2561",
+  ])("%s is no route", async (path) => {
+    const { answers } = await sendRaw(fixture.url, `GET ${path} HTTP/1.1\r\nHost: shop\r\n${LAST}`);
+    expectFailure(answers[0]!, 404, "NOT_FOUND");
+    expect(reached()).toEqual([]);
+  });
+
+  test.each([
+    "/products/%2526",
+    "/products/0",
+    "/products/-1",
+    "/products/026",
+    "/products/1e1",
+    "/products/2147483648",
+    "/products/99999999999999999999",
+    "/products/26;x=1",
+    "/products/26%20",
+    "/products/%F0%9F%98%80",
+    "/products/26-with-orders-with-orders",
+    "/products/x-with-orders",
+    "/orders/product/0",
+    "/orders/product",
+    "/orders/not-a-uuid",
+    "/orders/019a9f4e-7d2c-7f00-8a51-3c1d5e7f9b20x",
+  ])("%s holds no id", async (path) => {
+    const answer = await fixture.request(path);
+    expectFailure(answer, 400, "VALIDATION_FAILED");
+    expect([...fixture.products.seen, ...fixture.orders.seen]).toEqual([]);
+  });
+
+  test("an escaped id is the id, and a service gets it plain", async () => {
+    expect((await fixture.request("/products/%32%36")).status).toBe(200);
+    expect(reached()).toEqual(["GET /products/26"]);
+  });
+
+  test("bytes that are not ASCII are not HTTP, or not a plain path", async () => {
+    const { answers } = await sendRaw(
+      fixture.url,
+      Buffer.from(`GET /products/\xe9 HTTP/1.1\r\nHost: shop\r\n${LAST}`, "latin1"),
+    );
+    expect(answers[0]!.status).toBe(400);
+  });
+});
+
+describe("G4: request ids", () => {
+  test.each([
+    ["of 8 kB", "a".repeat(8_192)],
+    ["of 65 characters", "a".repeat(65)],
+    ["with a space", "a b"],
+    ["with a quote", 'a","level":"fatal'],
+    ["with a tab", "a\tb"],
+    ["with a high byte", "caf\xe9"],
+    ["that is empty", ""],
+    ["given twice", "one\r\nX-Request-ID: two"],
+  ])("one %s is replaced by a new one, everywhere", async (_name, id) => {
+    const { answers } = await sendRaw(
+      fixture.url,
+      Buffer.from(`${GET}X-Request-ID: ${id}\r\n${LAST}`, "latin1"),
+    );
+    const given = answers[0]!.headers["x-request-id"]!;
+    expect(given).toMatch(/^[0-9a-f-]{36}$/);
+    expectEnvelope(answers[0]!);
+    expect(fixture.products.seen.at(-1)!.headers["x-request-id"]).toBe(given);
+    expect(fixture.log.lines.filter(({ requestId }) => requestId === given)).toHaveLength(1);
+  });
+
+  test("a control character in one is not HTTP", async () => {
+    const { answers } = await sendRaw(fixture.url, `${GET}X-Request-ID: a\x07b\r\n${LAST}`);
+    expect(answers[0]).toMatchObject({ status: 400, text: "" });
+  });
+
+  test("a good one is kept, everywhere, also on failures", async () => {
+    for (const path of ["/products/26", "/nowhere", "/products/x", "/%00"]) {
+      const id = `good.ONE-${path.length}_1`;
+      const answer = await fixture.request(path, { headers: { "x-request-id": id } });
+      expectEnvelope(answer);
+      expect(answer.headers["x-request-id"]).toBe(id);
+      expect(fixture.log.lines.filter(({ requestId }) => requestId === id)).toHaveLength(1);
+    }
+  });
+});

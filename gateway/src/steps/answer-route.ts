@@ -1,0 +1,27 @@
+import type { RequestHandler } from "express";
+import { sendSuccess } from "../answers.ts";
+import { combine, type CombineOptions } from "../bff/combine.ts";
+import type { Health } from "../health.ts";
+import type { Route } from "../routes.ts";
+import { forward } from "./forward.ts";
+
+export interface AnswerOptions extends CombineOptions {
+  readonly upstreamDeadlineMs: number;
+  readonly readHealth: () => Promise<Health>;
+}
+
+/** Who gives the answer: one service through the proxy, several put together, or the gateway itself. */
+export function answerRoute(route: Route, options: AnswerOptions): RequestHandler {
+  const { answeredBy } = route;
+  if (answeredBy === "health") return answerHealth(options.readHealth);
+  if (typeof answeredBy === "object") return combine(answeredBy, options);
+  const { upstreams, upstreamDeadlineMs, headersFor } = options;
+  const upstream = upstreams[answeredBy];
+  return forward(route, { upstream, deadlineMs: upstreamDeadlineMs, headersFor });
+}
+
+const answerHealth =
+  (readHealth: () => Promise<Health>): RequestHandler =>
+  async (request, response) => {
+    sendSuccess(request, response, JSON.stringify(await readHealth()));
+  };

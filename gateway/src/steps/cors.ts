@@ -1,0 +1,32 @@
+import type { RequestHandler } from "express";
+
+const MAX_AGE_S = "600";
+
+const REQUEST_HEADERS =
+  "authorization, content-type, idempotency-key, if-match, if-none-match, traceparent, x-request-id";
+const ANSWER_HEADERS =
+  "etag, idempotency-replayed, location, ratelimit, ratelimit-policy, retry-after, x-request-id";
+
+const ANYBODY = "*";
+
+/** Which pages of other origins may read the answers. Cookies are not used here, so none are ever allowed. */
+export function cors(origins: readonly string[] | undefined): RequestHandler | undefined {
+  if (origins === undefined) return undefined;
+  const anybody = origins.includes(ANYBODY);
+  const allowed = new Set(origins);
+
+  return (request, response, next) => {
+    const { origin } = request.headers;
+    // Caches must not give one origin's answer to another.
+    if (!anybody) response.setHeader("vary", "origin");
+    if (origin === undefined || !(anybody || allowed.has(origin))) return next();
+
+    response.setHeader("access-control-allow-origin", anybody ? ANYBODY : origin);
+    response.setHeader("access-control-expose-headers", ANSWER_HEADERS);
+    if (request.method === "OPTIONS") {
+      response.setHeader("access-control-allow-headers", REQUEST_HEADERS);
+      response.setHeader("access-control-max-age", MAX_AGE_S);
+    }
+    next();
+  };
+}

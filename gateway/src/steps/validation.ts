@@ -1,0 +1,58 @@
+import { parse } from "node:querystring";
+import { ContractError } from "@shop/contracts/errors";
+import { validationFailed } from "@shop/contracts/validation";
+import type { Request, RequestHandler } from "express";
+import { z } from "zod";
+import { exchangeOf, type Values } from "../exchange.ts";
+import type { Route } from "../routes.ts";
+import { declaresBody } from "../unread-body.ts";
+import { parseJson, readBody } from "./json-body.ts";
+
+type Issues = z.core.$ZodIssue[];
+
+const NO_QUERY = z.strictObject({});
+
+/** Checks all of a request by its route's schemas, and names everything that is wrong with it at once. */
+export function validate(route: Route): RequestHandler {
+  const { body: bodySchema } = route;
+  if (bodySchema === undefined) {
+    return (request, _response, next) => {
+      // It has no meaning here, and could be another request in disguise.
+      if (declaresBody(request)) {
+        return next(new ContractError("BAD_REQUEST", "This route takes no body"));
+      }
+      const issues: Issues = [];
+      checkAllButBody(request, route, issues);
+      next(issues.length === 0 ? undefined : validationFailed(issues));
+    };
+  }
+
+  return async (request, response, next) => {
+    const bytes = await readBody(request, response);
+    const issues: Issues = [];
+    checkAllButBody(request, route, issues);
+    accept(bodySchema, parseJson(bytes), issues);
+    if (issues.length > 0) throw validationFailed(issues);
+    exchangeOf(request).body = bytes;
+    next();
+  };
+}
+
+function checkAllButBody(request: Request, route: Route, issues: Issues): void {
+  const exchange = exchangeOf(request);
+  const { params, query, headers } = route;
+  if (params) exchange.params = accept(params, request.params, issues) as Values;
+  if (headers) accept(headers, request.headers, issues);
+  const queryAt = request.url.indexOf("?");
+  if (query || queryAt !== -1) {
+    const given = queryAt === -1 ? {} : parse(request.url.slice(queryAt + 1));
+    exchange.query = accept(query ?? NO_QUERY, given, issues) as Values;
+  }
+}
+
+function accept(schema: z.ZodType, given: unknown, issues: Issues): unknown {
+  const result = schema.safeParse(given);
+  if (result.success) return result.data;
+  issues.push(...result.error.issues);
+  return undefined;
+}

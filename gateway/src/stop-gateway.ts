@@ -1,0 +1,40 @@
+import { once } from "node:events";
+import type { Server } from "node:http";
+import { setTimeout as rest } from "node:timers/promises";
+import type { Logger } from "@shop/service-kit/log/logger";
+import type { RateLimit } from "./steps/rate-limit.ts";
+import type { Upstreams } from "./upstream/upstream.ts";
+
+/** Long enough for clients at work to read `Connection: close` and leave by themselves. */
+const LEAVE_MS = 300;
+/** Above every deadline by default; with the rest of the way below the 10 s that a stop may take. */
+const FINISH_LIMIT_MS = 7_000;
+const LOOK_EVERY_MS = 10;
+
+export interface Stopping {
+  readonly server: Server;
+  readonly admin: Server;
+  readonly upstreams: Upstreams;
+  readonly rateLimit: RateLimit | undefined;
+  readonly inFlight: { readonly count: number };
+  readonly log: Logger;
+}
+
+/** Not ready already → stop accepting → finish what is in flight → close the connections to others. */
+export async function stopGateway(parts: Stopping): Promise<void> {
+  const { server, admin, upstreams, rateLimit, inFlight, log } = parts;
+  await rest(LEAVE_MS);
+  const closed = once(server, "close");
+  server.close();
+  const limit = performance.now() + FINISH_LIMIT_MS;
+  while (inFlight.count > 0 && performance.now() < limit) await rest(LOOK_EVERY_MS);
+  if (inFlight.count > 0) log.warn({ requests: inFlight.count }, "requests did not finish in time");
+  // Also those that never sent a request: for Node they are not idle, and would hold the stop up.
+  server.closeAllConnections();
+  await closed;
+  await Promise.all(Object.values(upstreams).map((upstream) => upstream.close()));
+  rateLimit?.stop();
+  admin.close();
+  admin.closeAllConnections();
+  log.info("stopped");
+}

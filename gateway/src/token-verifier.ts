@@ -1,0 +1,86 @@
+import { knownScopes, subject } from "@shop/contracts/access";
+import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload } from "jose";
+import { ContractError } from "@shop/contracts/errors";
+import type { GatewayConfig } from "./config.ts";
+import type { Caller } from "./exchange.ts";
+
+export type VerifyToken = (token: string) => Caller | Promise<Caller>;
+
+const CLOCK_TOLERANCE_S = 5;
+const JWKS_TIMEOUT_MS = 2_000;
+/** A token that was good is taken again without checking its signature, at most this long and never beyond its end. */
+const REMEMBERED_MS = 60_000;
+const MOST_REMEMBERED = 2_000;
+
+interface Remembered {
+  readonly caller: Caller;
+  readonly until: number;
+}
+
+/** Checks who signed, for whom, until when, and by an algorithm that was agreed on; the token has no say in any of it. */
+export function tokenVerifier(config: GatewayConfig): VerifyToken {
+  const key = verifyingKey(config);
+  const options = {
+    issuer: config.JWT_ISSUER!,
+    audience: config.JWT_AUDIENCE!,
+    algorithms: config.JWT_ALGORITHMS ?? (config.JWT_SECRET ? ["HS256"] : ["RS256", "ES256"]),
+    clockTolerance: CLOCK_TOLERANCE_S,
+    requiredClaims: ["exp", "sub"],
+  };
+  const remembered = new Map<string, Remembered>();
+
+  const check = async (token: string): Promise<Caller> => {
+    const { payload } = await key(token, options).catch((error: unknown) => {
+      throw refusal(error);
+    });
+    const caller = toCaller(payload);
+    const until = Math.min(Date.now() + REMEMBERED_MS, payload.exp! * 1_000);
+    remembered.set(token, { caller, until });
+    if (remembered.size > MOST_REMEMBERED) remembered.delete(remembered.keys().next().value!);
+    return caller;
+  };
+  return (token) => {
+    const known = remembered.get(token);
+    if (known && known.until > Date.now()) return known.caller;
+    remembered.delete(token);
+    return check(token);
+  };
+}
+
+type Verify = (
+  token: string,
+  options: Parameters<typeof jwtVerify>[2],
+) => Promise<{ payload: JWTPayload }>;
+
+function verifyingKey({ JWT_SECRET, JWT_JWKS_URL }: GatewayConfig): Verify {
+  if (JWT_SECRET !== undefined) {
+    const bytes = new TextEncoder().encode(JWT_SECRET);
+    return (token, options) => jwtVerify(token, bytes, options);
+  }
+  const keys = createRemoteJWKSet(new URL(JWT_JWKS_URL!), { timeoutDuration: JWKS_TIMEOUT_MS });
+  return (token, options) => jwtVerify(token, keys, options);
+}
+
+const unauthenticated = (cause?: unknown): ContractError =>
+  new ContractError("UNAUTHENTICATED", "The token is not valid here", [], { cause });
+
+/** What is wrong with the token is its sender's fault; that its keys can't be had is not. */
+function refusal(error: unknown): ContractError {
+  const isTokensFault =
+    error instanceof errors.JOSEError &&
+    !(error instanceof errors.JWKSTimeout) &&
+    !(error instanceof errors.JWKSInvalid) &&
+    error.code !== errors.JOSEError.code;
+  if (isTokensFault) return unauthenticated(error);
+  return new ContractError("UNAVAILABLE", "Tokens can't be checked just now; try again", [], {
+    cause: error,
+  });
+}
+
+function toCaller({ sub, scope, scp }: JWTPayload): Caller {
+  const name = subject.safeParse(sub);
+  if (!name.success) throw unauthenticated();
+  const given: unknown = scope ?? scp;
+  const text = Array.isArray(given) ? given.join(" ") : given;
+  return { subject: name.data, scopes: typeof text === "string" ? knownScopes(text) : [] };
+}

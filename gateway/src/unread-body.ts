@@ -1,0 +1,40 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+
+/** How much, and how long, is read of a body that nobody wants, so that its sender can hear the answer. */
+const MOST_BYTES = 1_048_576;
+const MOST_MS = 1_000;
+
+/** Whether the request says that it has a body. */
+export function declaresBody({ headers }: IncomingMessage): boolean {
+  const length = headers["content-length"];
+  return headers["transfer-encoding"] !== undefined || (length !== undefined && length !== "0");
+}
+
+/**
+ * Ends an answer. When a body is still on its way, the connection is closed after it: what comes behind an unread body is never
+ * taken for a request. Closing at once would reset the connection and the sender might lose the answer, so some of the body is
+ * read first.
+ */
+export function endAfterUnreadBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  text: string,
+): void {
+  if (!declaresBody(request) || request.complete) return void response.end(text);
+  response.setHeader("connection", "close");
+  response.write(text);
+
+  let left = MOST_BYTES;
+  const end = (): void => {
+    clearTimeout(timer);
+    request.off("data", count);
+    response.end();
+  };
+  const count = (chunk: Buffer): void => {
+    left -= chunk.length;
+    if (left <= 0) end();
+  };
+  const timer = setTimeout(end, MOST_MS);
+  request.on("data", count).once("end", end).once("error", end).once("close", end);
+  request.resume();
+}

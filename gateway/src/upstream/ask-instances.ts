@@ -1,0 +1,62 @@
+import { brokeOff, CallEnded, unavailable, wasNotSent } from "./failures.ts";
+import type { Instance } from "./instance.ts";
+import type { Upstream } from "./upstream.ts";
+
+export interface Ask<T> {
+  /** Whether a second time does no harm, as far as the first one got. */
+  repeatable(): boolean;
+  /** `again`: over a new connection, please. */
+  send(instance: Instance, again: boolean): Promise<T>;
+}
+
+/**
+ * Asks one instance. What was not sent goes to the next. What broke off without an answer is repeated once, if it may be and the
+ * budget lets: mostly it met a connection that was being closed.
+ */
+export async function askInstances<T>(upstream: Upstream, ask: Ask<T>): Promise<T> {
+  if (upstream.isFull) throw unavailable();
+  upstream.enter();
+  try {
+    const refusedBy: Instance[] = [];
+    let repeated = false;
+    let last: unknown;
+    for (;;) {
+      const instance = upstream.take(refusedBy);
+      if (instance === undefined) throw last ?? unavailable();
+      try {
+        return await tryOne(upstream, instance, () => ask.send(instance, repeated));
+      } catch (error) {
+        last = error;
+        if (wasNotSent(error)) {
+          refusedBy.push(instance);
+        } else {
+          const again = brokeOff(error) && !repeated && ask.repeatable() && upstream.mayRetry();
+          if (!again) throw error;
+          repeated = true;
+        }
+      }
+    }
+  } finally {
+    upstream.leave();
+  }
+}
+
+async function tryOne<T>(
+  upstream: Upstream,
+  { breaker }: Instance,
+  send: () => Promise<T>,
+): Promise<T> {
+  const startedAt = performance.now();
+  try {
+    const answer = await send();
+    breaker.answered();
+    upstream.observe(performance.now() - startedAt, "answered");
+    return answer;
+  } catch (error) {
+    const ended = error instanceof CallEnded;
+    if (ended) breaker.unknown();
+    else breaker.failed();
+    upstream.observe(performance.now() - startedAt, ended ? "ended" : "failed");
+    throw error;
+  }
+}

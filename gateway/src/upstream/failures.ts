@@ -1,0 +1,48 @@
+import { ContractError } from "@shop/contracts/errors";
+
+/** The caller has left, or time is up: the call was ended by us, and says nothing about the service. */
+export class CallEnded extends Error {
+  override readonly name = "CallEnded";
+}
+
+/** What came back is not an answer of a service of ours. */
+export class BrokenAnswer extends Error {
+  override readonly name = "BrokenAnswer";
+}
+
+const NOT_CONNECTED = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
+]);
+
+const BROKEN_OFF = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && "code" in error ? String(error.code) : "";
+
+/** Nothing was sent: any request may go to another instance. */
+export const wasNotSent = (error: unknown): boolean => NOT_CONNECTED.has(codeOf(error));
+
+/** It may have been worked on. */
+export const brokeOff = (error: unknown): boolean => BROKEN_OFF.has(codeOf(error));
+
+export const unavailable = (cause?: unknown): ContractError =>
+  new ContractError("UNAVAILABLE", "The service cannot be reached just now; try again", [], {
+    cause,
+  });
+
+export const timedOut = (): ContractError =>
+  new ContractError("UPSTREAM_TIMEOUT", "The service did not answer in time");
+
+export const badGateway = (cause?: unknown): ContractError =>
+  new ContractError("BAD_GATEWAY", "The service gave no proper answer", [], { cause });
+
+/** What the client is told of a call that failed. */
+export function toClientError(error: unknown): ContractError {
+  if (error instanceof ContractError) return error;
+  return wasNotSent(error) ? unavailable(error) : badGateway(error);
+}

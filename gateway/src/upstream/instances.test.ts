@@ -1,0 +1,145 @@
+import type { RequestListener } from "node:http";
+import { eventually } from "@shop/test-support/eventually";
+import { afterEach, describe, expect, test } from "vitest";
+import { startFakeService, type FakeService } from "../fake-service.fixture.ts";
+import { expectFailure, startFixture, type Fixture } from "../gateway.fixture.ts";
+
+const stops: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).toReversed()) await stop();
+});
+
+/** A gateway before three instances of product-service. */
+async function startWithThree(settings: Record<string, string> = {}) {
+  const instances = await Promise.all([1, 2, 3].map(() => startFakeService()));
+  for (const instance of instances) stops.push(instance.stop);
+  const fixture = await startFixture({
+    PRODUCT_SERVICE_URLS: instances.map(({ url }) => url).join(","),
+    ...settings,
+  });
+  stops.push(fixture.stop);
+  return { fixture, instances: instances as [FakeService, FakeService, FakeService] };
+}
+
+const getMany = async ({ request }: Fixture, count: number): Promise<number[]> => {
+  const statuses: number[] = [];
+  for (let at = 0; at < count; at += 1) statuses.push((await request("/products/26")).status);
+  return statuses;
+};
+
+const counts = (instances: readonly FakeService[]): number[] =>
+  instances.map(({ seen }) => seen.length);
+
+describe("several instances", () => {
+  test("are asked in turn", async () => {
+    const { fixture, instances } = await startWithThree();
+    await getMany(fixture, 9);
+    expect(counts(instances)).toEqual([3, 3, 3]);
+  });
+
+  test("one that refuses costs no request, of whatever method, and is back when it answers", async () => {
+    const { fixture, instances } = await startWithThree();
+    const [first] = instances;
+    await first.stop();
+    expect(new Set(await getMany(fixture, 30))).toEqual(new Set([200]));
+    for (let at = 0; at < 10; at += 1) {
+      const body = { name: "Cup", price: 1, qty: 1 };
+      expect((await fixture.request("/products", { body })).status).toBe(200);
+    }
+    const label = `instance="${first.url}"`;
+    expect(await fixture.metric("upstream_breaker_state", label)).toBeGreaterThan(0);
+
+    await first.start();
+    await eventually(async () => {
+      expect((await fixture.request("/products/26")).status).toBe(200);
+      expect(first.seen.length).toBeGreaterThan(0);
+    });
+    expect(await fixture.metric("upstream_breaker_state", label)).toBe(0);
+    for (const msg of [
+      "an instance does not answer and is left out",
+      "an instance answers again",
+    ]) {
+      expect(fixture.log.lines).toContainEqual(
+        expect.objectContaining({ msg, instance: first.url }),
+      );
+    }
+  });
+
+  test("one that dies in the middle costs no GET", async () => {
+    const { fixture, instances } = await startWithThree();
+    instances[1].answers((request) => void request.socket.resetAndDestroy());
+    expect(new Set(await getMany(fixture, 30))).toEqual(new Set([200]));
+  });
+
+  test("one that hangs is left out: few wait for it, and one at a time tries it again", async () => {
+    const { fixture, instances } = await startWithThree({ UPSTREAM_DEADLINE_MS: "200" });
+    const never: RequestListener = () => undefined;
+    instances[2].answers(never);
+    const statuses = (
+      await Promise.all(Array.from({ length: 10 }, () => getMany(fixture, 12)))
+    ).flat();
+    expect(statuses.filter((status) => status !== 200).length).toBeLessThan(30);
+    const seenThen = instances[2].seen.length;
+    // It is half-open for one request only, however many come at once.
+    await eventually(async () => {
+      await Promise.all(Array.from({ length: 20 }, () => fixture.request("/products/26")));
+      expect(instances[2].seen.length).toBe(seenThen + 1);
+    });
+  });
+});
+
+describe("one instance", () => {
+  test("that refuses: 503 with Retry-After, at once, until it is back", async () => {
+    const fixture = await startFixture();
+    stops.push(fixture.stop);
+    await fixture.products.stop();
+    const startedAt = performance.now();
+    for (let at = 0; at < 100; at += 1) {
+      const answer = await fixture.request("/products/26");
+      expectFailure(answer, 503, "UNAVAILABLE");
+      expect(answer.headers["retry-after"]).toBe("1");
+    }
+    expect((performance.now() - startedAt) / 100).toBeLessThan(100);
+    expect((await fixture.request("/orders/product/26")).status).toBe(200);
+
+    await fixture.products.start();
+    await eventually(async () => {
+      expect((await fixture.request("/products/26")).status).toBe(200);
+    });
+  });
+
+  test("that does not resolve is as one that refuses", async () => {
+    const fixture = await startFixture({ PRODUCT_SERVICE_URLS: "http://no-such-host.invalid" });
+    stops.push(fixture.stop);
+    expectFailure(await fixture.request("/products/26"), 503, "UNAVAILABLE");
+  });
+
+  test("that breaks every answer is not asked twice for each request", async () => {
+    const fixture = await startFixture();
+    stops.push(fixture.stop);
+    fixture.products.answers((request) => void request.socket.resetAndDestroy());
+    const statuses = await Promise.all(
+      Array.from({ length: 200 }, async () => (await fixture.request("/products/26")).status),
+    );
+    expect(statuses.every((status) => status === 502 || status === 503)).toBe(true);
+    // A tenth of the requests, and 20 that were saved up.
+    expect(await fixture.metric("upstream_retries_total")).toBeLessThanOrEqual(40);
+  });
+});
+
+test("G8: idle gaps around the times after which either side closes: no reset reaches a client", async () => {
+  const fixture = await startFixture();
+  stops.push(fixture.stop);
+  // It says so in each answer, so the gateway gives a connection up a second earlier.
+  fixture.products.keepAliveMs(2_000);
+  const gapsMs = [900, 1_000, 1_100, 1_900, 2_000, 2_100, 2_900, 3_000, 3_100];
+  const statuses = await Promise.all(
+    Array.from({ length: 450 }, async (_, worker) => {
+      const first = await fixture.request("/products/26");
+      const gapMs = gapsMs[worker % gapsMs.length]! + (worker % 50);
+      await new Promise((resolve) => setTimeout(resolve, gapMs));
+      return [first.status, (await fixture.request("/products/26")).status];
+    }),
+  );
+  expect(new Set(statuses.flat())).toEqual(new Set([200]));
+});

@@ -1,0 +1,391 @@
+import { once } from "node:events";
+import type { RequestListener, ServerResponse } from "node:http";
+import { connect } from "node:net";
+import { eventually } from "@shop/test-support/eventually";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { PRODUCT, PRODUCT_TEXT, giveProduct, sendJson } from "../fake-service.fixture.ts";
+import { expectEnvelope, expectFailure, startFixture, type Fixture } from "../gateway.fixture.ts";
+import { openRaw, sendRaw } from "../raw-client.fixture.ts";
+
+const DEADLINE_MS = 300;
+
+let fixture: Fixture;
+
+beforeAll(async () => {
+  fixture = await startFixture({ UPSTREAM_DEADLINE_MS: String(DEADLINE_MS) });
+});
+afterAll(() => fixture.stop());
+beforeEach(async () => {
+  fixture.products.reset();
+  fixture.orders.reset();
+  // What one test broke is not another's: until the breaker lets requests through again.
+  await eventually(async () => expect((await fixture.request("/products/26")).status).toBe(200));
+  fixture.products.seen.length = 0;
+});
+
+const post = (headers: Record<string, string> = {}) =>
+  fixture.request("/products", { body: { name: "Cup", price: 1, qty: 1 }, headers });
+
+const answering =
+  (status: number, text: string, headers: Record<string, string> = {}): RequestListener =>
+  (_request, response) =>
+    sendJson(response, status, text, headers);
+
+const contractError = (code: string): string =>
+  JSON.stringify({ code, message: "told by the service", details: [] });
+
+describe("a service's answer", () => {
+  test("is put into the envelope, byte for byte", async () => {
+    const odd = '{ "id" : 26.0, "name":"Gr\\u00f6\\u00dfe 🙂","a":1,"a":2 }';
+    fixture.products.answers(answering(200, odd));
+    const answer = await fixture.request("/products/26");
+    expectEnvelope(answer);
+    expect(answer.text).toContain(`{"success":true,"data":${odd},"meta":{`);
+    expect(answer.headers["content-length"]).toBe(String(Buffer.byteLength(answer.text)));
+  });
+
+  test.each([1_000, 65_536, 65_537, 3_000_000])(
+    "of %i bytes has its length when the service tells it, and is whole in any case",
+    async (bytes) => {
+      const text = JSON.stringify("ü".repeat(bytes / 2));
+      fixture.products.answers(answering(200, text));
+      const told = await fixture.request("/products/26");
+      expect(told.headers["content-length"]).toBe(String(Buffer.byteLength(told.text)));
+
+      fixture.products.answers((_request, response) => {
+        response.writeHead(200, { "content-type": "application/json" });
+        response.write(text.slice(0, 10));
+        response.end(text.slice(10));
+      });
+      const untold = await fixture.request("/products/26");
+      for (const answer of [told, untold]) {
+        expectEnvelope(answer);
+        expect(JSON.stringify(answer.body.data)).toBe(text);
+      }
+    },
+  );
+
+  test("to HEAD is the one to GET without its body", async () => {
+    const get = await fixture.request("/products/26");
+    const head = await fixture.request("/products/26", { method: "HEAD" });
+    expect(head).toMatchObject({ status: 200, text: "" });
+    for (const name of ["content-length", "content-type", "etag"]) {
+      expect(head.headers[name]).toBe(get.headers[name]);
+    }
+    fixture.products.answers(answering(404, contractError("PRODUCT_NOT_FOUND")));
+    expect(await fixture.request("/products/26", { method: "HEAD" })).toMatchObject({
+      status: 404,
+      text: "",
+    });
+  });
+
+  test.each([204, 304])("%i has no body, and leaves the connection usable", async (status) => {
+    fixture.products.answers((_request, response) => {
+      response.writeHead(status, { etag: '"3"' }).end();
+    });
+    const { answers, rest } = await sendRaw(
+      fixture.url,
+      "GET /products/26 HTTP/1.1\r\nHost: shop\r\n\r\n",
+      "GET /products/26 HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n",
+    );
+    expect(answers).toHaveLength(2);
+    expect(rest).toBe("");
+    for (const { status: given, headers, text } of answers) {
+      expect({ given, text }).toEqual({ given: status, text: "" });
+      expect(headers).toMatchObject({ etag: '"3"', "x-request-id": expect.any(String) });
+      expect(headers).not.toHaveProperty("content-type");
+    }
+  });
+
+  test("304 is the service's to give, whatever the request says of caches", async () => {
+    const headers = { "if-none-match": '"3"', "cache-control": "no-cache" };
+    expect((await fixture.request("/products/26", { headers })).status).toBe(200);
+    expect(fixture.products.seen.at(-1)!.headers["if-none-match"]).toBe('"3"');
+  });
+});
+
+describe("a service's error", () => {
+  test.each([
+    [400, "VALIDATION_FAILED"],
+    [400, "MALFORMED_JSON"],
+    [400, "BAD_REQUEST"],
+    [404, "PRODUCT_NOT_FOUND"],
+    [404, "ORDER_NOT_FOUND"],
+    [409, "PRICE_CHANGED"],
+    [409, "IDEMPOTENCY_IN_PROGRESS"],
+    [412, "PRECONDITION_FAILED"],
+    [413, "PAYLOAD_TOO_LARGE"],
+    [415, "UNSUPPORTED_MEDIA_TYPE"],
+    [422, "IDEMPOTENCY_KEY_REUSED"],
+    [500, "INTERNAL"],
+  ])("%i %s is the client's", async (status, code) => {
+    const details = [{ path: "price", message: "is 2 now" }];
+    fixture.products.answers(
+      answering(status, JSON.stringify({ code, message: "told by the service", details })),
+    );
+    const answer = await fixture.request("/products/26");
+    expectFailure(answer, status, code);
+    expect(answer.body.error).toEqual({ code, message: "told by the service", details });
+  });
+
+  test("503 UNAVAILABLE keeps its Retry-After, and does not leave the instance out", async () => {
+    fixture.products.answers(answering(503, contractError("UNAVAILABLE"), { "retry-after": "7" }));
+    for (let count = 0; count < 10; count += 1) {
+      const answer = await fixture.request("/products/26");
+      expectFailure(answer, 503, "UNAVAILABLE");
+      expect(answer.headers["retry-after"]).toBe("7");
+    }
+    expect(fixture.products.seen).toHaveLength(10);
+  });
+
+  test.each([
+    ["an error of the gateway's own call", 401, contractError("UNAUTHENTICATED")],
+    ["a route that it does not have", 404, contractError("NOT_FOUND")],
+    ["a code with another status", 500, contractError("PRODUCT_NOT_FOUND")],
+    ["an unknown code", 400, contractError("SOMETHING")],
+    ["a framework's error", 500, '{"statusCode":500,"message":"connect ECONNREFUSED 127.0.0.1"}'],
+    ["no JSON", 500, "<html>stack at /srv/app.js:1</html>"],
+    ["nothing", 502, ""],
+    ["too much", 500, JSON.stringify("a".repeat(70_000))],
+  ])("%s is a broken answer", async (_name, status, text) => {
+    fixture.products.answers(answering(status, text));
+    const answer = await fixture.request("/products/26");
+    expectFailure(answer, 502, "BAD_GATEWAY");
+    expect(answer.body.error.details).toEqual([]);
+  });
+});
+
+describe("a broken answer", () => {
+  const raw =
+    (bytes: string): RequestListener =>
+    (_request, response) => {
+      response.socket!.end(bytes);
+    };
+
+  test.each<[string, RequestListener]>([
+    ["a page", (_request, response) => void response.end("<html></html>")],
+    [
+      "of another type",
+      (_q, response) => sendJson(response, 200, "{}", { "content-type": "text/plain" }),
+    ],
+    ["compressed", (_q, response) => sendJson(response, 200, "{}", { "content-encoding": "gzip" })],
+    ["empty", (_q, response) => sendJson(response, 200, "")],
+    ["a redirect", (_q, response) => sendJson(response, 302, "{}", { location: "http://evil/" })],
+    ["another success", (_q, response) => sendJson(response, 202, "{}")],
+    ["no HTTP", raw("SSH-2.0-OpenSSH\r\n")],
+    ["nothing at all", raw("")],
+    ["half a head", raw("HTTP/1.1 200 OK\r\ncontent-")],
+    [
+      "half a body",
+      raw('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{"id":'),
+    ],
+    [
+      "half a chunk",
+      raw(
+        'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n50\r\n{"id":',
+      ),
+    ],
+    [
+      "half an error",
+      raw('HTTP/1.1 404 X\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{"code":'),
+    ],
+    ["two lengths", raw("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}")],
+  ])("(%s) is 502, and nothing of it is on the way", async (_name, how) => {
+    fixture.products.answers(how);
+    const answer = await post();
+    expectFailure(answer, 502, "BAD_GATEWAY");
+    for (const name of ["etag", "location"]) expect(answer.headers).not.toHaveProperty(name);
+    expect(fixture.products.seen).toHaveLength(1);
+  });
+
+  test("that breaks off in the middle of a long one breaks the client's connection too", async () => {
+    const long = "a".repeat(100_000);
+    for (const framing of [
+      "Content-Length: 200000\r\n\r\n",
+      "Transfer-Encoding: chunked\r\n\r\n186a0\r\n",
+    ]) {
+      fixture.products.answers(
+        raw(`HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n${framing}${long}`),
+      );
+      const { answers, rest } = await sendRaw(
+        fixture.url,
+        "GET /products/26 HTTP/1.1\r\nHost: shop\r\n\r\n",
+      );
+      // A head and a part of the body, and no way to take it for whole.
+      expect(answers).toEqual([]);
+      expect(rest).toMatch(/^HTTP\/1\.1 200 OK/);
+      expect(rest).toContain('{"success":true,"data":');
+      expect(rest).not.toContain('"meta"');
+    }
+  });
+});
+
+describe("G6: time", () => {
+  const never: RequestListener = () => undefined;
+  const drip: RequestListener = (_request, response) => {
+    response.writeHead(200, { "content-type": "application/json" });
+    const timer = setInterval(() => response.write(" "), 20);
+    response.on("close", () => clearInterval(timer));
+  };
+  const dripError: RequestListener = (_request, response) => {
+    response.writeHead(404, { "content-type": "application/json" });
+    const timer = setInterval(() => response.write(" "), 20);
+    response.on("close", () => clearInterval(timer));
+  };
+  const dripHead: RequestListener = (_request, response) => {
+    response.socket!.write("HTTP/1.1 200 OK\r\nX-Slow: ");
+    const timer = setInterval(() => response.socket!.write("a"), 20);
+    response.socket!.on("close", () => clearInterval(timer));
+  };
+
+  const changeProtocol: RequestListener = (_request, response) => {
+    response.socket!.write(
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n",
+    );
+  };
+
+  test.each([
+    ["hangs", never],
+    ["drips its body", drip],
+    ["drips its error", dripError],
+    ["drips its head", dripHead],
+    ["changes the protocol", changeProtocol],
+  ])("a service that %s costs its deadline, and 504", async (_name, how) => {
+    fixture.products.answers(how);
+    const startedAt = performance.now();
+    expectFailure(await fixture.request("/products/26"), 504, "UPSTREAM_TIMEOUT");
+    const ms = performance.now() - startedAt;
+    expect(ms).toBeGreaterThan(DEADLINE_MS - 50);
+    expect(ms).toBeLessThan(DEADLINE_MS + 1_000);
+    // Nobody is waiting any more, so nothing is kept open.
+    await eventually(() => expect(fixture.products.sockets.size).toBe(0));
+  });
+
+  test("while one service hangs, the other's routes are as fast as ever", async () => {
+    fixture.products.answers(never);
+    const stuck = Array.from({ length: 100 }, () => fixture.request("/products/26"));
+    await eventually(() => expect(fixture.products.seen.length).toBeGreaterThan(20));
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => fixture.request("/orders/product/26")),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+    expect((await fixture.request("/products/26")).status).toBeGreaterThanOrEqual(503);
+    for (const answer of await Promise.all(stuck)) expect(answer.status).toBe(504);
+  });
+
+  test("a client that leaves ends the call, and is no failure of the service", async () => {
+    for (let count = 0; count < 10; count += 1) {
+      const left = Promise.withResolvers<void>();
+      fixture.products.answers((_request, response) => {
+        response.on("close", left.resolve);
+      });
+      const socket = await openRaw(fixture.url);
+      socket.write("GET /products/26 HTTP/1.1\r\nHost: shop\r\n\r\n");
+      await eventually(() => expect(fixture.products.seen).toHaveLength(count + 1));
+      socket.destroy();
+      await left.promise;
+    }
+    fixture.products.answers(giveProduct);
+    expect((await fixture.request("/products/26")).status).toBe(200);
+    await eventually(() =>
+      expect(fixture.log.lines).toContainEqual(
+        expect.objectContaining({ msg: "broken off", status: 499 }),
+      ),
+    );
+  });
+
+  test("a client that reads slowly holds the service back, not the gateway's memory", async () => {
+    const size = 64 * 1_048_576;
+    let given = 0;
+    fixture.products.answers((_request, response: ServerResponse) => {
+      response.writeHead(200, { "content-type": "application/json", "content-length": size });
+      const piece = Buffer.alloc(65_536, "1");
+      const give = (): void => {
+        while (given < size) {
+          given += piece.length;
+          if (!response.write(piece)) return void response.once("drain", give);
+        }
+        response.end();
+      };
+      give();
+    });
+    const socket = connect(Number(new URL(fixture.url).port), "127.0.0.1");
+    await once(socket, "connect");
+    socket.pause();
+    socket.write("GET /products/26 HTTP/1.1\r\nHost: shop\r\n\r\n");
+    // Nobody reads: what is on the way fills the buffers between, and the deadline ends it.
+    await eventually(() => expect(fixture.products.sockets.size).toBe(0));
+    expect(given).toBeLessThan(size / 2);
+    socket.destroy();
+    given = 0;
+  });
+});
+
+describe("a connection that was kept", () => {
+  /** Answers once on each connection, and resets it when it is used again. */
+  const resetWhenUsedAgain = (): RequestListener => {
+    const used = new WeakSet<object>();
+    return (request, response) => {
+      const again = used.has(request.socket);
+      used.add(request.socket);
+      if (again) request.socket.resetAndDestroy();
+      else giveProduct(request, response);
+    };
+  };
+
+  test("is used again", async () => {
+    const before = fixture.products.connections;
+    for (let count = 0; count < 20; count += 1) await fixture.request("/products/26");
+    expect(fixture.products.connections - before).toBeLessThanOrEqual(1);
+  });
+
+  test("and reset as it is used again is no matter for a GET or a POST with a key", async () => {
+    fixture.products.answers(resetWhenUsedAgain());
+    for (let count = 0; count < 5; count += 1) {
+      expect((await fixture.request("/products/26")).status).toBe(200);
+    }
+    fixture.orders.answers(resetWhenUsedAgain());
+    for (let count = 0; count < 5; count += 1) {
+      const answer = await fixture.request("/orders", {
+        body: { productId: 1, qty: 1 },
+        headers: { "idempotency-key": `key-${count}` },
+      });
+      expect(answer.status).toBe(200);
+    }
+    expect(await fixture.metric("upstream_retries_total")).toBeGreaterThanOrEqual(8);
+  });
+
+  test("and reset under a POST is 502: nobody knows what became of it", async () => {
+    fixture.products.answers((request) => request.socket.resetAndDestroy());
+    expectFailure(await post(), 502, "BAD_GATEWAY");
+    expect(fixture.products.seen).toHaveLength(1);
+  });
+
+  test("is given up by the gateway long before a service would", async () => {
+    await fixture.request("/products/26");
+    // FREE_SOCKET_MS, and the services' 65 s: see instance.ts.
+    await eventually(() => expect(fixture.products.sockets.size).toBe(0), 8_000);
+  });
+});
+
+test("what a broken service does is in the log, and not in the answer", async () => {
+  fixture.products.answers((_request, response) => {
+    sendJson(response, 500, `secret ${JSON.stringify(PRODUCT)} ${PRODUCT_TEXT}`);
+  });
+  const headers = { "x-request-id": "broken-service", authorization: "Bearer hunter2" };
+  const answer = await fixture.request("/products/26", { headers });
+  expectFailure(answer, 502, "BAD_GATEWAY");
+  await eventually(() =>
+    expect(fixture.log.lines.find(({ requestId }) => requestId === "broken-service")).toMatchObject(
+      {
+        level: "warn",
+        status: 502,
+        code: "BAD_GATEWAY",
+        cause: "the answer was 500 and no error of the contract",
+        route: "/products/:id",
+        path: "/products/26",
+      },
+    ),
+  );
+  expect(JSON.stringify(fixture.log.lines)).not.toMatch(/hunter2|secret/);
+});

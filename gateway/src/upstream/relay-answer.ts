@@ -1,0 +1,135 @@
+import type { IncomingMessage } from "node:http";
+import type { Request, Response } from "express";
+import { sendFailure, sendWrapped } from "../answers.ts";
+import { ENVELOPE_START, JSON_TYPE, envelopeEnd } from "../envelope.ts";
+import { exchangeOf } from "../exchange.ts";
+import { PREFIXES } from "../routes.ts";
+import { BrokenAnswer } from "./failures.ts";
+import { parseServiceError } from "./service-error.ts";
+
+/** Up to here an answer is held until it is whole, so that a service that breaks off gives a clean error. */
+const HELD_BYTES = 65_536;
+const MOST_ERROR_BYTES = 65_536;
+
+const PASSED_HEADERS = ["etag", "idempotency-replayed"] as const;
+
+/** Puts a service's answer into the envelope, bytes as they are, and sends it. */
+export async function relayAnswer(
+  answer: IncomingMessage,
+  request: Request,
+  response: Response,
+): Promise<void> {
+  const { statusCode = 0 } = answer;
+  if (statusCode >= 400) return relayError(answer, request, response);
+  if (statusCode === 204 || statusCode === 304) return relayNothing(answer, request, response);
+  if ((statusCode === 200 || statusCode === 201) && isPlainJson(answer)) {
+    return relayData(answer, request, response);
+  }
+  const type = answer.headers["content-type"] ?? "without a type";
+  throw new BrokenAnswer(`the answer was ${statusCode} ${type}`);
+}
+
+const isPlainJson = ({ headers }: IncomingMessage): boolean =>
+  headers["content-encoding"] === undefined &&
+  (headers["content-type"] ?? "").startsWith("application/json");
+
+/** Only once it is sure that the answer is sent: nothing of it may stand on an error that takes its place. */
+function startAnswer(answer: IncomingMessage, request: Request, response: Response): void {
+  const { statusCode = 0, headers } = answer;
+  response.statusCode = statusCode;
+  for (const name of PASSED_HEADERS) {
+    const value = headers[name];
+    if (value !== undefined) response.setHeader(name, value);
+  }
+  // A service knows paths without a prefix; an address of another form would show where it is.
+  if (headers.location?.startsWith("/")) {
+    const prefix = PREFIXES.findLast((known) => request.url.startsWith(known));
+    response.setHeader("location", `${prefix}${headers.location}`);
+  }
+}
+
+function relayNothing(answer: IncomingMessage, request: Request, response: Response): void {
+  answer.resume();
+  startAnswer(answer, request, response);
+  response.end();
+}
+
+function relayData(answer: IncomingMessage, request: Request, response: Response): Promise<void> {
+  const end = envelopeEnd(exchangeOf(request).requestId);
+  const held: Buffer[] = [];
+  let size = 0;
+  let streaming = false;
+
+  const pass = (chunk: Buffer): void => {
+    if (response.write(chunk)) return;
+    answer.pause();
+    response.once("drain", () => answer.resume());
+  };
+
+  return new Promise((resolve, reject) => {
+    answer.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (streaming) return pass(chunk);
+      held.push(chunk);
+      if (size <= HELD_BYTES) return;
+      streaming = true;
+      startStream(answer, request, response, end);
+      for (const one of held.splice(0)) pass(one);
+    });
+    answer.once("end", () => {
+      if (size === 0) return reject(new BrokenAnswer("the answer was empty"));
+      if (streaming) {
+        response.end(end);
+      } else {
+        startAnswer(answer, request, response);
+        sendWrapped(response, held.length === 1 ? held[0]! : Buffer.concat(held), end);
+      }
+      resolve();
+    });
+    answer.once("close", () => {
+      if (!answer.complete) reject(new BrokenAnswer("the answer broke off"));
+    });
+  });
+}
+
+function startStream(
+  answer: IncomingMessage,
+  request: Request,
+  response: Response,
+  end: string,
+): void {
+  startAnswer(answer, request, response);
+  response.setHeader("content-type", JSON_TYPE);
+  const length = answer.headers["content-length"];
+  if (length !== undefined) {
+    response.setHeader("content-length", ENVELOPE_START.length + Number(length) + end.length);
+  }
+  response.write(ENVELOPE_START);
+}
+
+async function relayError(
+  answer: IncomingMessage,
+  request: Request,
+  response: Response,
+): Promise<void> {
+  const error = parseServiceError(answer.statusCode ?? 0, await readText(answer));
+  const retryAfter = answer.headers["retry-after"];
+  if (retryAfter !== undefined) response.setHeader("retry-after", retryAfter);
+  sendFailure(request, response, error);
+}
+
+function readText(answer: IncomingMessage): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    answer.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > MOST_ERROR_BYTES) reject(new BrokenAnswer("the error was too large"));
+      else chunks.push(chunk);
+    });
+    answer.once("end", () => resolve(Buffer.concat(chunks).toString()));
+    answer.once("close", () => {
+      if (!answer.complete) reject(new BrokenAnswer("the error broke off"));
+    });
+  });
+}

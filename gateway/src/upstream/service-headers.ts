@@ -1,0 +1,44 @@
+import { INTERNAL_TOKEN_HEADER, SCOPES_HEADER, SUBJECT_HEADER } from "@shop/contracts/access";
+import {
+  IDEMPOTENCY_KEY_HEADER,
+  REQUEST_ID_HEADER,
+  TRACEPARENT_HEADER,
+} from "@shop/contracts/headers";
+import type { Request } from "express";
+import { exchangeOf } from "../exchange.ts";
+
+/** What of a client's headers a service gets to see. The rest is dropped: hop-by-hop, forwarded, forged, or of no use there. */
+const PASSED = [
+  "if-match",
+  "if-none-match",
+  IDEMPOTENCY_KEY_HEADER,
+  TRACEPARENT_HEADER,
+  "tracestate",
+] as const;
+
+export type HeadersForServices = (request: Request) => Record<string, string>;
+
+export function headersForServices(internalToken: string | undefined): HeadersForServices {
+  return (request) => {
+    const { requestId, caller, body } = exchangeOf(request);
+    const headers: Record<string, string> = {
+      [REQUEST_ID_HEADER]: requestId,
+      "x-forwarded-for": request.ip ?? "",
+      "x-forwarded-proto": request.protocol,
+    };
+    for (const name of PASSED) {
+      const value = request.headers[name];
+      if (typeof value === "string") headers[name] = value;
+    }
+    if (body !== undefined) {
+      headers["content-type"] = "application/json";
+      headers["content-length"] = String(body.length);
+    }
+    if (internalToken !== undefined) headers[INTERNAL_TOKEN_HEADER] = internalToken;
+    if (caller !== undefined) {
+      headers[SUBJECT_HEADER] = caller.subject;
+      headers[SCOPES_HEADER] = caller.scopes.join(" ");
+    }
+    return headers;
+  };
+}

@@ -1,0 +1,87 @@
+import type { Logger } from "@shop/service-kit/log/logger";
+import type { GatewayConfig } from "../config.ts";
+import type { GatewayMetrics } from "../metrics.ts";
+import type { ServiceName } from "../routes.ts";
+import { connectInstance, type Instance } from "./instance.ts";
+import { RetryBudget } from "./retry-budget.ts";
+
+/** Of all requests at work, those that one service may hold: when it hangs, there is room left for the other. */
+const SHARE = 0.75;
+
+export interface UpstreamOptions {
+  readonly log: Logger;
+  readonly metrics: Pick<GatewayMetrics, "called" | "retried">;
+  readonly mostInFlight: number;
+}
+
+/** A service: its instances in turn, those left out that do not answer. */
+export class Upstream {
+  readonly instances: readonly Instance[];
+  private readonly retries = new RetryBudget();
+  private inFlight = 0;
+  private turn = 0;
+
+  constructor(
+    readonly name: ServiceName,
+    urls: readonly string[],
+    private readonly options: UpstreamOptions,
+  ) {
+    this.instances = urls.map((url) => connectInstance(url, options.log));
+  }
+
+  get isFull(): boolean {
+    return this.inFlight >= this.options.mostInFlight;
+  }
+
+  /** A request begins. */
+  enter(): void {
+    this.inFlight += 1;
+    this.retries.earn();
+  }
+
+  leave(): void {
+    this.inFlight -= 1;
+  }
+
+  /** The next instance that may be asked and was not yet. */
+  take(asked: readonly Instance[]): Instance | undefined {
+    const { instances } = this;
+    for (let step = 0; step < instances.length; step += 1) {
+      const instance = instances[(this.turn + step) % instances.length]!;
+      if (!instance.breaker.lets || asked.includes(instance)) continue;
+      this.turn = (this.turn + step + 1) % instances.length;
+      instance.breaker.begin();
+      return instance;
+    }
+    return undefined;
+  }
+
+  /** How long a try took, and how it ended. */
+  observe(ms: number, outcome: "answered" | "failed" | "ended"): void {
+    this.options.metrics.called(ms, this.name, outcome);
+  }
+
+  /** Whether a request may be sent a second time. */
+  mayRetry(): boolean {
+    const may = this.retries.spend();
+    if (may) this.options.metrics.retried.inc();
+    return may;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.instances.map((instance) => instance.close()));
+  }
+}
+
+export type Upstreams = Readonly<Record<ServiceName, Upstream>>;
+
+export function connectUpstreams(
+  config: GatewayConfig,
+  parts: Pick<UpstreamOptions, "log" | "metrics">,
+): Upstreams {
+  const options = { ...parts, mostInFlight: Math.ceil(config.MAX_IN_FLIGHT * SHARE) };
+  return {
+    "product-service": new Upstream("product-service", config.PRODUCT_SERVICE_URLS, options),
+    "order-service": new Upstream("order-service", config.ORDER_SERVICE_URLS, options),
+  };
+}
