@@ -330,15 +330,18 @@ describe("trouble of the database", () => {
     ).toMatchObject([{ err: { code: "ECONNREFUSED" } }, {}, {}]);
   });
 
-  test("when the consumer is stopped in the middle of a retry, then nothing is acked", async () => {
-    handle = () => Promise.reject(databaseAway());
-    for (const id of ids(0, 5)) await tell(id);
-    await start();
-    await eventually(() => expect(counts.retried).toBeGreaterThan(0));
-    await stop();
-    await eventually(async () => expect(await client.depth(QUEUE)).toBe(5));
-    expect(await client.depth(DEAD)).toBe(0);
-  });
+  test.each([1, 5])(
+    "when the consumer is stopped in the middle of a retry of %d, then nothing is acked and none dead",
+    async (count) => {
+      handle = () => Promise.reject(databaseAway());
+      for (const id of ids(0, count)) await tell(id);
+      await start();
+      await eventually(() => expect(counts.retried).toBeGreaterThan(0));
+      await stop();
+      await eventually(async () => expect(await client.depth(QUEUE)).toBe(count));
+      expect(await client.depth(DEAD)).toBe(0);
+    },
+  );
 
   test("when the connection is lost meanwhile, then the messages come again and are handled, none dead", async () => {
     let away = true;
