@@ -206,9 +206,9 @@ describe("while the database is in the way", () => {
     const told = await fixture.broker.hear("order.created");
     const { id: productId } = fixture.products.put();
     const answers: Answer[] = [];
-    const end = performance.now() + 3_000;
+    const enough = new AbortController();
     const buyers = many(12, async (buyer) => {
-      for (let n = 0; performance.now() < end; n += 1) {
+      for (let n = 0; !enough.signal.aborted; n += 1) {
         const key = { "idempotency-key": `lost-${buyer}-${n}` };
         const hasKey = buyer % 2 === 0;
         for (;;) {
@@ -220,7 +220,7 @@ describe("while the database is in the way", () => {
       }
     });
     let lost = 0;
-    while (performance.now() < end) {
+    while (lost < 40 || (statuses(answers)[201] ?? 0) < 200) {
       const before = answers.length;
       const ended = await fixture.sql(
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -230,9 +230,9 @@ describe("while the database is in the way", () => {
       lost += ended.length;
       await eventually(() => expect(answers.length).toBeGreaterThan(before));
     }
+    enough.abort();
     await buyers;
 
-    expect(lost).toBeGreaterThan(20);
     const counts = statuses(answers);
     expect(Object.keys(counts).filter((status) => !["201", "409", "503"].includes(status))).toEqual(
       [],
@@ -240,7 +240,6 @@ describe("while the database is in the way", () => {
     const committed = new Set((await rowsOf(productId)).map(({ id }) => id));
     const promised = answers.filter(({ status }) => status === 201);
     const fresh = promised.filter(({ headers }) => !headers["idempotency-replayed"]);
-    expect(promised.length).toBeGreaterThan(50);
     expect(new Set(fresh.map(({ body }) => body.id)).size).toBe(fresh.length);
     expect(promised.filter(({ body }) => !committed.has(body.id))).toEqual([]);
     expect(committed.size).toBeLessThanOrEqual(answers.length);
