@@ -64,9 +64,14 @@ async function startProgram(folder: Folder, environment: Record<string, string>)
  * can be cut.
  */
 export async function startShop(
-  options: { instances?: number; orderSettings?: Record<string, string> } = {},
+  options: {
+    instances?: number;
+    /** Environment variables of both services. */
+    settings?: Record<string, string>;
+    orderSettings?: Record<string, string>;
+  } = {},
 ) {
-  const { instances = 1, orderSettings = {} } = options;
+  const { instances = 1, settings = {}, orderSettings = {} } = options;
   const [productUrl, orderUrl, vhostUrl, productRedis, orderRedis, ports] = await Promise.all([
     createDatabase(),
     createDatabase(),
@@ -81,7 +86,7 @@ export async function startShop(
     connectBroker(vhostUrl),
   ]);
   const truth = { products: connectSql(productUrl), orders: connectSql(orderUrl), broker };
-  const both = { NODE_ENV: "test", LOG_LEVEL: "info", LOG_EVENTS: "true" };
+  const both = { NODE_ENV: "test", LOG_LEVEL: "info", LOG_EVENTS: "true", ...settings };
   const products = await Promise.all(
     ports.slice(0, instances).map((port) =>
       startProgram("product-service", {

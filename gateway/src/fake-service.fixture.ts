@@ -2,13 +2,13 @@ import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type RequestListener } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 
-export interface SeenRequest {
+type SeenRequest = {
   readonly method: string;
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
   readonly rawHeaders: readonly string[];
   readonly body: string;
-}
+};
 
 export type FakeService = Awaited<ReturnType<typeof startFakeService>>;
 

@@ -11,7 +11,7 @@ import type { TestProject } from "vitest/node";
 const VHOSTS = 60;
 
 /** What tests run as processes of their own, to end them: built from what is tested. */
-const PROGRAMS = ["product-service", "order-service"];
+const PROGRAMS = ["product-service", "order-service", "gateway"];
 
 declare module "vitest" {
   interface ProvidedContext {

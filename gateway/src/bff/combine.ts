@@ -9,7 +9,7 @@ import type { HeadersForServices } from "../upstream/service-headers.ts";
 import type { Upstreams } from "../upstream/upstream.ts";
 import { fetchPart } from "./fetch-part.ts";
 
-export interface Part {
+interface Part {
   readonly service: ServiceName;
   path(params: Values, query: Values): string;
   /** Without it there is no answer. Another part may be missing, and the answer says so. */

@@ -38,7 +38,7 @@ export const unavailable = (cause?: unknown): ContractError =>
 export const timedOut = (): ContractError =>
   new ContractError("UPSTREAM_TIMEOUT", "The service did not answer in time");
 
-export const badGateway = (cause?: unknown): ContractError =>
+const badGateway = (cause?: unknown): ContractError =>
   new ContractError("BAD_GATEWAY", "The service gave no proper answer", [], { cause });
 
 /** What the client is told of a call that failed. */
