@@ -50,7 +50,7 @@ export async function bringUp(up: BringUp): Promise<void> {
 
 async function startPrograms(up: BringUp, addresses: Addresses): Promise<void> {
   const { checkout, programs, config, stateFolder, running, signal } = up;
-  say(`Starting ${programs.map(({ name }) => name).join(" and ")}.`);
+  say(`Starting ${programs.map(({ name }) => name).join(", ")}.`);
   const context = {
     checkout,
     config,
