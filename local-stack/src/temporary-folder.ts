@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,12 +18,22 @@ export async function makeTemporaryFolder(name: string): Promise<string> {
   return folder;
 }
 
+// A test run that is interrupted calls no stop(): what it made goes with it all the same.
+const temporary = new Set<string>();
+process.on("exit", () => {
+  for (const folder of temporary) rmSync(folder, { recursive: true, force: true });
+});
+
 /** The data lies one level below the temporary folder, so that what stands beside it goes with it. */
 export async function chooseDataDir(wanted: string | undefined, name: string): Promise<DataDir> {
   if (wanted !== undefined) return { path: wanted, remove: async () => {} };
   const folder = await makeTemporaryFolder(name);
+  temporary.add(folder);
   return {
     path: join(folder, "data"),
-    remove: () => rm(folder, { recursive: true, force: true, maxRetries: 5 }),
+    async remove() {
+      await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+      temporary.delete(folder);
+    },
   };
 }
