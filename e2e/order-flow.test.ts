@@ -188,13 +188,12 @@ describe("the broker", () => {
   ])("%s under load: all orders are settled all the same", async (_, harm) => {
     const { id: productId } = await shop.createProduct({ qty: 50 });
     const selling = buyers(10, 20, productId);
-    for (const share of [0.2, 0.5]) {
-      await eventually(async () => {
-        const placed = shop.ledger.accepted.filter(({ wish }) => wish.productId === productId);
-        expect(placed.length).toBeGreaterThan(200 * share);
-      });
-      await harm();
-    }
+    await eventually(() => {
+      const placed = shop.ledger.accepted.filter(({ wish }) => wish.productId === productId);
+      expect(placed.length).toBeGreaterThan(60);
+    });
+    // Once: of two deletions around a declaration RabbitMQ leaves a queue that nobody can declare (rabbitmq-server#17457).
+    await harm();
     await selling;
     await shop.settlesRightly();
     expect(await shop.outcomes(productId)).toEqual({ done: 50, OUT_OF_STOCK: 150 });

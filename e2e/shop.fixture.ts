@@ -16,7 +16,7 @@ import { Ledger } from "./ledger.ts";
 export type Shop = Awaited<ReturnType<typeof startShop>>;
 
 /** Settling and healing after the last fault: the longest lease, the longest backoff and the work itself. */
-const REST_LIMIT_MS = 20_000;
+const REST_LIMIT_MS = 12_000;
 
 type Folder = "product-service" | "order-service";
 
