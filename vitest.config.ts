@@ -18,7 +18,7 @@ export default defineConfig({
     globalSetup: ["./test-support/src/global-setup.ts"],
     // Tests wait for servers far more than they compute.
     maxWorkers: 4,
-    testTimeout: 20_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     coverage: {
       include: ["{shared-contracts,service-kit,product-service,order-service,gateway}/src/**/*.ts"],

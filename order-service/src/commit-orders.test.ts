@@ -260,3 +260,21 @@ describe("while the database is in the way", () => {
     expect(await backends("state LIKE 'idle in transaction%'")).toEqual([]);
   });
 });
+
+test("a key that somebody else holds for long concerns its own order only", async () => {
+  const { id: productId } = fixture.products.put();
+  const held = `INSERT INTO idempotency_keys (caller, key, fingerprint, order_id)
+    VALUES ('', 'held', '{}', '019a9f4e-7d2c-7f00-8a51-3c1d5e7f9b20')`;
+  await fixture.sql.holding(held, async () => {
+    const contested = fixture.place({ productId, qty: 1 }, { "idempotency-key": "held" });
+    const others = await many(20, (n) =>
+      fixture.place({ productId, qty: 1 }, n % 2 === 0 ? {} : { "idempotency-key": `free-${n}` }),
+    );
+    expect(statuses(others)).toEqual({ 201: 20 });
+    expect(await contested).toMatchObject({
+      status: 409,
+      body: { code: "IDEMPOTENCY_IN_PROGRESS" },
+    });
+  });
+  expect(await rowsOf(productId)).toHaveLength(20);
+});

@@ -3,13 +3,14 @@ import { Inject, Injectable } from "@nestjs/common";
 import { ContractError } from "@shop/contracts/errors";
 import { Batcher } from "@shop/service-kit/batcher";
 import { Database } from "@shop/service-kit/database/database";
-import { isDatabaseTrouble } from "@shop/service-kit/database/database-errors";
-import { UnitOfWork, type Transaction } from "@shop/service-kit/outbox/unit-of-work";
-import { claimKeys, type Claimed } from "./idempotency.sql.ts";
+import { isDatabaseTrouble, isLockTimeout } from "@shop/service-kit/database/database-errors";
+import { UnitOfWork } from "@shop/service-kit/outbox/unit-of-work";
 import type { NewOrder } from "./new-order.ts";
 import { OrderLists } from "./order-lists.ts";
-import { findExisting, insertOrders } from "./order.sql.ts";
+import { findExisting } from "./order.sql.ts";
+import { idempotencyInProgress } from "./order-errors.ts";
 import { ORDER_SETTINGS, type OrderSettings } from "./settings.ts";
+import { writeOrders } from "./write-orders.ts";
 
 const MAX_BATCH = 200;
 const BATCHES_AT_ONCE = 2;
@@ -22,6 +23,8 @@ const RETRY_REST_MS = 50;
 
 /** `key taken`: nothing was written, since the key stands for another order. */
 export type Commit = "committed" | "key taken";
+
+type Results = readonly PromiseSettledResult<Commit>[];
 
 /** What a batch ran into, and how long it may go on in spite of it. */
 interface Trouble {
@@ -59,7 +62,7 @@ export class CommitOrders {
     return this.batches.add(order);
   }
 
-  private async commit(orders: readonly NewOrder[]): Promise<PromiseSettledResult<Commit>[]> {
+  private async commit(orders: readonly NewOrder[]): Promise<Results> {
     const until = performance.now() + TRY_AGAIN_FOR_MS;
     const results = await this.together(orders).catch((error: unknown) =>
       this.afterError(orders, { error, triesLeft: RETRIES, until }),
@@ -68,7 +71,7 @@ export class CommitOrders {
     return results;
   }
 
-  private async together(orders: readonly NewOrder[]): Promise<PromiseSettledResult<Commit>[]> {
+  private async together(orders: readonly NewOrder[]): Promise<Results> {
     const { sweepAfterMs } = this.settings;
     const written = await this.work.transact((transaction) =>
       writeOrders(transaction, orders, sweepAfterMs),
@@ -76,40 +79,62 @@ export class CommitOrders {
     return orders.map(({ order }) => fulfilled(written.has(order.id) ? "committed" : "key taken"));
   }
 
-  /** The database in the way: all are tried again. Anything else: one is at fault, so each is tried alone. */
-  private async afterError(
-    orders: readonly NewOrder[],
-    trouble: Trouble,
-  ): Promise<PromiseSettledResult<Commit>[]> {
+  /** What went wrong decides who is tried again with whom; none fails because of a neighbour. */
+  private async afterError(orders: readonly NewOrder[], trouble: Trouble): Promise<Results> {
+    if (isLockTimeout(trouble.error)) return this.apartFromKeys(orders, trouble);
     if (isDatabaseTrouble(trouble.error)) return this.resume(orders, trouble);
     if (orders.length === 1) throw trouble.error;
     const results: PromiseSettledResult<Commit>[] = [];
-    for (const order of orders) {
-      const [result] = await Promise.allSettled([this.together([order])]);
-      results.push(result.status === "fulfilled" ? result.value[0]! : result);
-    }
+    for (const order of orders) results.push(await this.alone(order, trouble));
     return results;
   }
 
-  /**
-   * After a lost connection each COMMIT may or may not have happened, or still be under way. So the orders are looked up, and
-   * those that are not there are tried again under the same ids: an order that gets there twice is refused the second time.
-   */
-  private async resume(
-    orders: readonly NewOrder[],
-    trouble: Trouble,
-  ): Promise<PromiseSettledResult<Commit>[]> {
+  /** Somebody else holds one of the keys, for longer than one waits: the orders without a key have nothing to do with that. */
+  private async apartFromKeys(orders: readonly NewOrder[], trouble: Trouble): Promise<Results> {
+    const [only] = orders;
+    if (orders.length === 1 && only?.claim) throw idempotencyInProgress();
+    const free = orders.filter(({ claim }) => claim === undefined);
+    const together = this.unlessThere(free).catch((error: unknown) =>
+      this.resume(free, { ...trouble, error }),
+    );
+    const [first, ...others] = await Promise.all([
+      Promise.allSettled([together]),
+      ...orders.filter(({ claim }) => claim).map((order) => this.alone(order, trouble)),
+    ]);
+    const ofFree = first[0].status === "fulfilled" ? first[0].value.values() : undefined;
+    const ofKeyed = others.values();
+    return orders.map(({ claim }) =>
+      claim ? ofKeyed.next().value! : (ofFree?.next().value ?? (first[0] as PromiseRejectedResult)),
+    );
+  }
+
+  private async alone(order: NewOrder, trouble: Trouble): Promise<PromiseSettledResult<Commit>> {
+    const trying = this.unlessThere([order]).catch((error: unknown) =>
+      this.afterError([order], { ...trouble, error }),
+    );
+    const [result] = await Promise.allSettled([trying]);
+    return result.status === "fulfilled" ? result.value[0]! : result;
+  }
+
+  private async resume(orders: readonly NewOrder[], trouble: Trouble): Promise<Results> {
     if (trouble.triesLeft === 0 || performance.now() > trouble.until) throw trouble.error;
     await rest(RETRY_REST_MS);
-    try {
-      const ids = orders.map(({ order }) => order.id);
-      const existing = await findExisting(this.database.sql, ids);
-      const missing = orders.filter(({ order }) => !existing.has(order.id));
-      const retried = missing.length > 0 ? (await this.together(missing)).values() : [].values();
-      return ids.map((id) => (existing.has(id) ? fulfilled("committed") : retried.next().value!));
-    } catch (error) {
-      return this.resume(orders, { ...trouble, error, triesLeft: trouble.triesLeft - 1 });
-    }
+    return this.unlessThere(orders).catch((error: unknown) =>
+      this.afterError(orders, { ...trouble, error, triesLeft: trouble.triesLeft - 1 }),
+    );
+  }
+
+  /**
+   * After an error a COMMIT may or may not have happened, or still be under way. So the orders are looked up, and those that are
+   * not there are tried again under the same ids: an order that gets there twice is refused the second time.
+   */
+  private async unlessThere(orders: readonly NewOrder[]): Promise<Results> {
+    if (orders.length === 0) return [];
+    const ids = orders.map(({ order }) => order.id);
+    const existing = await findExisting(this.database.sql, ids);
+    const missing = orders.filter(({ order }) => !existing.has(order.id));
+    const tried = missing.length > 0 ? (await this.together(missing)).values() : [].values();
+    return ids.map((id) => (existing.has(id) ? fulfilled("committed") : tried.next().value!));
   }
 }
 
@@ -117,21 +142,3 @@ const fulfilled = (value: Commit): PromiseFulfilledResult<Commit> => ({
   status: "fulfilled",
   value,
 });
-
-/** Gives back the ids of the orders that were written: all but those whose key stands for another order. */
-async function writeOrders(
-  { sql, alongside, emit }: Transaction,
-  orders: readonly NewOrder[],
-  tellAgainMs: number,
-): Promise<Set<string>> {
-  const claimed = orders.filter((order): order is Claimed => order.claim !== undefined);
-  const holders = claimed.length > 0 ? await claimKeys(sql, claimed) : new Set<string>();
-  const accepted = orders.filter(
-    ({ claim, order }) => claim === undefined || holders.has(order.id),
-  );
-  if (accepted.length > 0) alongside(insertOrders(sql, accepted, tellAgainMs));
-  for (const { order, requestId } of accepted) {
-    emit("order.created", { subject: order.id, requestId, data: order });
-  }
-  return new Set(accepted.map(({ order }) => order.id));
-}

@@ -3,6 +3,7 @@ import { ContractError } from "@shop/contracts/errors";
 import type { Order } from "@shop/contracts/order";
 import { Database } from "@shop/service-kit/database/database";
 import { findFirstAnswer } from "./idempotency.sql.ts";
+import { idempotencyInProgress } from "./order-errors.ts";
 import type { IdempotencyClaim } from "./new-order.ts";
 import type { Placed } from "./place-order.ts";
 
@@ -18,7 +19,7 @@ export class Idempotency {
 
   async once(claim: IdempotencyClaim, place: () => Promise<Order | undefined>): Promise<Placed> {
     const mark = JSON.stringify([claim.caller, claim.key]);
-    if (this.inProgress.has(mark)) throw inProgress();
+    if (this.inProgress.has(mark)) throw idempotencyInProgress();
     this.inProgress.add(mark);
     try {
       const before = await this.firstAnswer(claim);
@@ -27,7 +28,7 @@ export class Idempotency {
       if (order) return { order, replayed: false };
       const theirs = await this.firstAnswer(claim);
       if (theirs) return { order: theirs, replayed: true };
-      throw inProgress();
+      throw idempotencyInProgress();
     } finally {
       this.inProgress.delete(mark);
     }
@@ -44,9 +45,3 @@ export class Idempotency {
     return first?.order;
   }
 }
-
-const inProgress = (): ContractError =>
-  new ContractError(
-    "IDEMPOTENCY_IN_PROGRESS",
-    "A request with this Idempotency-Key is at work; repeat it in a moment for its answer",
-  );

@@ -6,17 +6,6 @@ import { QueryFailedError, QueryRunnerAlreadyReleasedError, TypeORMError } from 
  */
 const DATA_CLASSES = new Set(["22", "23"]);
 
-const NETWORK_CODES = new Set([
-  "ECONNREFUSED",
-  "ECONNRESET",
-  "EPIPE",
-  "ETIMEDOUT",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-]);
-
 /** What pg and its pool say in words only. */
 const LOST_CONNECTION =
   /timeout exceeded when trying to connect|Connection terminated|Query read timeout|Client .* is not queryable|Cannot use a pool after calling end|connection timeout/i;
@@ -30,13 +19,18 @@ export function isDatabaseTrouble(error: unknown): boolean {
   const code: unknown = (error as { code?: unknown }).code;
   if (typeof code === "string") {
     if (/^[0-9A-Z]{5}$/.test(code)) return !DATA_CLASSES.has(code.slice(0, 2));
-    if (NETWORK_CODES.has(code)) return true;
+    // Whatever the operating system refuses: a connection, a file descriptor, an address. `ERR_` is Node's own.
+    if (/^E(?!RR_)[A-Z_]+$/.test(code)) return true;
   }
   if (LOST_CONNECTION.test(error.message)) return true;
   if (error instanceof AggregateError) return error.errors.some(isDatabaseTrouble);
   if (error instanceof QueryFailedError) return isDatabaseTrouble(error.driverError);
   return error instanceof TypeORMError && /not initialized|not connected/i.test(error.message);
 }
+
+/** Somebody else held a row or a key for longer than one waits for it. */
+export const isLockTimeout = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && error.code === "55P03";
 
 /** Before the first connection, or after the last. */
 export class DatabaseAway extends Error {
