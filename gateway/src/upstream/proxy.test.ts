@@ -352,7 +352,7 @@ describe("a connection that was kept", () => {
       });
       expect(answer.status).toBe(200);
     }
-    expect(await fixture.metric("upstream_retries_total")).toBeGreaterThanOrEqual(8);
+    expect(await fixture.metric("upstream_retries_total")).toBeGreaterThanOrEqual(4);
   });
 
   test("and reset under a POST is 502: nobody knows what became of it", async () => {
@@ -363,7 +363,7 @@ describe("a connection that was kept", () => {
 
   test("is given up by the gateway long before a service would", async () => {
     await fixture.request("/products/26");
-    // FREE_SOCKET_MS, and the services' 65 s: see instance.ts.
+    // FREE_SOCKET_MS, and the services' 65 s: see service-agent.ts.
     await eventually(() => expect(fixture.products.sockets.size).toBe(0), 8_000);
   });
 });
