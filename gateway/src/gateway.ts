@@ -52,7 +52,7 @@ export async function startGateway(
       upstreams,
       upstreamDeadlineMs: config.UPSTREAM_DEADLINE_MS,
       deadlineMs: config.BFF_DEADLINE_MS,
-      headersFor: headersForServices(config.INTERNAL_TOKEN),
+      headersFor: headersForServices(config),
       onMissing: metrics.missing,
       readHealth: healthReader({
         upstreams,

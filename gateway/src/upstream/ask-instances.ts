@@ -23,9 +23,14 @@ export async function askInstances<T>(upstream: Upstream, ask: Ask<T>): Promise<
     for (;;) {
       const instance = upstream.take(refusedBy);
       if (instance === undefined) throw last ?? unavailable();
+      const startedAt = performance.now();
       try {
-        return await tryOne(upstream, instance, () => ask.send(instance, repeated));
+        const answer = await ask.send(instance, repeated);
+        instance.breaker.answered();
+        upstream.observe(performance.now() - startedAt, "answered");
+        return answer;
       } catch (error) {
+        judge(upstream, instance, { error, ms: performance.now() - startedAt });
         last = error;
         if (wasNotSent(error)) {
           refusedBy.push(instance);
@@ -41,22 +46,14 @@ export async function askInstances<T>(upstream: Upstream, ask: Ask<T>): Promise<
   }
 }
 
-async function tryOne<T>(
+/** A call that we ended ourselves tells nothing about the instance. */
+function judge(
   upstream: Upstream,
   { breaker }: Instance,
-  send: () => Promise<T>,
-): Promise<T> {
-  const startedAt = performance.now();
-  try {
-    const answer = await send();
-    breaker.answered();
-    upstream.observe(performance.now() - startedAt, "answered");
-    return answer;
-  } catch (error) {
-    const ended = error instanceof CallEnded;
-    if (ended) breaker.unknown();
-    else breaker.failed();
-    upstream.observe(performance.now() - startedAt, ended ? "ended" : "failed");
-    throw error;
-  }
+  { error, ms }: { error: unknown; ms: number },
+): void {
+  const ended = error instanceof CallEnded;
+  if (ended) breaker.unknown();
+  else breaker.failed();
+  upstream.observe(ms, ended ? "ended" : "failed");
 }

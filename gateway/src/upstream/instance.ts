@@ -3,9 +3,8 @@ import { Agent as HttpsAgent } from "node:https";
 import { Pool } from "undici";
 import type { Logger } from "@shop/service-kit/log/logger";
 import { Breaker } from "./breaker.ts";
+import { FREE_SOCKET_MS, createServiceAgent, type ServiceAgent } from "./service-agent.ts";
 
-/** Well below the services' 65 s: it is never the service that closes a connection that is about to be used. */
-const FREE_SOCKET_MS = 5_000;
 const MAX_SOCKETS = 256;
 
 /** One process of a service, and the connections to it. */
@@ -13,9 +12,9 @@ export interface Instance {
   readonly url: string;
   /** For the proxy. Plain parts: a URL would be looked through again for every request. */
   readonly target: { protocol: string; host: string; port: string };
-  readonly agent: HttpAgent;
+  readonly kept: ServiceAgent;
   /** For a second try: connections that were kept may all be as dead as the first. */
-  readonly freshAgent: HttpAgent;
+  readonly fresh: HttpAgent;
   /** For the calls that the gateway makes itself. */
   readonly pool: Pool;
   readonly breaker: Breaker;
@@ -25,14 +24,9 @@ export interface Instance {
 export function connectInstance(url: string, log: Logger): Instance {
   const { origin, protocol, hostname, port } = new URL(url);
   const secure = protocol === "https:";
-  const Agent = secure ? HttpsAgent : HttpAgent;
-  const freshAgent = new Agent({ keepAlive: false, maxSockets: MAX_SOCKETS });
-  const agent = new Agent({
-    keepAlive: true,
-    timeout: FREE_SOCKET_MS,
-    maxSockets: MAX_SOCKETS,
-    maxFreeSockets: MAX_SOCKETS,
-  });
+  const limits = { maxSockets: MAX_SOCKETS, maxFreeSockets: MAX_SOCKETS };
+  const kept = createServiceAgent(secure, limits);
+  const fresh = new (secure ? HttpsAgent : HttpAgent)({ ...limits, keepAlive: false });
   const pool = new Pool(origin, {
     connections: MAX_SOCKETS,
     pipelining: 1,
@@ -46,16 +40,16 @@ export function connectInstance(url: string, log: Logger): Instance {
       host: hostname.replace(/^\[|\]$/g, ""),
       port: port === "" ? (secure ? "443" : "80") : port,
     },
-    agent,
-    freshAgent,
+    kept,
+    fresh,
     pool,
     breaker: new Breaker((isClosed) => {
       if (isClosed) log.info({ instance: origin }, "an instance answers again");
       else log.warn({ instance: origin }, "an instance does not answer and is left out");
     }),
     close: async () => {
-      agent.destroy();
-      freshAgent.destroy();
+      kept.close();
+      fresh.destroy();
       await pool.destroy();
     },
   };

@@ -376,7 +376,7 @@ describe("a connection that was kept", () => {
 
   test("is given up by the gateway long before a service would", async () => {
     await fixture.request("/products/26");
-    // FREE_SOCKET_MS, and the services' 65 s: see instance.ts.
+    // FREE_SOCKET_MS, and the services' 65 s: see service-agent.ts.
     await eventually(() => expect(fixture.products.sockets.size).toBe(0), 8_000);
   });
 });

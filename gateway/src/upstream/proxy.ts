@@ -52,7 +52,9 @@ class Call extends EventEmitter {
   readonly instance: Instance;
   readonly again: boolean;
   readonly method: string;
-  readonly url: string;
+  /** Known to the proxy from its router on: before, it would only be parsed, for a filter that is not there. */
+  url = "";
+  private readonly path: string;
   readonly headers: ServiceRequest["headers"];
   readonly body: Stream;
   headersSent = false;
@@ -68,9 +70,13 @@ class Call extends EventEmitter {
     this.instance = instance;
     this.again = again;
     this.method = request.method;
-    this.url = request.path;
+    this.path = request.path;
     this.headers = request.headers;
     this.body = request.body === undefined ? NO_BODY : new WholeBody(request.body);
+  }
+
+  aim(): void {
+    this.url = this.path;
   }
 
   destroy(): void {
@@ -86,7 +92,8 @@ const everything = (): boolean => true;
 const proxy = createProxyMiddleware<CallRequest, CallResponse>({
   pathFilter: everything,
   router: (call, _response, options) => {
-    options.agent = call.again ? call.instance.freshAgent : call.instance.agent;
+    call.aim();
+    options.agent = call.again ? call.instance.fresh : call.instance.kept.agent;
     options.buffer = call.body;
     return call.instance.target;
   },
@@ -111,6 +118,7 @@ export function sendTo<T>(
   if (limit.reason) return Promise.reject(limit.reason);
   return new Promise<T>((resolve, reject) => {
     const onAnswer = (answer: IncomingMessage): void => {
+      it.instance.kept.heed(answer.headers["keep-alive"]);
       take(answer).then(resolve, giveUp);
     };
     const call = new Call(it, { onAnswer, onError: reject });

@@ -13,8 +13,11 @@ const MOST_ERROR_BYTES = 65_536;
 
 const PASSED_HEADERS = ["etag", "idempotency-replayed"] as const;
 
-/** Puts a service's answer into the envelope, bytes as they are, and sends it. */
-export async function relayAnswer(
+/**
+ * Puts a service's answer into the envelope, bytes as they are, and sends it. When the answer breaks off, the proxy says so: see
+ * `onError` in proxy.ts.
+ */
+export function relayAnswer(
   answer: IncomingMessage,
   request: Request,
   response: Response,
@@ -26,7 +29,7 @@ export async function relayAnswer(
     return relayData(answer, request, response);
   }
   const type = answer.headers["content-type"] ?? "without a type";
-  throw new BrokenAnswer(`the answer was ${statusCode} ${type}`);
+  return Promise.reject(new BrokenAnswer(`the answer was ${statusCode} ${type}`));
 }
 
 const isPlainJson = ({ headers }: IncomingMessage): boolean =>
@@ -48,10 +51,15 @@ function startAnswer(answer: IncomingMessage, request: Request, response: Respon
   }
 }
 
-function relayNothing(answer: IncomingMessage, request: Request, response: Response): void {
+function relayNothing(
+  answer: IncomingMessage,
+  request: Request,
+  response: Response,
+): Promise<void> {
   answer.resume();
   startAnswer(answer, request, response);
   response.end();
+  return Promise.resolve();
 }
 
 function relayData(answer: IncomingMessage, request: Request, response: Response): Promise<void> {
@@ -76,7 +84,7 @@ function relayData(answer: IncomingMessage, request: Request, response: Response
       startStream(answer, request, response, end);
       for (const one of held.splice(0)) pass(one);
     });
-    answer.once("end", () => {
+    answer.on("end", () => {
       if (size === 0) return reject(new BrokenAnswer("the answer was empty"));
       if (streaming) {
         response.end(end);
@@ -85,9 +93,6 @@ function relayData(answer: IncomingMessage, request: Request, response: Response
         sendWrapped(response, held.length === 1 ? held[0]! : Buffer.concat(held), end);
       }
       resolve();
-    });
-    answer.once("close", () => {
-      if (!answer.complete) reject(new BrokenAnswer("the answer broke off"));
     });
   });
 }
@@ -127,9 +132,6 @@ function readText(answer: IncomingMessage): Promise<string> {
       if (size > MOST_ERROR_BYTES) reject(new BrokenAnswer("the error was too large"));
       else chunks.push(chunk);
     });
-    answer.once("end", () => resolve(Buffer.concat(chunks).toString()));
-    answer.once("close", () => {
-      if (!answer.complete) reject(new BrokenAnswer("the error broke off"));
-    });
+    answer.on("end", () => resolve(Buffer.concat(chunks).toString()));
   });
 }

@@ -5,6 +5,7 @@ import {
   TRACEPARENT_HEADER,
 } from "@shop/contracts/headers";
 import type { Request } from "express";
+import type { GatewayConfig } from "../config.ts";
 import { exchangeOf } from "../exchange.ts";
 
 /** What of a client's headers a service gets to see. The rest is dropped: hop-by-hop, forwarded, forged, or of no use there. */
@@ -18,13 +19,18 @@ const PASSED = [
 
 export type HeadersForServices = (request: Request) => Record<string, string>;
 
-export function headersForServices(internalToken: string | undefined): HeadersForServices {
+export function headersForServices({
+  INTERNAL_TOKEN: internalToken,
+  TRUST_PROXY,
+}: GatewayConfig): HeadersForServices {
+  // Express would look through the client's forwarded headers only to find that none is believed.
+  const believesNobody = TRUST_PROXY === 0;
   return (request) => {
     const { requestId, caller, body } = exchangeOf(request);
     const headers: Record<string, string> = {
       [REQUEST_ID_HEADER]: requestId,
-      "x-forwarded-for": request.ip ?? "",
-      "x-forwarded-proto": request.protocol,
+      "x-forwarded-for": (believesNobody ? request.socket.remoteAddress : request.ip) ?? "",
+      "x-forwarded-proto": believesNobody ? "http" : request.protocol,
     };
     for (const name of PASSED) {
       const value = request.headers[name];
