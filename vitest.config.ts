@@ -16,8 +16,9 @@ export default defineConfig({
   test: {
     include: ["*/src/**/*.test.ts", "e2e/**/*.test.ts"],
     globalSetup: ["./test-support/src/global-setup.ts"],
-    // Tests wait for servers far more than they compute.
-    maxWorkers: 4,
+    // Tests wait for servers more than they compute. Files bring their own data and servers, and share no state to isolate.
+    maxWorkers: 3,
+    isolate: false,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     coverage: {

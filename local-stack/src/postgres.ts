@@ -33,7 +33,7 @@ export interface PostgresServer extends RunningServer {
 }
 
 const SETTINGS: Record<string, string> = {
-  max_connections: "100",
+  max_connections: "300",
   shared_buffers: "128MB",
   // Outbox and orders change all the time: small, frequent clean-ups instead of rare and long ones.
   autovacuum_naptime: "15s",

@@ -1,9 +1,15 @@
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-const LISTEN_LIMIT_MS = 15_000;
+const LISTEN_LIMIT_MS = 45_000;
+
+/** A test that fails in its set-up ends nothing: what it has started goes with the test's own process. */
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
 
 export interface ServiceProcess {
   readonly url: string;
@@ -25,7 +31,9 @@ export async function startServiceProcess(
     stdio: ["ignore", "pipe", "pipe"],
   });
   const lines: string[] = [];
+  running.add(child);
   const exited = once(child, "exit");
+  void exited.finally(() => running.delete(child));
   const url = await new Promise<string>((resolve, reject) => {
     const limit = setTimeout(
       () => reject(new Error(`does not listen:\n${lines.join("\n")}`)),

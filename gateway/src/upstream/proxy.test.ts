@@ -270,7 +270,8 @@ describe("G6: time", () => {
     );
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
     expect((await fixture.request("/products/26")).status).toBeGreaterThanOrEqual(503);
-    for (const answer of await Promise.all(stuck)) expect(answer.status).toBe(504);
+    // 503 for those that came to their turn when the breaker had opened.
+    for (const answer of await Promise.all(stuck)) expect([503, 504]).toContain(answer.status);
   });
 
   test("a client that leaves ends the call, and is no failure of the service", async () => {
