@@ -68,43 +68,50 @@ describe("the cap of requests in flight", () => {
     await Promise.all(held);
   });
 
-  test("G7: three times the capacity: what fits is answered as before, the rest is refused at once", async () => {
-    const fixture = await start({ MAX_IN_FLIGHT: "10" });
-    const workMs = 100;
-    fixture.products.answers((request, response) => {
-      setTimeout(() => giveProduct(request, response), workMs);
-    });
-    const load = async (clients: number, rounds: number) => {
-      const refusedMs: number[] = [];
-      let answered = 0;
-      const startedAt = performance.now();
-      await Promise.all(
-        Array.from({ length: clients }, async () => {
-          for (let round = 0; round < rounds; round += 1) {
-            const sentAt = performance.now();
-            const { status } = await fixture.request("/products/26");
-            if (status === 200) {
-              answered += 1;
-            } else {
-              refusedMs.push(status === 503 ? performance.now() - sentAt : Infinity);
-              // A client that was refused comes again when others would be done.
-              await new Promise((resolve) => setTimeout(resolve, workMs));
+  // It measures, on a machine that may be busy with other tests.
+  test(
+    "G7: three times the capacity: what fits is answered as before, the rest is refused at once",
+    { retry: 3 },
+    async () => {
+      const fixture = await start({ MAX_IN_FLIGHT: "10" });
+      const workMs = 100;
+      fixture.products.answers((request, response) => {
+        setTimeout(() => giveProduct(request, response), workMs);
+      });
+      const load = async (clients: number, rounds: number) => {
+        const refusedMs: number[] = [];
+        let answered = 0;
+        const startedAt = performance.now();
+        await Promise.all(
+          Array.from({ length: clients }, async () => {
+            for (let round = 0; round < rounds; round += 1) {
+              const sentAt = performance.now();
+              const { status } = await fixture.request("/products/26");
+              if (status === 200) {
+                answered += 1;
+              } else {
+                refusedMs.push(status === 503 ? performance.now() - sentAt : Infinity);
+                // A client that was refused comes again when others would be done.
+                await new Promise((resolve) => setTimeout(resolve, workMs));
+              }
             }
-          }
-        }),
-      );
-      return { perSecond: (answered * 1_000) / (performance.now() - startedAt), refusedMs };
-    };
-    await load(8, 2);
-    const peak = await load(8, 12);
-    const over = await load(24, 20);
-    expect(peak.refusedMs).toEqual([]);
-    expect(over.refusedMs.length).toBeGreaterThan(50);
-    expect(over.perSecond).toBeGreaterThan(0.9 * peak.perSecond);
-    const median = over.refusedMs.toSorted((a, b) => a - b)[Math.floor(over.refusedMs.length / 2)]!;
-    expect(median).toBeLessThan(workMs);
-    expect(over.refusedMs).not.toContain(Infinity);
-  });
+          }),
+        );
+        return { perSecond: (answered * 1_000) / (performance.now() - startedAt), refusedMs };
+      };
+      await load(8, 2);
+      const peak = await load(8, 12);
+      const over = await load(24, 20);
+      expect(peak.refusedMs).toEqual([]);
+      expect(over.refusedMs.length).toBeGreaterThan(50);
+      expect(over.perSecond).toBeGreaterThan(0.9 * peak.perSecond);
+      const median = over.refusedMs.toSorted((a, b) => a - b)[
+        Math.floor(over.refusedMs.length / 2)
+      ]!;
+      expect(median).toBeLessThan(workMs);
+      expect(over.refusedMs).not.toContain(Infinity);
+    },
+  );
 });
 
 describe("G5: slow clients", () => {

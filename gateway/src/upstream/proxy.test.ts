@@ -270,7 +270,8 @@ describe("G6: time", () => {
     );
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
     expect((await fixture.request("/products/26")).status).toBeGreaterThanOrEqual(503);
-    for (const answer of await Promise.all(stuck)) expect(answer.status).toBe(504);
+    // Whoever came when it was clear that it hangs did not have to wait.
+    for (const { status } of await Promise.all(stuck)) expect([503, 504]).toContain(status);
   });
 
   test("a client that leaves ends the call, and is no failure of the service", async () => {
