@@ -56,7 +56,8 @@ test("order-service stopped: products work, and the BFF answers in part, within 
     expect(refused.body.error.code).toBe("UNAVAILABLE");
     expect(refused.headers["retry-after"]).toBe("1");
     await it.agent.get(`/products/${id}`).expect(200);
-    const health = await it.agent.get("/health").expect(503);
+    // What was found is told again for a moment.
+    const health = await eventually(() => it.agent.get("/health").expect(503));
     expect(health.body.error).toMatchObject({
       code: "UNAVAILABLE",
       details: [{ path: "order-service" }],
