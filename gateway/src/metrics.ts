@@ -1,8 +1,7 @@
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
+import { Counter, Gauge, Registry, collectDefaultMetrics } from "prom-client";
+import { latencyHistogram } from "./latency-histogram.ts";
 import type { BreakerState } from "./upstream/breaker.ts";
 import type { Upstreams } from "./upstream/upstream.ts";
-
-const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 const BREAKER_VALUES: Readonly<Record<BreakerState, number>> = {
   closed: 0,
@@ -17,20 +16,6 @@ export function createMetrics() {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  const requests = new Histogram({
-    name: "http_request_seconds",
-    help: "Time to answer a request",
-    buckets: SECONDS,
-    labelNames: ["method", "route", "status"],
-    registers,
-  });
-  const calls = new Histogram({
-    name: "upstream_request_seconds",
-    help: "Time that a service took for its whole answer, or for failing to give one",
-    buckets: SECONDS,
-    labelNames: ["service", "outcome"],
-    registers,
-  });
   const counter = (name: string, help: string, ...labelNames: string[]) =>
     new Counter({ name, help, labelNames, registers });
   const parts = counter("bff_parts_missing_total", "Optional parts that were left out", "part");
@@ -41,33 +26,20 @@ export function createMetrics() {
     limited: counter("requests_limited_total", "Requests refused by the rate limit"),
     retried: counter("upstream_retries_total", "Requests that were sent a second time"),
     missing: (part: string) => parts.inc({ part }),
-    answered: observeBy(requests, (method: string, route: string, status: number) => ({
-      method,
-      route,
-      status,
-    })),
-    called: observeBy(calls, (service: string, outcome: string) => ({ service, outcome })),
+    answered: latencyHistogram(registry, {
+      name: "http_request_seconds",
+      help: "Time to answer a request",
+      labelNames: ["method", "route", "status"],
+    }),
+    called: latencyHistogram(registry, {
+      name: "upstream_request_seconds",
+      help: "Time that a service took for its whole answer, or for failing to give one",
+      labelNames: ["service", "outcome"],
+    }),
     watch: (upstreams: Upstreams, inFlight: { readonly count: number }) => {
       watchBreakers(registry, upstreams);
       watchInFlight(registry, inFlight);
     },
-  };
-}
-
-/** A histogram's child for each set of labels, found by one text: the library would sort and join the labels each time. */
-function observeBy<Labels extends (string | number)[]>(
-  histogram: Histogram,
-  toLabels: (...labels: Labels) => Record<string, string | number>,
-): (ms: number, ...labels: Labels) => void {
-  const children = new Map<string, { observe(value: number): void }>();
-  return (ms, ...labels) => {
-    const key = labels.join(" ");
-    let child = children.get(key);
-    if (child === undefined) {
-      child = histogram.labels(toLabels(...labels));
-      children.set(key, child);
-    }
-    child.observe(ms / 1_000);
   };
 }
 

@@ -1,42 +1,58 @@
 import { ContractError } from "@shop/contracts/errors";
-import type { RequestHandler } from "express";
+import type { NextFunction, Request, RequestHandler, Response } from "express";
 import { exchangeOf, type Caller } from "../exchange.ts";
 import type { Route } from "../routes.ts";
 import type { VerifyToken } from "../token-verifier.ts";
 
-const BEARER = /^bearer +([A-Za-z0-9._~+/=-]+)$/i;
+const BEARER = "bearer ";
 
 /** Who calls, and whether that caller may. */
 export function authenticate({ scope }: Route, verify: VerifyToken): RequestHandler {
-  return async (request, response, next) => {
-    const refuse = (challenge: string, error: ContractError): ContractError => {
-      response.setHeader("www-authenticate", challenge);
-      return error;
-    };
-    const [, token] = BEARER.exec(request.headers.authorization ?? "") ?? [];
-    if (token === undefined) {
-      const how = "Send a token: Authorization: Bearer …";
-      throw refuse("Bearer", new ContractError("UNAUTHENTICATED", how));
-    }
-    const caller = await checked(verify, token, refuse);
+  const admit = (caller: Caller, request: Request, response: Response): void => {
     exchangeOf(request).caller = caller;
-    if (scope !== undefined && !caller.scopes.includes(scope)) {
-      const lacking = new ContractError("FORBIDDEN", `The token lacks the scope ${scope}`);
-      throw refuse(`Bearer error="insufficient_scope", scope="${scope}"`, lacking);
+    if (scope === undefined || caller.scopes.includes(scope)) return;
+    const challenge = `Bearer error="insufficient_scope", scope="${scope}"`;
+    response.setHeader("www-authenticate", challenge);
+    throw new ContractError("FORBIDDEN", `The token lacks the scope ${scope}`);
+  };
+
+  return (request, response, next) => {
+    const token = tokenIn(request.headers.authorization);
+    if (token === "") {
+      response.setHeader("www-authenticate", "Bearer");
+      throw new ContractError("UNAUTHENTICATED", "Send a token: Authorization: Bearer …");
     }
-    next();
+    const caller = verify(token);
+    if (caller instanceof Promise) return admitLater(caller, { admit, request, response, next });
+    // A token that was seen before costs no turn of its own.
+    admit(caller, request, response);
+    return next();
   };
 }
 
-async function checked(
-  verify: VerifyToken,
-  token: string,
-  refuse: (challenge: string, error: ContractError) => ContractError,
-): Promise<Caller> {
+function tokenIn(authorization = ""): string {
+  const scheme = authorization.slice(0, BEARER.length).toLowerCase();
+  return scheme === BEARER ? authorization.slice(BEARER.length).trim() : "";
+}
+
+interface Waiting {
+  readonly admit: (caller: Caller, request: Request, response: Response) => void;
+  readonly request: Request;
+  readonly response: Response;
+  readonly next: NextFunction;
+}
+
+async function admitLater(
+  checking: Promise<Caller>,
+  { admit, request, response, next }: Waiting,
+): Promise<void> {
   try {
-    return await verify(token);
+    admit(await checking, request, response);
   } catch (error) {
-    if (!(error instanceof ContractError) || error.code !== "UNAUTHENTICATED") throw error;
-    throw refuse('Bearer error="invalid_token"', error);
+    if (error instanceof ContractError && error.code === "UNAUTHENTICATED") {
+      response.setHeader("www-authenticate", 'Bearer error="invalid_token"');
+    }
+    throw error;
   }
+  next();
 }

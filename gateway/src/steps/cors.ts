@@ -4,8 +4,7 @@ const MAX_AGE_S = "600";
 
 const REQUEST_HEADERS =
   "authorization, content-type, idempotency-key, if-match, if-none-match, traceparent, x-request-id";
-const ANSWER_HEADERS =
-  "etag, idempotency-replayed, location, ratelimit, ratelimit-policy, retry-after, x-request-id";
+const ANSWER_HEADERS = "etag, idempotency-replayed, location, retry-after, x-request-id";
 
 const ANYBODY = "*";
 

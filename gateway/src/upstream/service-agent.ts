@@ -8,6 +8,9 @@ export const FREE_SOCKET_MS = 5_000;
 const BEFORE_SERVICE_MS = 1_000;
 const SWEEP_EVERY_MS = 250;
 
+/** The name for TLS, which Node would work out for each request although there is none. */
+const NO_TLS = { servername: "" };
+
 /** What keeps connections to one instance. */
 export interface ServiceAgent {
   readonly agent: HttpAgent;
@@ -25,7 +28,9 @@ export function createServiceAgent(secure: boolean, options: AgentOptions): Serv
   let lastHint: string | string[] | undefined;
   let freeForMs = FREE_SOCKET_MS;
 
-  const agent = new (secure ? HttpsAgent : HttpAgent)({ ...options, keepAlive: true });
+  const agent = secure
+    ? new HttpsAgent({ ...options, keepAlive: true })
+    : new HttpAgent({ ...options, ...NO_TLS, keepAlive: true });
   agent.keepSocketAlive = (socket): boolean => {
     freeSince.set(socket, performance.now());
     return freeForMs > 0;

@@ -5,6 +5,7 @@ import {
   TRACEPARENT_HEADER,
 } from "@shop/contracts/headers";
 import type { Request } from "express";
+import { addressReader } from "../client-address.ts";
 import type { GatewayConfig } from "../config.ts";
 import { exchangeOf } from "../exchange.ts";
 
@@ -19,18 +20,15 @@ const PASSED = [
 
 export type HeadersForServices = (request: Request) => Record<string, string>;
 
-export function headersForServices({
-  INTERNAL_TOKEN: internalToken,
-  TRUST_PROXY,
-}: GatewayConfig): HeadersForServices {
-  // Express would look through the client's forwarded headers only to find that none is believed.
-  const believesNobody = TRUST_PROXY === 0;
+export function headersForServices(config: GatewayConfig): HeadersForServices {
+  const { INTERNAL_TOKEN: internalToken, TRUST_PROXY } = config;
+  const addressOf = addressReader(config);
   return (request) => {
     const { requestId, caller, body } = exchangeOf(request);
     const headers: Record<string, string> = {
       [REQUEST_ID_HEADER]: requestId,
-      "x-forwarded-for": (believesNobody ? request.socket.remoteAddress : request.ip) ?? "",
-      "x-forwarded-proto": believesNobody ? "http" : request.protocol,
+      "x-forwarded-for": addressOf(request),
+      "x-forwarded-proto": TRUST_PROXY === 0 ? "http" : request.protocol,
     };
     for (const name of PASSED) {
       const value = request.headers[name];
