@@ -28,6 +28,8 @@ export async function writeNodeFiles(node: RabbitmqNode): Promise<void> {
     `default_pass = ${RABBITMQ_PASSWORD}`,
     // Its own default is a part of the memory: on a full disk it would block publishers without a word.
     "disk_free_limit.absolute = 50MB",
+    // What quorum queues have in memory before it goes to segments: 512 MB by default, which is much for a laptop.
+    "raft.wal_max_size_bytes = 67108864",
     "log.console = false",
     "log.file = rabbitmq.log",
     "log.file.level = info",
