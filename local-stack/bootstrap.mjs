@@ -8,11 +8,11 @@ import { installPackages, packagesAreCurrent } from "./install-packages.mjs";
 const CHECKOUT = fileURLToPath(new URL("..", import.meta.url)).replace(/[/\\]$/, "");
 const NEEDED_MAJOR = 24;
 const COMMANDS = {
-  start: "start.ts",
-  dev: "dev.ts",
-  seed: "seed.ts",
-  test: "run-tests.ts",
-  check: "check.ts",
+  start: "local-stack/src/start.ts",
+  dev: "local-stack/src/dev.ts",
+  seed: "local-stack/src/seed.ts",
+  test: "local-stack/src/run-tests.ts",
+  check: "local-stack/src/check.ts",
 };
 const PARENT_CHECK_MS = 500;
 // The others have a result, and without it they have failed.
@@ -29,7 +29,7 @@ if (!current) await install();
 process.env.PATH = `${join(CHECKOUT, "node_modules", ".bin")}${delimiter}${process.env.PATH ?? ""}`;
 const node = projectNode();
 if (current && realpathSync(node) === realpathSync(process.execPath)) {
-  await import(pathToFileURL(join(CHECKOUT, "local-stack", "src", entry)).href);
+  await import(pathToFileURL(join(CHECKOUT, entry)).href);
 } else {
   process.exitCode = await runUnder(node);
 }

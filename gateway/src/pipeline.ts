@@ -9,6 +9,7 @@ import { answerErrors } from "./steps/errors.ts";
 import { inOrder } from "./steps/in-order.ts";
 import { sayGoodbye } from "./steps/leaving.ts";
 import { shedLoad, type SheddingOptions } from "./steps/load-shedding.ts";
+import { refuseAmbiguousHeads } from "./steps/message-hygiene.ts";
 import { notFound } from "./steps/not-found.ts";
 import { refuseBadPaths } from "./steps/path-hygiene.ts";
 import { followRequest } from "./steps/request-id.ts";
@@ -36,6 +37,7 @@ const onEveryRequest = (options: PipelineOptions): Step[] => [
   ["request id", followRequest],
   ["access log", accessLog(options.accessLog)],
   ["leaving", sayGoodbye(options.isStopping)],
+  ["message hygiene", refuseAmbiguousHeads],
   ["path hygiene", refuseBadPaths],
   ["security headers", securityHeaders()],
   ["cors", cors(options.corsOrigins)],

@@ -40,6 +40,7 @@ describe("G1: what two readers may read in two ways", () => {
       "chunked, but not last",
       `${post}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n${SMUGGLED}`,
     ],
+    ["chunks of something packed", `${post}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`],
     ["a space before the colon", `${post}Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n${SMUGGLED}`],
     ["bare line feeds", `GET /products/26 HTTP/1.1\nHost: shop\n\n${SMUGGLED}`],
     ["a bare line feed among others", `${GET}X-One: 1\nX-Two: 2\r\n\r\n${SMUGGLED}`],
@@ -235,16 +236,23 @@ describe("G2: headers", () => {
     expect(reached()).toEqual([]);
   });
 
-  test("without Host it is refused; in HTTP/1.0 it needs none", async () => {
+  test("without a Host, or with two, it is refused; in HTTP/1.0 it needs none", async () => {
     const { answers } = await sendRaw(fixture.url, `GET /products/26 HTTP/1.1\r\n${LAST}`);
     expectFailure(answers[0]!, 400, "BAD_REQUEST");
+    const two = await sendRaw(fixture.url, `${GET}hOST: evil.example\r\n${LAST}`);
+    expectFailure(two.answers[0]!, 400, "BAD_REQUEST");
+    expect(reached()).toEqual([]);
     const old = await sendRaw(fixture.url, "GET /products/26 HTTP/1.0\r\n\r\n");
     expect(old.answers[0]).toMatchObject({ status: 200, headers: { connection: "close" } });
   });
 
   test("CONNECT gets no connection, and an upgrade a plain answer", async () => {
     const connected = await sendRaw(fixture.url, "CONNECT evil:80 HTTP/1.1\r\nHost: evil\r\n\r\n");
-    expect(connected).toEqual({ answers: [], rest: "" });
+    expectFailure(connected.answers[0]!, 405, "METHOD_NOT_ALLOWED");
+    expect(connected.answers[0]!.headers).toMatchObject({
+      connection: "close",
+      allow: expect.stringContaining("GET"),
+    });
     const upgraded = await sendRaw(
       fixture.url,
       `${GET}Upgrade: websocket\r\nConnection: upgrade, close\r\n\r\n`,

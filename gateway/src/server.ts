@@ -1,14 +1,17 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { Socket } from "node:net";
 import { randomUUID } from "node:crypto";
-import { ContractError } from "@shop/contracts/errors";
+import { ContractError, type ErrorCode } from "@shop/contracts/errors";
 import { REQUEST_ID_HEADER } from "@shop/contracts/headers";
 import { JSON_TYPE, failureText } from "./envelope.ts";
+import { ROUTES } from "./routes.ts";
+import { allowOf } from "./steps/route-table.ts";
 
 /** Against clients that send, or read, a byte now and then. */
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const CHECKING_MS = 1_000;
+const LAST_WORDS_MS = 1_000;
 /** Longer than load balancers keep an idle connection, so that it is never we who close one that is about to be used. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 
@@ -23,15 +26,17 @@ export function createHttpServer(
       requestTimeout: REQUEST_TIMEOUT_MS,
       connectionsCheckingInterval: CHECKING_MS,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-      // Asked for in path-hygiene.ts, whose refusal has an envelope.
+      // Asked for in message-hygiene.ts, whose refusal has an envelope.
       requireHostHeader: false,
     },
     onRequest,
   );
   server.maxConnections = maxConnections;
-  // "100 Continue" is said when the body is wanted, in json-body.ts. Other expectations mean nothing here.
+  // "100 Continue" is said when the body is wanted, in read-body.ts. Other expectations mean nothing here.
   server.on("checkContinue", onRequest).on("checkExpectation", onRequest);
   server.on("clientError", answerBrokenBytes);
+  // Node hands over the bare socket, and closes it without a word when nobody takes it.
+  server.on("connect", (_request, socket) => socket.end(noTunnels()));
   return server;
 }
 
@@ -45,7 +50,9 @@ function answerBrokenBytes(error: NodeJS.ErrnoException, socket: Socket): void {
     if (error.code === "HPE_HEADER_OVERFLOW") socket.write(tooLongHead());
     else socket.write(error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? PLAIN_408 : PLAIN_400);
   }
-  socket.destroy();
+  // What is written gets out, also an answer that was begun: it may be the very refusal of these bytes.
+  socket.destroySoon();
+  setTimeout(() => socket.destroy(), LAST_WORDS_MS).unref();
 }
 
 /** Node keeps the answer at work on its socket, and asks there itself when nobody listens. */
@@ -54,13 +61,20 @@ function answerHasBegun(socket: Socket): boolean {
   return answer?.headersSent === true;
 }
 
-function tooLongHead(): string {
+const tooLongHead = (): string =>
+  lastAnswer("400 Bad Request", "BAD_REQUEST", "The request's head is longer than 16 kB");
+
+const noTunnels = (): string =>
+  lastAnswer("405 Method Not Allowed", "METHOD_NOT_ALLOWED", "The gateway opens no tunnels");
+
+/** For where there is no response to write it to. */
+function lastAnswer(status: string, code: ErrorCode, message: string): string {
   const requestId = randomUUID();
-  const error = new ContractError("BAD_REQUEST", "The request's head is longer than 16 kB");
-  const text = failureText(error.toBody(), requestId);
+  const text = failureText(new ContractError(code, message).toBody(), requestId);
   return [
-    "HTTP/1.1 400 Bad Request",
+    `HTTP/1.1 ${status}`,
     "Connection: close",
+    ...(code === "METHOD_NOT_ALLOWED" ? [`Allow: ${allowOf(ROUTES)}`] : []),
     `${REQUEST_ID_HEADER}: ${requestId}`,
     `Content-Type: ${JSON_TYPE}`,
     `Content-Length: ${Buffer.byteLength(text)}`,

@@ -45,7 +45,7 @@ export async function bringUp(up: BringUp): Promise<void> {
   const urls = programs.map((program) => [program.name, programUrl(portOf(program, config))]);
   const addresses = { servers, programs: Object.fromEntries(urls) as Record<string, string> };
   await startPrograms(up, addresses);
-  welcome(addresses.programs, startedAt);
+  welcome(addresses.programs, startedAt, config.environment);
 }
 
 async function startPrograms(up: BringUp, addresses: Addresses): Promise<void> {
@@ -102,10 +102,14 @@ function describeSources(sources: ServerSources): string {
   return Object.values(sources).map(where).join(", ");
 }
 
-function welcome(urls: Record<string, string>, startedAt: number): void {
-  const [first = "", ...more] = firstRequests(urls);
+function welcome(
+  urls: Record<string, string>,
+  startedAt: number,
+  environment: NodeJS.ProcessEnv,
+): void {
+  const requests = firstRequests(urls, environment);
   const lines = Object.entries(urls).map(([name, url]) => `  ${name.padEnd(16)} ${url}`);
   say(`\nReady in ${seconds(startedAt)}.\n${lines.join("\n")}\n`);
-  say(`Try:\n  ${[first, ...more].join("\n  ")}\n`);
+  say(`Try:\n  ${requests.join("\n  ")}\n`);
   say("Logs are in .local-stack/logs. Press Ctrl-C to stop; the data stays.");
 }

@@ -49,3 +49,18 @@ test.each([
 test("When nothing answers, then the message says what to do", async () => {
   await expect(seedProducts("http://127.0.0.1:1", [])).rejects.toThrow(/Is npm start running/);
 });
+
+test("When the shop wants a token, then the message says so, and a given one is shown", async () => {
+  const server = createServer((request, response) => {
+    const isKnown = request.headers.authorization === "Bearer known";
+    response.statusCode = isKnown ? 200 : 401;
+    response.end(JSON.stringify({ items: [], nextCursor: null }));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  const shop = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+  await expect(seedProducts(shop, [])).rejects.toThrow(/Set SHOP_TOKEN/);
+  expect(await seedProducts(shop, [], "known")).toEqual({ created: 0, there: 0 });
+});

@@ -20,17 +20,28 @@ async function ask(url: string, init: RequestInit = {}): Promise<unknown> {
     throw new Error(`${url} does not answer. Is npm start running?`, { cause: error });
   }
   const body = await answer.text();
+  if (answer.status === 401 || answer.status === 403) {
+    throw new Error(
+      `${url} wants a token with the scope products:write. Set SHOP_TOKEN to one and try again.`,
+    );
+  }
   if (!answer.ok)
     throw new Error(`${init.method ?? "GET"} ${url} answered ${answer.status}: ${body}`);
   return withoutEnvelope(JSON.parse(body));
 }
 
-async function namesOfAll(shop: string): Promise<Set<string>> {
+async function namesOfAll({
+  url,
+  headers,
+}: {
+  url: string;
+  headers: Record<string, string>;
+}): Promise<Set<string>> {
   const names = new Set<string>();
   let cursor: string | null = null;
   do {
     const from: string = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
-    const page = (await ask(`${shop}/products?limit=${PAGE_SIZE}${from}`)) as {
+    const page = (await ask(`${url}/products?limit=${PAGE_SIZE}${from}`, { headers })) as {
       items: { name: string }[];
       nextCursor: string | null;
     };
@@ -42,15 +53,18 @@ async function namesOfAll(shop: string): Promise<Set<string>> {
 
 /** Creates those whose name is not there yet: a second time it changes nothing. */
 export async function seedProducts(
-  shop: string,
+  url: string,
   products: readonly MockProduct[],
+  token?: string,
 ): Promise<{ created: number; there: number }> {
-  const names = await namesOfAll(shop);
+  const headers: Record<string, string> =
+    token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const names = await namesOfAll({ url, headers });
   const missing = products.filter(({ name }) => !names.has(name));
   for (const product of missing) {
-    await ask(`${shop}/products`, {
+    await ask(`${url}/products`, {
       method: "POST",
-      headers: { "content-type": "application/json" },
+      headers: { ...headers, "content-type": "application/json" },
       body: JSON.stringify(product),
     });
   }

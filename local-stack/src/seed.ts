@@ -6,9 +6,11 @@ import { processesPath, readProcessesFile } from "./processes-file.ts";
 import { say } from "./say.ts";
 import { seedProducts, type MockProduct } from "./seed-products.ts";
 
+const environment = withEnvFile(join(CHECKOUT, ".env"), process.env);
+
 /** The gateway if it runs, else product-service itself. */
 function shopUrl(): string {
-  const given = withEnvFile(join(CHECKOUT, ".env"), process.env)["SHOP_URL"];
+  const given = environment["SHOP_URL"];
   if (given) return given.replace(/\/$/, "");
   const running = readProcessesFile(processesPath(stateFolder(CHECKOUT)));
   const shop = ["gateway", "product-service"]
@@ -24,7 +26,8 @@ function shopUrl(): string {
 
 try {
   const mock = readFileSync(join(CHECKOUT, "mock", "products.json"), "utf8");
-  const { created, there } = await seedProducts(shopUrl(), JSON.parse(mock) as MockProduct[]);
+  const products = JSON.parse(mock) as MockProduct[];
+  const { created, there } = await seedProducts(shopUrl(), products, environment["SHOP_TOKEN"]);
   say(`${created} products created, ${there} were there already.`);
 } catch (error) {
   say((error as Error).message);

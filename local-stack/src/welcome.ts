@@ -1,11 +1,15 @@
 /** What to do first, to be copied as it stands. */
-export function firstRequests(urls: Record<string, string>): string[] {
+export function firstRequests(
+  urls: Record<string, string>,
+  environment: NodeJS.ProcessEnv = {},
+): string[] {
   const json = "-H 'content-type: application/json'";
   const products = urls["gateway"] ?? urls["product-service"];
   const orders = urls["gateway"] ?? urls["order-service"];
+  const who = environment["AUTH"] === "jwt" ? ` -H "authorization: Bearer $TOKEN"` : "";
   return [
-    `curl -X POST ${products}/products ${json} -d '{"name":"Espresso cup","price":9.5,"qty":100}'`,
-    `curl -X POST ${orders}/orders ${json} -d '{"productId":1,"qty":2}'`,
-    `curl ${orders}/orders/product/1`,
+    `curl -X POST ${products}/products${who} ${json} -d '{"name":"Espresso cup","price":9.5,"qty":100}'`,
+    `curl -X POST ${orders}/orders${who} ${json} -d '{"productId":1,"qty":2}'`,
+    `curl${who} ${orders}/orders/product/1`,
   ];
 }

@@ -20,7 +20,10 @@ export const etagOf = (version: number): string => `"${version}"`;
 
 /** Whether `If-Match` or `If-None-Match` names this version; `*`, lists and weak tags are taken. */
 export function namesVersion(header: string, version: number): boolean {
-  if (header.trim() === "*") return true;
   const tag = etagOf(version);
-  return header.split(",").some((entry) => entry.trim().replace(/^W\//, "") === tag);
+  // Two lines of the header come as one list, so `*` may be anywhere in it.
+  return header.split(",").some((entry) => {
+    const given = entry.trim();
+    return given === "*" || given.replace(/^W\//, "") === tag;
+  });
 }

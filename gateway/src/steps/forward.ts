@@ -33,7 +33,7 @@ export function forward(route: Route, options: ForwardOptions): RequestHandler {
     const limit = new Limit(response, deadlineMs);
     try {
       await askInstances(upstream, {
-        repeatable: () => mayBeRepeated(route, response, outgoing.headers),
+        repeatable: () => mayBeRepeated(response, outgoing),
         send: (instance, again) =>
           sendTo({ instance, again, request: outgoing }, limit, (answer) =>
             relayAnswer(answer, request, response),
@@ -45,14 +45,9 @@ export function forward(route: Route, options: ForwardOptions): RequestHandler {
   };
 }
 
-/** Reading twice changes nothing. A key makes two requests one, but only on the routes that know keys: those with a schema for them. */
-const mayBeRepeated = (
-  { method, headers }: Route,
-  { headersSent }: Response,
-  sent: ServiceRequest["headers"],
-): boolean =>
-  !headersSent &&
-  (method === "GET" || (headers !== undefined && sent[IDEMPOTENCY_KEY_HEADER] !== undefined));
+/** Reading twice changes nothing. A key makes two requests one; it is only sent where keys are known. */
+const mayBeRepeated = ({ headersSent }: Response, { method, headers }: ServiceRequest): boolean =>
+  !headersSent && (method === "GET" || headers[IDEMPOTENCY_KEY_HEADER] !== undefined);
 
 /** The service's path, made again from what was found in the client's. */
 function servicePath(path: string): (params: Values) => string {

@@ -12,9 +12,6 @@ const WHOLE_SERVER = "*";
 
 /** Refuses targets that are not a plain path: nothing behind has to think about them. */
 export const refuseBadPaths: RequestHandler = (request, _response, next) => {
-  if (request.headers.host === undefined && request.httpVersion === "1.1") {
-    return next(new ContractError("BAD_REQUEST", "The Host header is missing"));
-  }
   const { url } = request;
   if (url === WHOLE_SERVER && request.method === "OPTIONS") return next();
   const queryAt = url.indexOf("?");

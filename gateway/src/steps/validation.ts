@@ -1,12 +1,13 @@
 import { parse } from "node:querystring";
 import { ContractError } from "@shop/contracts/errors";
 import { validationFailed } from "@shop/contracts/validation";
+import { parseStrictJson } from "@shop/service-kit/http/strict-json";
 import type { Request, RequestHandler } from "express";
 import { z } from "zod";
 import { exchangeOf, type Values } from "../exchange.ts";
 import type { Route } from "../routes.ts";
 import { declaresBody } from "../unread-body.ts";
-import { parseJson, readBody } from "./json-body.ts";
+import { readBody } from "./read-body.ts";
 
 type Issues = z.core.$ZodIssue[];
 
@@ -31,7 +32,7 @@ export function validate(route: Route): RequestHandler {
     const bytes = await readBody(request, response);
     const issues: Issues = [];
     checkAllButBody(request, route, issues);
-    accept(bodySchema, parseJson(bytes), issues);
+    accept(bodySchema, parseStrictJson(bytes), issues);
     if (issues.length > 0) throw validationFailed(issues);
     exchangeOf(request).body = bytes;
     next();

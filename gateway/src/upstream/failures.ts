@@ -1,4 +1,5 @@
 import { ContractError } from "@shop/contracts/errors";
+import { CONNECT_TIMEOUT } from "./connect-limit.ts";
 
 /** The caller has left, or time is up: the call was ended by us, and says nothing about the service. */
 export class CallEnded extends Error {
@@ -17,6 +18,7 @@ const NOT_CONNECTED = new Set([
   "EHOSTUNREACH",
   "ENETUNREACH",
   "UND_ERR_CONNECT_TIMEOUT",
+  CONNECT_TIMEOUT,
 ]);
 
 const BROKEN_OFF = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);

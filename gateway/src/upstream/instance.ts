@@ -3,6 +3,7 @@ import { Agent as HttpsAgent } from "node:https";
 import { Pool } from "undici";
 import type { Logger } from "@shop/service-kit/log/logger";
 import { Breaker } from "./breaker.ts";
+import { CONNECT_LIMIT_MS, limitConnecting } from "./connect-limit.ts";
 import { FREE_SOCKET_MS, createServiceAgent, type ServiceAgent } from "./service-agent.ts";
 
 const MAX_SOCKETS = 256;
@@ -26,10 +27,12 @@ export function connectInstance(url: string, log: Logger): Instance {
   const secure = protocol === "https:";
   const limits = { maxSockets: MAX_SOCKETS, maxFreeSockets: MAX_SOCKETS };
   const kept = createServiceAgent(secure, limits);
-  const fresh = new (secure ? HttpsAgent : HttpAgent)({ ...limits, keepAlive: false });
+  const Agent = secure ? HttpsAgent : HttpAgent;
+  const fresh = limitConnecting(new Agent({ ...limits, keepAlive: false }), secure);
   const pool = new Pool(origin, {
     connections: MAX_SOCKETS,
     pipelining: 1,
+    connect: { timeout: CONNECT_LIMIT_MS },
     keepAliveTimeout: FREE_SOCKET_MS,
     keepAliveMaxTimeout: FREE_SOCKET_MS,
   });

@@ -1,6 +1,7 @@
 import { Agent as HttpAgent, type AgentOptions } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import type { Socket } from "node:net";
+import { limitConnecting } from "./connect-limit.ts";
 
 /** Well below the services' 65 s: it is never the service that closes a connection that is about to be used. */
 export const FREE_SOCKET_MS = 5_000;
@@ -28,9 +29,12 @@ export function createServiceAgent(secure: boolean, options: AgentOptions): Serv
   let lastHint: string | string[] | undefined;
   let freeForMs = FREE_SOCKET_MS;
 
-  const agent = secure
-    ? new HttpsAgent({ ...options, keepAlive: true })
-    : new HttpAgent({ ...options, ...NO_TLS, keepAlive: true });
+  const agent = limitConnecting(
+    secure
+      ? new HttpsAgent({ ...options, keepAlive: true })
+      : new HttpAgent({ ...options, ...NO_TLS, keepAlive: true }),
+    secure,
+  );
   agent.keepSocketAlive = (socket): boolean => {
     freeSince.set(socket, performance.now());
     return freeForMs > 0;

@@ -10,13 +10,7 @@ import type { GatewayConfig } from "../config.ts";
 import { exchangeOf } from "../exchange.ts";
 
 /** What of a client's headers a service gets to see. The rest is dropped: hop-by-hop, forwarded, forged, or of no use there. */
-const PASSED = [
-  "if-match",
-  "if-none-match",
-  IDEMPOTENCY_KEY_HEADER,
-  TRACEPARENT_HEADER,
-  "tracestate",
-] as const;
+const PASSED = ["if-match", "if-none-match", TRACEPARENT_HEADER, "tracestate"] as const;
 
 export type HeadersForServices = (request: Request) => Record<string, string>;
 
@@ -24,7 +18,7 @@ export function headersForServices(config: GatewayConfig): HeadersForServices {
   const { INTERNAL_TOKEN: internalToken, TRUST_PROXY } = config;
   const addressOf = addressReader(config);
   return (request) => {
-    const { requestId, caller, body } = exchangeOf(request);
+    const { requestId, route, caller, body } = exchangeOf(request);
     const headers: Record<string, string> = {
       [REQUEST_ID_HEADER]: requestId,
       "x-forwarded-for": addressOf(request),
@@ -34,6 +28,9 @@ export function headersForServices(config: GatewayConfig): HeadersForServices {
       const value = request.headers[name];
       if (typeof value === "string") headers[name] = value;
     }
+    const key = request.headers[IDEMPOTENCY_KEY_HEADER];
+    // Checked by a schema there; elsewhere nobody asks for one.
+    if (route?.headers && typeof key === "string") headers[IDEMPOTENCY_KEY_HEADER] = key;
     if (body !== undefined) {
       headers["content-type"] = "application/json";
       headers["content-length"] = String(body.length);

@@ -1,9 +1,7 @@
-import { isUtf8 } from "node:buffer";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ContractError } from "@shop/contracts/errors";
+import { MAX_BODY_BYTES } from "@shop/service-kit/http/strict-json";
 import { declaresBody } from "../unread-body.ts";
-
-const MAX_BODY_BYTES = 100 * 1024;
 
 const NOTHING = Buffer.alloc(0);
 const JSON_TYPE = /^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?;?$/i;
@@ -47,15 +45,4 @@ function collect(request: IncomingMessage): Promise<Buffer> {
     };
     request.on("data", onData).on("end", onEnd).on("error", onBreak).on("close", onBreak);
   });
-}
-
-/** Strict JSON: bytes that are not UTF-8 are refused instead of being replaced. Without a body the schema says what is missing. */
-export function parseJson(bytes: Buffer): unknown {
-  if (bytes.length === 0) return undefined;
-  if (!isUtf8(bytes)) throw new ContractError("MALFORMED_JSON", "The body is not valid UTF-8");
-  try {
-    return JSON.parse(bytes.toString());
-  } catch {
-    throw new ContractError("MALFORMED_JSON", "The body is not valid JSON");
-  }
 }
