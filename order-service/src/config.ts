@@ -2,7 +2,7 @@ import { readConfig } from "@shop/service-kit/config/read-config";
 import { milliseconds, port, serviceVariables, url } from "@shop/service-kit/config/variables";
 import { z } from "zod";
 
-const variables = z.object({
+export const variables = z.object({
   ...serviceVariables,
   PORT: port.prefault("3002"),
   PRODUCT_SERVICE_URL: url("http:", "https:"),
