@@ -39,7 +39,11 @@ export function eventReference(): string {
     `The product events are hints for a cache: the queue of an instance is exclusive, goes with its connection, and keeps at most ${number(HINT_QUEUE_MAX_MESSAGES)} messages, for ${HINT_TTL_MS / 1_000} s. Nobody listening is no loss.`,
     "## The envelope",
     "The same for all; `data` is the event's own.",
-    fieldTable(fieldsOf(EVENTS["order.created"]).filter(({ path }) => !path.startsWith("data"))),
+    fieldTable(
+      fieldsOf(EVENTS["order.created"])
+        .filter(({ path }) => !path.startsWith("data"))
+        .map((field) => (field.path === "type" ? { ...field, rules: "the routing key" } : field)),
+    ),
     ...TYPES.flatMap(section),
   ]);
 }
@@ -47,8 +51,8 @@ export function eventReference(): string {
 const rules = (): string =>
   [
     "An event is written in the transaction of the fact that it tells of, and published until the broker has confirmed it.",
-    "It is told **at least once**: a consumer applies each `id` once, and takes a second one for what it is. Order between messages is not promised; `version` of a product says which one is newer.",
-    "Consumers **ignore fields that they do not know**. Changes are additions only: no field goes away, changes its type or its meaning. What can't be added is a new type.",
+    "It is told **at least once**: an order is decided once and settled once, however often its events come. Their order is not promised; the `version` of a product says which one is newer.",
+    "Consumers **ignore fields that they do not know**. Changes are additions only: no field goes away, or changes its type or meaning. A change that is no addition makes another event.",
     `\`version\` counts the additions to a type (${EVENT_VERSION} today), and is not compared.`,
     "`requestId` is the `X-Request-ID` of the request that caused it all.",
   ]
