@@ -3,6 +3,7 @@ import { expect } from "vitest";
 import { z } from "zod";
 import type { Route } from "../routes.ts";
 import { openApiDocument, openApiPath } from "./document.ts";
+import { ANSWER_HEADERS } from "./headers.ts";
 
 /** What the document says, read as its users read it: as JSON, without the code that made it. */
 export const DOCUMENT: any = JSON.parse(JSON.stringify(openApiDocument()));
@@ -68,12 +69,15 @@ export function expectDescribed(route: Route, { status, headers, text }: Answer)
 }
 
 function expectHeaders(described: any, headers: Answer["headers"]): void {
+  const told = Object.keys(described.headers);
+  const given = Object.keys(ANSWER_HEADERS).filter((name) => name.toLowerCase() in headers);
+  expect(told).toEqual(expect.arrayContaining(given));
   for (const [name, ref] of Object.entries(described.headers)) {
     const { required, schema } = resolve(ref);
     const value = headers[name.toLowerCase()];
     if (required) expect(value, name).toBeDefined();
     if (value === undefined) continue;
-    const given = schema.type === "integer" ? Number(value) : value;
-    expect(checkerOf(schema).safeParse(given).error, `${name}: ${String(value)}`).toBeUndefined();
+    const read = schema.type === "integer" ? Number(value) : value;
+    expect(checkerOf(schema).safeParse(read).error, `${name}: ${String(value)}`).toBeUndefined();
   }
 }
