@@ -59,8 +59,13 @@ async function fuzz(stop: AbortSignal): Promise<number> {
     // A relative path is meant from the checkout, as it was when it was looked for.
     command.includes("/") ? resolve(CHECKOUT, command) : command,
     [
-      ...["--config-file", "schemathesis.toml", "run", `${url}/openapi.json`],
-      ...["--origin", url, "--seed", seed, "--max-examples", examples],
+      "--config-file",
+      "schemathesis.toml",
+      "run",
+      `${url}/openapi.json`,
+      `--origin=${url}`,
+      `--seed=${seed}`,
+      `--max-examples=${examples}`,
       ...(token ? ["--header", `Authorization: Bearer ${token}`] : []),
     ],
     { cwd: join(CHECKOUT, "gateway", "fuzz"), stdio: "inherit" },

@@ -6,7 +6,9 @@ import type { z } from "zod";
 export function expectEnvExample(
   folder: string,
   schema: z.ZodObject,
-  readConfig: (environment: Record<string, string>) => Readonly<Record<string, unknown>>,
+  readConfig: (
+    environment: Record<string, string>,
+  ) => Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>,
 ): void {
   const told = readExample(folder);
   expect(told.map(({ name }) => name).toSorted()).toEqual(Object.keys(schema.shape).toSorted());

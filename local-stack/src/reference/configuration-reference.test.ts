@@ -41,6 +41,9 @@ test("the launcher's reference tells of every variable, with its default, and of
 
   const defaults = Object.assign({}, ...PROGRAMS.map((program) => program.defaults));
   for (const { name, value } of told) {
-    expect(value, name).toBe(String(ports.get(name) ?? defaults[name] ?? ""));
+    expect({ name, value }).toEqual({
+      name,
+      value: String(ports.get(name) ?? defaults[name] ?? ""),
+    });
   }
 });

@@ -42,7 +42,9 @@ export function eventReference(): string {
     fieldTable(
       fieldsOf(EVENTS["order.created"])
         .filter(({ path }) => !path.startsWith("data"))
-        .map((field) => (field.path === "type" ? { ...field, rules: "the routing key" } : field)),
+        .map(({ path, type, rules: own }) => {
+          return { path, type, rules: path === "type" ? "the routing key" : own };
+        }),
     ),
     ...TYPES.flatMap(section),
   ]);
@@ -61,12 +63,11 @@ const rules = (): string =>
 
 function bindings(type: EventType): string[][] {
   const { from } = EVENT_ORIGINS[type];
-  const queues = WORK_QUEUES.filter(({ types }) => types.includes(type)).map(({ name }) => [
-    code(name),
-    takerOf(name),
-  ]);
+  const queues = WORK_QUEUES.filter(({ types }) => types.includes(type)).map(
+    ({ name }): [queue: string, taker: string] => [code(name), takerOf(name)],
+  );
   if (HINT_TYPES.includes(type)) queues.push(["one of its own", EACH_INSTANCE]);
-  return queues.map((queue) => [code(type), from, ...queue]);
+  return queues.map(([queue, taker]) => [code(type), from, queue, taker]);
 }
 
 /** A queue is named for the service that takes from it. */

@@ -11,20 +11,17 @@ type JsonSchema = z.core.JSONSchema.JSONSchema;
 /** The fields of an object, those of objects in it included, as a reader wants them. */
 export function fieldsOf(schema: z.ZodType): Field[] {
   const root = z.toJSONSchema(schema, { reused: "inline" });
-  return walk(root, [], root);
+  return walk(root, "", root);
 }
 
-function walk(schema: JsonSchema, path: readonly string[], root: JsonSchema): Field[] {
+function walk(schema: JsonSchema, path: string, root: JsonSchema): Field[] {
   return Object.entries(schema.properties ?? {}).flatMap(([name, given]) => {
     const property = resolved(given as JsonSchema, root);
-    const at = [...path, name];
-    const optional = !schema.required?.includes(name);
-    const field = {
-      path: at.join("."),
-      type: typeOf(property),
-      rules: [...(optional ? ["optional"] : []), ...rulesOf(property)].join("; "),
-    };
-    return [field, ...walk(property, at, root)];
+    const optional = schema.required?.includes(name) ? [] : ["optional"];
+    const rules = optional.concat(rulesOf(property)).join("; ");
+    return [{ path: path + name, type: typeOf(property), rules }].concat(
+      walk(property, `${path}${name}.`, root),
+    );
   });
 }
 
@@ -37,7 +34,7 @@ function resolved(schema: JsonSchema, root: JsonSchema): JsonSchema {
 }
 
 function typeOf({ type, anyOf }: JsonSchema): string {
-  if (anyOf) return anyOf.map((one) => typeOf(one as JsonSchema)).join(" or ");
+  if (anyOf) return anyOf.map((one) => typeOf(one)).join(" or ");
   return Array.isArray(type) ? type.join(" or ") : (type ?? "any");
 }
 
@@ -50,7 +47,7 @@ function rulesOf(schema: JsonSchema): string[] {
     ...(pattern === undefined || format !== undefined ? [] : [`matches \`${pattern}\``]),
     ...(values.length === 0 ? [] : [values.map((value) => `\`${String(value)}\``).join(", ")]),
     ...range(minimum, maximum),
-    ...anyOf.flatMap((one) => rulesOf(one as JsonSchema)),
+    ...anyOf.flatMap((one) => rulesOf(one)),
   ];
 }
 
