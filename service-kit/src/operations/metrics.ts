@@ -87,7 +87,12 @@ export class Metrics {
       "event_batch_retries_total",
       "Batches that waited for the database",
     );
+    const aside = this.counter(
+      "events_set_aside_total",
+      "Events that wait for a row that somebody holds, while others go on",
+    );
     return {
+      setAside: (count) => aside.inc(count),
       taken: (count, ms) => {
         size.observe(count);
         duration.observe(ms / 1_000);
