@@ -1,13 +1,13 @@
 import type { EventOf, EventType } from "@shop/contracts/event";
 import type { WorkQueue } from "@shop/contracts/topology";
 import type { Channel, ConsumeMessage } from "amqplib";
-import { setImmediate as nextTurn, setTimeout as rest } from "node:timers/promises";
-import { isDatabaseTrouble } from "../database/database-errors.ts";
-import { backoffMs, within } from "../limited-wait.ts";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { within } from "../limited-wait.ts";
 import type { EventLog, Logger } from "../log/logger.ts";
 import type { BrokerConnection } from "./broker-connection.ts";
 import type { BrokerSession } from "./broker-session.ts";
 import { decode, earlierDeliveries, type Delivery } from "./delivery.ts";
+import { handleUntilDone, type ConsumerObserver, type Handle } from "./handle-batch.ts";
 import { SetAside } from "./set-aside.ts";
 
 const MOST_IN_BATCH = 300;
@@ -15,24 +15,8 @@ const MOST_IN_BATCH = 300;
 const PREFETCH = 4 * MOST_IN_BATCH;
 /** A message that came back so often may be what kills the process: it is taken alone. */
 const SUSPECT_DELIVERIES = 3;
-const RETRY_BACKOFF = { first: 100, most: 3_000 };
 const STOP_LIMIT_MS = 4_000;
 const CANCEL_LIMIT_MS = 1_000;
-
-export interface ConsumerObserver {
-  taken(count: number, ms: number): void;
-  setAside(count: number): void;
-  buried(): void;
-  retried(): void;
-}
-
-/**
- * Commits what the events ask for, or throws and leaves nothing. Must take the same event twice without harm. Gives back those
- * that can't be handled just now though the others could: they come again soon.
- */
-export type Handle<T extends EventType> = (
-  events: readonly EventOf<T>[],
-) => Promise<readonly EventOf<T>[]>;
 
 export interface BatchConsumerOptions<T extends EventType> {
   readonly queue: WorkQueue;
@@ -50,11 +34,6 @@ interface Subscription<T extends EventType> {
   readonly waiting: ConsumeMessage[];
   readonly aside: SetAside<Delivery<T>>;
 }
-
-type Outcome<T extends EventType> =
-  | "given up"
-  | { readonly held: readonly EventOf<T>[] }
-  | { readonly dataError: unknown };
 
 /**
  * Takes a work queue in batches: decode → validate → handle in a transaction → ack. One batch at a time; what arrives
@@ -159,7 +138,9 @@ export class BatchConsumer<T extends EventType> {
   ): Promise<void> {
     const last = deliveries.at(-1);
     if (!last || !this.mayGoOn(subscription)) return;
-    const outcome = await this.handleUntilDone(subscription, deliveries);
+    const events = deliveries.map(({ event }) => event);
+    const mayGoOn = () => this.mayGoOn(subscription);
+    const outcome = await handleUntilDone(this.options, events, mayGoOn);
     if (outcome === "given up" || !this.mayAck(subscription)) return;
     if ("held" in outcome) {
       this.finish(subscription, deliveries, new Set(outcome.held));
@@ -200,29 +181,6 @@ export class BatchConsumer<T extends EventType> {
       { messages: deliveries.length },
       "messages wait for rows that somebody holds; the others go on",
     );
-  }
-
-  /** Retries as long as the infrastructure is in the way, until the session or the service ends. */
-  private async handleUntilDone(
-    subscription: Subscription<T>,
-    deliveries: readonly Delivery<T>[],
-  ): Promise<Outcome<T>> {
-    const events = deliveries.map(({ event }) => event);
-    for (let attempt = 0; ; attempt += 1) {
-      try {
-        return { held: await this.options.handle(events) };
-      } catch (error) {
-        if (!isDatabaseTrouble(error)) return { dataError: error };
-        const restMs = backoffMs(attempt, RETRY_BACKOFF);
-        this.options.observer.retried();
-        this.options.log.warn(
-          { err: error, messages: events.length, retryInMs: Math.round(restMs) },
-          "a batch waits for the database",
-        );
-        await rest(restMs);
-        if (!this.mayGoOn(subscription)) return "given up";
-      }
-    }
   }
 
   private bury(

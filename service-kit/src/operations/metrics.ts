@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
 import type { HttpObserver } from "../http/request-hooks.ts";
-import type { ConsumerObserver } from "../messaging/batch-consumer.ts";
+import type { ConsumerObserver } from "../messaging/handle-batch.ts";
 import type { RelayObserver } from "../outbox/relay.ts";
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
