@@ -1,0 +1,34 @@
+import { findShop, shopToken } from "../local-stack/src/find-shop.ts";
+import { say } from "../local-stack/src/say.ts";
+
+const FIRST_ANSWER_TIMEOUT_MS = 10_000;
+
+const givenUrl = process.argv[3]?.replace(/\/+$/, "");
+
+/** One line instead of a hundred failed requests. */
+async function expectAnswer(url: string): Promise<void> {
+  try {
+    await fetch(`${url}/health`, { signal: AbortSignal.timeout(FIRST_ANSWER_TIMEOUT_MS) });
+  } catch (error) {
+    throw new Error(`${url} does not answer. Is npm start running?`, { cause: error });
+  }
+}
+
+try {
+  const url = givenUrl ?? findShop();
+  await expectAnswer(url);
+  // newman uses a constant that Node would warn of; whoever reads the report can do nothing about it.
+  process.noDeprecation = true;
+  const { COLLECTION, runCollection } = await import("./run-collection.ts");
+  const { problems } = await runCollection({
+    collection: COLLECTION,
+    url,
+    token: shopToken(),
+    report: true,
+  });
+  for (const problem of problems) say(`FAILED  ${problem}`);
+  if (problems.length > 0) process.exitCode = 1;
+} catch (error) {
+  say((error as Error).message);
+  process.exitCode = 1;
+}
