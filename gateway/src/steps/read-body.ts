@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ContractError } from "@shop/contracts/errors";
-import { MAX_BODY_BYTES } from "@shop/service-kit/http/strict-json";
+import { MAX_BODY_BYTES } from "@shop/service-kit/strict-json";
 import { declaresBody } from "../unread-body.ts";
 
 const NOTHING = Buffer.alloc(0);

@@ -1,7 +1,7 @@
 import { parse } from "node:querystring";
 import { ContractError } from "@shop/contracts/errors";
 import { validationFailed } from "@shop/contracts/validation";
-import { parseStrictJson } from "@shop/service-kit/http/strict-json";
+import { parseStrictJson } from "@shop/service-kit/strict-json";
 import type { Request, RequestHandler } from "express";
 import { z } from "zod";
 import { exchangeOf, type Values } from "../exchange.ts";

@@ -8,7 +8,7 @@ import { ContractErrorFilter } from "./contract-error.filter.ts";
 import { ContractValidationPipe } from "./contract-validation.pipe.ts";
 import { admitInternalCallers } from "./internal-callers.ts";
 import { parseJsonBodies } from "./json-body.ts";
-import { MAX_BODY_BYTES } from "./strict-json.ts";
+import { MAX_BODY_BYTES } from "../strict-json.ts";
 import { nestLogger } from "./nest-logger.ts";
 import { answerBadPath, followRequests } from "./request-hooks.ts";
 
