@@ -106,7 +106,7 @@ export async function startShop(
         DATABASE_URL: orderUrl,
         RABBITMQ_URL: orderBroker.through(vhostUrl),
         REDIS_URL: orderRedis.url,
-        PRODUCT_SERVICE_URL: products[0]!.url,
+        PRODUCT_SERVICE_URLS: products.map(({ url }) => url).join(","),
         ...orderSettings,
       }),
     ),

@@ -2,7 +2,12 @@ import type { RequestListener } from "node:http";
 import { eventually } from "@shop/test-support/eventually";
 import { afterEach, describe, expect, test } from "vitest";
 import { startBlackHole } from "../black-hole.fixture.ts";
-import { startFakeService, type FakeService } from "../fake-service.fixture.ts";
+import {
+  PRODUCT_TEXT,
+  sendJson,
+  startFakeService,
+  type FakeService,
+} from "../fake-service.fixture.ts";
 import { expectFailure, startFixture, type Fixture } from "../gateway.fixture.ts";
 
 const stops: (() => Promise<void>)[] = [];
@@ -87,6 +92,24 @@ describe("several instances", () => {
       expect(instances[2].seen.length).toBe(seenThen + 1);
     });
   });
+});
+
+test("an instance that says it is leaving is asked no more, unless it is the only one", async () => {
+  const { fixture, instances } = await startWithThree();
+  const [first, second, third] = instances;
+  const leave: RequestListener = (_request, response) => {
+    response.setHeader("connection", "close");
+    sendJson(response, 200, PRODUCT_TEXT);
+  };
+  first.answers(leave);
+  for (const path of ["/products/26", "/products/26-with-orders"]) {
+    await getMany(fixture, 9);
+    expect(first.seen.length).toBe(1);
+    expect((await fixture.request(path)).status).toBe(200);
+  }
+  second.answers(leave);
+  third.answers(leave);
+  expect(new Set(await getMany(fixture, 9))).toEqual(new Set([200]));
 });
 
 describe("an instance that lets nobody connect", () => {
