@@ -4,8 +4,9 @@ import { once } from "node:events";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { CHECKOUT } from "./checkout.ts";
+import { withEnvFile } from "./env-file.ts";
+import { findShop, shopToken } from "./find-shop.ts";
 import { say } from "./say.ts";
-import { environment, shopUrl } from "./shop-url.ts";
 import { listenForStop } from "./stop-signals.ts";
 
 const MAX_SEED = 2 ** 31;
@@ -23,6 +24,7 @@ const USAGE = "npm run fuzz -- [URL of the gateway] [--seed 7] [--examples 50]";
 const NEEDED_MAJOR = 4;
 
 function schemathesis(): string {
+  const environment = withEnvFile(join(CHECKOUT, ".env"), process.env);
   const given = environment["SCHEMATHESIS"];
   const found = (given ? [given] : COMMANDS).find(isSchemathesis);
   if (found === undefined) throw new Error(HOW_TO_GET_IT);
@@ -46,14 +48,14 @@ function readArguments() {
   });
   const [url, ...more] = positionals;
   if (more.length > 0) throw new Error(USAGE);
-  return { ...values, url: (url ?? shopUrl("gateway")).replace(/\/$/, "") };
+  return { ...values, url: (url ?? findShop()).replace(/\/$/, "") };
 }
 
 /** Its exit code is ours: 0 when every answer was as the document says, 1 when one was not or nothing could be tried. */
 async function fuzz(stop: AbortSignal): Promise<number> {
   const { url, seed, examples } = readArguments();
   const command = schemathesis();
-  const token = environment["SHOP_TOKEN"];
+  const token = shopToken();
   say(`Fuzzing ${url} with ${examples} examples for each operation; repeat it with --seed ${seed}`);
   const running = spawn(
     // A relative path is meant from the checkout, as it was when it was looked for.
