@@ -3,11 +3,11 @@ import type { WorkQueue } from "@shop/contracts/topology";
 import type { Channel, ConsumeMessage } from "amqplib";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { within } from "../limited-wait.ts";
-import type { EventLog, Logger } from "../log/logger.ts";
+import type { EventLog } from "../log/logger.ts";
 import type { BrokerConnection } from "./broker-connection.ts";
 import type { BrokerSession } from "./broker-session.ts";
-import { decode, earlierDeliveries, type Delivery } from "./delivery.ts";
-import { handleUntilDone, type ConsumerObserver, type Handle } from "./handle-batch.ts";
+import { decode, earlierDeliveries, newestOf, type Delivery } from "./delivery.ts";
+import { handleUntilDone, type Handling } from "./handle-batch.ts";
 import { SetAside } from "./set-aside.ts";
 
 const MOST_IN_BATCH = 300;
@@ -18,13 +18,10 @@ const SUSPECT_DELIVERIES = 3;
 const STOP_LIMIT_MS = 4_000;
 const CANCEL_LIMIT_MS = 1_000;
 
-export interface BatchConsumerOptions<T extends EventType> {
+export interface BatchConsumerOptions<T extends EventType> extends Handling<T> {
   readonly queue: WorkQueue;
   readonly types: readonly T[];
-  readonly handle: Handle<T>;
-  readonly log: Logger;
   readonly events: EventLog;
-  readonly observer: ConsumerObserver;
 }
 
 interface Subscription<T extends EventType> {
@@ -34,6 +31,9 @@ interface Subscription<T extends EventType> {
   readonly waiting: ConsumeMessage[];
   readonly aside: SetAside<Delivery<T>>;
 }
+
+const hasWork = ({ waiting, aside }: Subscription<EventType>): boolean =>
+  waiting.length > 0 || aside.hasDue;
 
 /**
  * Takes a work queue in batches: decode → validate → handle in a transaction → ack. One batch at a time; what arrives
@@ -95,8 +95,7 @@ export class BatchConsumer<T extends EventType> {
 
   private work(): void {
     const { subscription } = this;
-    if (this.working || !subscription) return;
-    if (subscription.waiting.length === 0 && !subscription.aside.hasDue) return;
+    if (this.working || !subscription || !hasWork(subscription)) return;
     this.working = this.takeBatch(subscription)
       .catch((error: Error) => subscription.session.fail(error))
       .finally(() => {
@@ -141,7 +140,8 @@ export class BatchConsumer<T extends EventType> {
     const events = deliveries.map(({ event }) => event);
     const mayGoOn = () => this.mayGoOn(subscription);
     const outcome = await handleUntilDone(this.options, events, mayGoOn);
-    if (outcome === "given up" || !this.mayAck(subscription)) return;
+    // On a session that is over, `ack` would throw; the broker delivers again by itself.
+    if (outcome === "given up" || !subscription.session.isAlive) return;
     if ("held" in outcome) {
       this.finish(subscription, deliveries, new Set(outcome.held));
     } else if (deliveries.length === 1) {
@@ -165,8 +165,7 @@ export class BatchConsumer<T extends EventType> {
     if (handled.length === 0) return;
     if (aside.isEmpty) {
       // Everything before the last one on this channel is settled, so one ack serves the batch.
-      const newest = handled.reduce((one, other) => (isNewer(other, one) ? other : one));
-      channel.ack(newest.message, true);
+      channel.ack(newestOf(handled).message, true);
     } else {
       session.packTogether();
       for (const { message } of handled) channel.ack(message);
@@ -189,7 +188,7 @@ export class BatchConsumer<T extends EventType> {
     fault: string,
     err?: unknown,
   ): void {
-    if (!this.mayAck(subscription)) return;
+    if (!subscription.session.isAlive) return;
     subscription.channel.reject(message, false);
     this.options.observer.buried();
     const { messageId } = message.properties;
@@ -207,12 +206,4 @@ export class BatchConsumer<T extends EventType> {
   private mayGoOn(subscription: Subscription<T>): boolean {
     return subscription.session.isAlive && !this.stopping;
   }
-
-  /** On a session that is over, `ack` would throw; the broker delivers again by itself. */
-  private mayAck(subscription: Subscription<T>): boolean {
-    return subscription.session.isAlive;
-  }
 }
-
-const isNewer = <T extends EventType>(one: Delivery<T>, other: Delivery<T>): boolean =>
-  one.message.fields.deliveryTag > other.message.fields.deliveryTag;
