@@ -10,7 +10,7 @@ const GRACEFUL_STOP = "12s";
  * workers are there from the beginning: making one in the middle costs what is to be measured.
  */
 function workers(rate) {
-  const number = Math.max(20, Math.ceil(rate / 2));
+  const number = Math.max(50, Math.ceil(rate / 2));
   return { preAllocatedVUs: number, maxVUs: number };
 }
 

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
 import { parseLoadArguments } from "./load-arguments.ts";
-import { recordFile } from "./record-files.ts";
 import { howToGetK6 } from "./find-k6.ts";
 
 const names = ["orders", "reads"];
@@ -19,13 +18,6 @@ test.each([
   [["orders", "--fast"], "--fast"],
 ])("When %j is given, then it is refused: %s", (args, message) => {
   expect(() => parseLoadArguments(args, names)).toThrow(message);
-});
-
-test("The files of later runs come later by name, and have no character that a system refuses", () => {
-  const one = recordFile("orders", new Date("2026-11-20T09:59:59.999Z"));
-  const two = recordFile("orders", new Date("2026-11-20T10:00:00.000Z"));
-  expect(one).toBe("orders-2026-11-20T09-59-59-999Z.json");
-  expect([two, one].toSorted()).toEqual([one, two]);
 });
 
 test.each([

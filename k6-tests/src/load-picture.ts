@@ -2,12 +2,13 @@ import { lineOf } from "./load-line.ts";
 import { pointsOf, type LoadPoint } from "./load-points.ts";
 import type { LoadRecord } from "./load-record.ts";
 
-const SIZE = { width: 860, height: 430 };
+const SIZE = { width: 860, height: 440 };
 const LEFT = 64;
 const WIDTH = SIZE.width - LEFT - 24;
 const ARRIVALS = { top: 70, height: 80 };
 const LATENCIES = { top: 196, height: 160 };
 const LOWEST_MS = 1;
+const FIGURES_IN_A_LINE = 2;
 const PERCENTILES = [
   { key: "p99", name: "p99", colour: "#eb9f4a" },
   { key: "p95", name: "p95", colour: "#c8453d" },
@@ -88,7 +89,8 @@ export function drawLoad(record: LoadRecord): string {
     ...arrivals(points, x, record.settings.rate),
     ...latencies(points, x),
     ...seconds(until, x),
-    text(LEFT, SIZE.height - 18, figures.join(" · ")),
+    text(LEFT, SIZE.height - 34, figures.slice(0, FIGURES_IN_A_LINE).join(" · ")),
+    text(LEFT, SIZE.height - 14, figures.slice(FIGURES_IN_A_LINE).join(" · ")),
     "</svg>\n",
   ].join("\n");
 }

@@ -11,7 +11,7 @@ import { drawNewest } from "./draw-newest.ts";
 import { parseLoadArguments } from "./load-arguments.ts";
 import { lineOf } from "./load-line.ts";
 import { exitCodeOf } from "./load-outcome.ts";
-import { readRecord, recordFile } from "./record-files.ts";
+import { markStopped, readRecord, recordFile } from "./record-files.ts";
 import { runK6 } from "./run-k6.ts";
 import { K6_TESTS, scriptNames } from "./scripts.ts";
 
@@ -47,9 +47,11 @@ async function runScript(script: string, url: string | undefined, stop: AbortSig
   const user = getuid && getgid ? { uid: getuid(), gid: getgid() } : undefined;
   const place = { platform, isTerminal: stdout.isTTY, user };
   const code = await runK6(k6Command(k6, run, place, environment), stop);
-  const record = readRecord(join(FOLDER, file));
+  const summary = stop.aborted ? markStopped(FOLDER, file) : join(FOLDER, file);
+  const record = readRecord(summary);
   if (record === null) return code || 1;
-  say(`\n${lineOf(record)}\nThe summary is in ${join(FOLDER, file)}`);
+  if (stop.aborted) say("\nStopped before its end: these are not the figures of a whole run.");
+  say(`\n${lineOf(record)}\nThe summary is in ${summary}`);
   return stop.aborted ? STOPPED : exitCodeOf(record, code);
 }
 
