@@ -8,16 +8,21 @@ export type ShopWithGateway = Awaited<ReturnType<typeof startShopWithGateway>>;
 
 /** The whole shop behind its one URL. Settings are environment variables that win. */
 export async function startShopWithGateway(
-  settings: { gateway?: Record<string, string>; services?: Record<string, string> } = {},
+  settings: {
+    instances?: number;
+    gateway?: Record<string, string>;
+    services?: Record<string, string>;
+  } = {},
 ) {
-  const shop = await startShop({ settings: settings.services ?? {} });
+  const { instances = 1, services = {} } = settings;
+  const shop = await startShop({ instances, settings: services });
   const gateway = await startServiceProcess("gateway", {
     NODE_ENV: "production",
     ADMIN_PORT: "0",
     AUTH: "off",
     LOG_EVENTS: "true",
-    PRODUCT_SERVICE_URLS: shop.product.url,
-    ORDER_SERVICE_URLS: shop.order.url,
+    PRODUCT_SERVICE_URLS: shop.products.map(({ url }) => url).join(","),
+    ORDER_SERVICE_URLS: shop.orders.map(({ url }) => url).join(","),
     ...settings.gateway,
   });
   const agent = supertest(gateway.url);

@@ -41,7 +41,7 @@ export class Ledger {
       ...(key !== undefined && { "idempotency-key": key }),
       ...(requestId !== undefined && { "x-request-id": requestId }),
     };
-    const answer: Answer<Order> | undefined = await call(`${url}/orders`, {
+    const answer = await call(`${url}/orders`, {
       body: wish,
       headers,
     }).catch(() => undefined);
@@ -50,7 +50,8 @@ export class Ledger {
       key,
       outcome: outcomeOf(answer),
       status: answer?.status,
-      order: answer?.status === 201 ? answer.body : undefined,
+      // The gateway's answers have an envelope.
+      order: answer?.status === 201 ? (answer.body.data ?? answer.body) : undefined,
     };
     this.entries.push(entry);
     return entry;

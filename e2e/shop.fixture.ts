@@ -7,7 +7,7 @@ import { claimVhost, createDatabase } from "@shop/test-support/servers";
 import { startServiceProcess, type ServiceProcess } from "@shop/test-support/service-process";
 import { connectSql } from "@shop/test-support/sql";
 import { startTcpProxy } from "@shop/test-support/tcp-proxy";
-import { isPortFree } from "local-stack/ports";
+import { lastingPorts } from "local-stack/ports";
 import { startRedis } from "local-stack/redis";
 import { expect } from "vitest";
 import { unrest, violations } from "./checker.ts";
@@ -19,19 +19,6 @@ export type Shop = Awaited<ReturnType<typeof startShop>>;
 const REST_LIMIT_MS = 12_000;
 
 type Folder = "product-service" | "order-service";
-
-/**
- * Ports that stay free while a killed program is away: below those that the system gives to outgoing connections, of which one
- * may even meet itself when it tries a port where nobody listens.
- */
-async function lastingPorts(count: number): Promise<number[]> {
-  const ports = new Set<number>();
-  while (ports.size < count) {
-    const port = 20_000 + Math.floor(Math.random() * 10_000);
-    if (await isPortFree(port)) ports.add(port);
-  }
-  return [...ports];
-}
 
 /** A program that can be killed and started again on its port. */
 async function startProgram(folder: Folder, environment: Record<string, string>) {
@@ -106,7 +93,7 @@ export async function startShop(
         DATABASE_URL: orderUrl,
         RABBITMQ_URL: orderBroker.through(vhostUrl),
         REDIS_URL: orderRedis.url,
-        PRODUCT_SERVICE_URL: products[0]!.url,
+        PRODUCT_SERVICE_URLS: products.map(({ url }) => url).join(","),
         ...orderSettings,
       }),
     ),

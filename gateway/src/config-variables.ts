@@ -7,20 +7,6 @@ const entries = (text: string): string[] => text.split(",").map((entry) => entry
 
 export const list = z.string("names with commas").transform(entries);
 
-const INSTANCES = "http:// or https:// URLs without a path, with commas between them";
-
-/** One URL for each instance of a service. */
-export const instances = z
-  .string(INSTANCES)
-  .transform(entries)
-  .refine((urls) => urls.every(isOrigin), `must be ${INSTANCES}`);
-
-function isOrigin(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const { protocol, pathname, search, username } = new URL(text);
-  return /^https?:$/.test(protocol) && pathname === "/" && search === "" && username === "";
-}
-
 const PROXIES = "a number of proxies (0 to 10), or their addresses or CIDR ranges with commas";
 
 /** Never `true`: anybody could then choose the address that is counted and logged. */

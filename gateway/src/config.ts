@@ -1,6 +1,7 @@
 import { readConfig } from "@shop/service-kit/config/read-config";
 import {
   count,
+  instances,
   milliseconds,
   port,
   programVariables,
@@ -8,7 +9,7 @@ import {
   url,
 } from "@shop/service-kit/config/variables";
 import { z } from "zod";
-import { instances, list, origins, trustedProxies } from "./config-variables.ts";
+import { list, origins, trustedProxies } from "./config-variables.ts";
 
 /** What proves who signed. `none` is none of them, and a key is never taken for a shared secret. */
 const SECRET_ALGORITHMS = ["HS256", "HS384", "HS512"];

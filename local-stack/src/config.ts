@@ -43,6 +43,15 @@ export interface LauncherConfig {
   showAllLogs: boolean;
 }
 
+/** The variables that move every port there is, and those that would put somebody else's server in the place of ours. */
+export const portVariables = (programs: readonly Program[]): string[] => [
+  ...Object.values(SERVER_PORTS).map(([variable]) => variable),
+  ...programs.flatMap(({ port, morePorts = [] }) =>
+    [port, ...morePorts].map((one) => one.variable),
+  ),
+];
+export const serverUrlVariables = (): string[] => Object.values(URL_VARIABLES);
+
 export function readConfig(
   env: NodeJS.ProcessEnv,
   programs: readonly Program[],

@@ -11,5 +11,10 @@ process.exitCode = await launch({
   programs: PROGRAMS,
   env,
   whileRunning: (running, signal) =>
-    restartOnChange({ checkout: CHECKOUT, programs: PROGRAMS, running, signal }),
+    restartOnChange({
+      checkout: CHECKOUT,
+      programs: PROGRAMS,
+      running: running.programs,
+      signal,
+    }),
 });

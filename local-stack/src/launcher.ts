@@ -16,14 +16,17 @@ export interface Stack {
   checkout: string;
   programs: readonly Program[];
   env: NodeJS.ProcessEnv;
-  /** Runs when everything is ready, until the signal says stop. */
-  whileRunning?: (programs: readonly KeptServer[], signal: AbortSignal) => Promise<void>;
+  /** Data, logs and the list of what runs; the checkout's own unless it is given. */
+  stateFolder?: string;
+  /** Runs when everything is ready, until the signal says stop. An exit code ends everything by itself. */
+  whileRunning?: (running: Running, signal: AbortSignal) => Promise<number | void>;
 }
 
 /** Everything up, until somebody wants an end; then everything down. Hands back the exit code. */
-export async function launch({ checkout, programs, env, whileRunning }: Stack): Promise<number> {
+export async function launch(stack: Stack): Promise<number> {
+  const { checkout, programs, env, whileRunning } = stack;
   const { signal, ignore } = listenForStop();
-  const folder = stateFolder(checkout);
+  const folder = stack.stateFolder ?? stateFolder(checkout);
   const list = openProcessesFile(processesPath(folder));
   const running: Running = { servers: [], programs: [], list };
   let giveLockBack: (() => void) | undefined;
@@ -33,7 +36,8 @@ export async function launch({ checkout, programs, env, whileRunning }: Stack): 
     await endLeftovers(processesPath(folder));
     await checkPorts(config.claimedPorts);
     await bringUp({ checkout, programs, config, stateFolder: folder, running, signal });
-    await whileRunning?.(running.programs, signal);
+    const exitCode = await whileRunning?.(running, signal);
+    if (typeof exitCode === "number") return exitCode;
     if (!signal.aborted) await once(signal, "abort");
     return 0;
   } catch (error) {

@@ -40,3 +40,18 @@ export async function freePort(): Promise<number> {
   if (port === undefined) throw new Error("this machine gave no free port");
   return port;
 }
+
+const LASTING = { from: 20_000, count: 10_000 };
+
+/**
+ * Ports that stay free while whoever listens there is away for a moment: below those that the system gives to outgoing
+ * connections, of which one may even meet itself when it tries a port where nobody listens.
+ */
+export async function lastingPorts(count: number): Promise<number[]> {
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = LASTING.from + Math.floor(Math.random() * LASTING.count);
+    if (await isPortFree(port)) ports.add(port);
+  }
+  return [...ports];
+}

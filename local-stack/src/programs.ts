@@ -46,7 +46,7 @@ export const PROGRAMS: readonly Program[] = [
       DATABASE_URL: servers["order-db"],
       REDIS_URL: servers["order-redis"],
       RABBITMQ_URL: servers.rabbitmq,
-      PRODUCT_SERVICE_URL: programs["product-service"] ?? "",
+      PRODUCT_SERVICE_URLS: programs["product-service"] ?? "",
     }),
   },
   {

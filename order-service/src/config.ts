@@ -1,11 +1,16 @@
 import { readConfig } from "@shop/service-kit/config/read-config";
-import { milliseconds, port, serviceVariables, url } from "@shop/service-kit/config/variables";
+import {
+  instances,
+  milliseconds,
+  port,
+  serviceVariables,
+} from "@shop/service-kit/config/variables";
 import { z } from "zod";
 
 const variables = z.object({
   ...serviceVariables,
   PORT: port.prefault("3002"),
-  PRODUCT_SERVICE_URL: url("http:", "https:"),
+  PRODUCT_SERVICE_URLS: instances,
   /** How long an order may stay pending before it is told again; the next waits are longer. */
   SWEEP_AFTER_MS: milliseconds({ min: 100, max: 3_600_000 }).prefault("30000"),
   SWEEP_EVERY_MS: milliseconds({ min: 50, max: 3_600_000 }).prefault("5000"),

@@ -37,7 +37,7 @@ export async function startServers(settings: Record<string, string> = {}) {
     DATABASE_URL: database.through(databaseUrl),
     RABBITMQ_URL: brokerWay.through(vhostUrl),
     REDIS_URL: redis.url,
-    PRODUCT_SERVICE_URL: products.url,
+    PRODUCT_SERVICE_URLS: products.url,
     ...settings,
   };
   return {

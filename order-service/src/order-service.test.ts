@@ -186,7 +186,7 @@ describe("the program", () => {
   test("without configuration names all that is missing and exits with 1", async () => {
     const { code, output } = await run({});
     expect(code).toBe(1);
-    for (const name of ["DATABASE_URL", "REDIS_URL", "RABBITMQ_URL", "PRODUCT_SERVICE_URL"])
+    for (const name of ["DATABASE_URL", "REDIS_URL", "RABBITMQ_URL", "PRODUCT_SERVICE_URLS"])
       expect(output).toMatch(new RegExp(`${name}: is missing`));
     expect(output).not.toMatch(/^\s+at /m);
   });
@@ -195,7 +195,7 @@ describe("the program", () => {
     const { code, output } = await run({
       ...servers.environment,
       DATABASE_URL: "mysql://user:secret@host/db",
-      PRODUCT_SERVICE_URL: "localhost:3001",
+      PRODUCT_SERVICE_URLS: "localhost:3001",
       PORT: "70000",
       SWEEP_AFTER_MS: "1.5",
       SWEEP_EVERY_MS: "-1",
@@ -213,7 +213,7 @@ describe("the program", () => {
       "LOG_EVENTS",
       "LOG_LEVEL",
       "PORT",
-      "PRODUCT_SERVICE_URL",
+      "PRODUCT_SERVICE_URLS",
       "SWEEP_AFTER_MS",
       "SWEEP_EVERY_MS",
     ]);

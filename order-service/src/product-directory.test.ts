@@ -1,6 +1,7 @@
 import { eventually } from "@shop/test-support/eventually";
 import { call } from "@shop/test-support/http";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { startFakeProductService } from "./fake-product-service.fixture.ts";
 import { startFixture, type Fixture } from "./order-service.fixture.ts";
 
 let fixture: Fixture;
@@ -295,6 +296,24 @@ describe("while product-service is away", () => {
     });
     release();
   });
+
+  test.each(["away", "silent"])(
+    "one instance that is %s is left for another, and no order fails",
+    async (how) => {
+      const other = await startFakeProductService();
+      if (how === "away") await other.stop();
+      else onTestFinished(other.stop);
+      onTestFinished(other.hold());
+      const service = await fixture.startAnother({
+        PRODUCT_SERVICE_URLS: `${other.url},${fixture.products.url}`,
+      });
+      onTestFinished(() => service.stop());
+      for (let n = 0; n < 8; n += 1) {
+        const body = { productId: fixture.products.put().id, qty: 1 };
+        expect((await call(`${service.url}/orders`, { body })).status).toBe(201);
+      }
+    },
+  );
 
   const BROKEN = {
     "500": { status: 500, text: '{"code":"INTERNAL","message":"","details":[]}' },

@@ -5,7 +5,7 @@ export interface OrderSettings {
   readonly sweepAfterMs: number;
   readonly sweepEveryMs: number;
   readonly idempotencyKeepMs: number;
-  readonly productServiceUrl: string;
+  readonly productServiceUrls: readonly string[];
   readonly internalToken: string | undefined;
 }
 
@@ -15,6 +15,6 @@ export const toSettings = (config: OrderServiceConfig): OrderSettings => ({
   sweepAfterMs: config.SWEEP_AFTER_MS,
   sweepEveryMs: config.SWEEP_EVERY_MS,
   idempotencyKeepMs: config.IDEMPOTENCY_KEEP_MS,
-  productServiceUrl: config.PRODUCT_SERVICE_URL,
+  productServiceUrls: config.PRODUCT_SERVICE_URLS,
   internalToken: config.INTERNAL_TOKEN,
 });

@@ -14,7 +14,7 @@ export interface BreakerOptions {
   readonly onClose: () => void;
 }
 
-export type { CircuitBreakerPolicy } from "cockatiel";
+export { isBrokenCircuitError, type CircuitBreakerPolicy } from "cockatiel";
 
 /** Keeps callers from waiting for a part that does not answer; every thrown error counts as a failure. */
 export function createBreaker(options: BreakerOptions): CircuitBreakerPolicy {

@@ -22,7 +22,10 @@ export interface RunningService {
   stop(): Promise<void>;
 }
 
-/** Starts the parts and listens. `stop` is the way down: not ready → no new requests → the parts, last first. */
+/**
+ * Starts the parts and listens: who connects finds a service that can work, so that a restart behind the gateway costs no
+ * request. `stop` is the way down: not ready → no new requests → the parts, last first.
+ */
 export async function runService(
   app: NestFastifyApplication,
   options: {
@@ -33,8 +36,13 @@ export async function runService(
   },
 ): Promise<RunningService> {
   const { listen, parts, health, log } = options;
-  await app.listen({ ...listen, backlog: 1_024 });
   for (const part of parts) await part.start();
+  try {
+    await app.listen({ ...listen, backlog: 1_024 });
+  } catch (error) {
+    await stopParts(parts, log);
+    throw error;
+  }
   const { port } = app.getHttpServer().address() as AddressInfo;
   const url = `http://${listen.host.includes(":") ? `[${listen.host}]` : listen.host}:${port}`;
   log.info({ url }, "listening");
@@ -49,16 +57,20 @@ export async function runService(
       app.close(),
       () => new Error("requests did not finish in time"),
     ).catch((error: unknown) => log.warn({ err: error }, "stopping all the same"));
-    for (const part of parts.toReversed()) {
-      try {
-        await part.stop();
-      } catch (error) {
-        log.error({ err: error, part: part.name }, "a part did not stop cleanly");
-      }
-    }
+    await stopParts(parts, log);
     log.info("stopped");
   };
   return { url, stop: () => (stopping ??= stop()) };
+}
+
+async function stopParts(parts: readonly Part[], log: Logger): Promise<void> {
+  for (const part of parts.toReversed()) {
+    try {
+      await part.stop();
+    } catch (error) {
+      log.error({ err: error, part: part.name }, "a part did not stop cleanly");
+    }
+  }
 }
 
 /** The whole of a `main.ts`: start, stop at a signal, exit 1 on bad configuration. */

@@ -25,7 +25,7 @@ export async function fetchPart(upstream: Upstream, request: PartRequest): Promi
 
 /** A service's error is an answer as well: the instance is fine. */
 async function get(
-  { pool }: Instance,
+  instance: Instance,
   { path, headers, signal }: PartRequest,
 ): Promise<Buffer | ContractError> {
   signal.throwIfAborted();
@@ -33,12 +33,13 @@ async function get(
     statusCode,
     headers: answered,
     body,
-  } = await pool.request({
+  } = await instance.pool.request({
     method: "GET",
     path,
     headers,
     signal,
   });
+  instance.heed(answered);
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {

@@ -1,4 +1,4 @@
-import { brokeOff, CallEnded, unavailable, wasNotSent } from "./failures.ts";
+import { brokeOff, CallEnded, refused, unavailable, wasNotSent } from "./failures.ts";
 import type { Instance } from "./instance.ts";
 import type { Upstream } from "./upstream.ts";
 
@@ -18,14 +18,14 @@ export async function askInstances<T>(upstream: Upstream, ask: Ask<T>): Promise<
   upstream.enter();
   try {
     const refusedBy: Instance[] = [];
-    let repeated = false;
+    let broken: Instance | undefined;
     let last: unknown;
     for (;;) {
-      const instance = upstream.take(refusedBy);
+      const instance = upstream.take(refusedBy, broken);
       if (instance === undefined) throw last ?? unavailable();
       const startedAt = performance.now();
       try {
-        const answer = await ask.send(instance, repeated);
+        const answer = await ask.send(instance, broken !== undefined);
         instance.breaker.answered();
         upstream.observe(performance.now() - startedAt, "answered");
         return answer;
@@ -35,9 +35,9 @@ export async function askInstances<T>(upstream: Upstream, ask: Ask<T>): Promise<
         if (wasNotSent(error)) {
           refusedBy.push(instance);
         } else {
-          const again = brokeOff(error) && !repeated && ask.repeatable() && upstream.mayRetry();
+          const again = brokeOff(error) && !broken && ask.repeatable() && upstream.mayRetry();
           if (!again) throw error;
-          repeated = true;
+          broken = instance;
         }
       }
     }
@@ -54,6 +54,6 @@ function judge(
 ): void {
   const ended = error instanceof CallEnded;
   if (ended) breaker.unknown();
-  else breaker.failed();
+  else breaker.failed(refused(error) ? "refused" : "late or broken");
   upstream.observe(ms, ended ? "ended" : "failed");
 }

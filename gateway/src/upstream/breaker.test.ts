@@ -11,7 +11,7 @@ afterEach(() => {
 const fail = (breaker: Breaker, times: number): void => {
   for (let count = 0; count < times; count += 1) {
     breaker.begin();
-    breaker.failed();
+    breaker.failed("late or broken");
   }
 };
 
@@ -35,7 +35,7 @@ test("after a second it lets one request try, and what comes of it decides", () 
   expect(breaker).toMatchObject({ lets: true, state: "half-open" });
   breaker.begin();
   expect(breaker.lets).toBe(false);
-  breaker.failed();
+  breaker.failed("late or broken");
   expect(breaker).toMatchObject({ lets: false, state: "open" });
 
   vi.advanceTimersByTime(1_000);
@@ -51,5 +51,14 @@ test("a try whose caller left tells nothing: the next may try", () => {
   vi.advanceTimersByTime(1_000);
   breaker.begin();
   breaker.unknown();
+  expect(breaker.lets).toBe(true);
+});
+
+test("one that refused may be tried again after a tenth of that", () => {
+  const breaker = new Breaker();
+  fail(breaker, 4);
+  breaker.failed("refused");
+  expect(breaker.lets).toBe(false);
+  vi.advanceTimersByTime(100);
   expect(breaker.lets).toBe(true);
 });

@@ -2,6 +2,8 @@
 const FAILURES = 5;
 /** How long it is left out before one request may try it again. */
 const OPEN_MS = 1_000;
+/** When it refused at once: trying costs no request anything, and one that has just started is not kept waiting. */
+const REFUSED_OPEN_MS = 100;
 
 export type BreakerState = "closed" | "half-open" | "open";
 
@@ -39,10 +41,11 @@ export class Breaker {
     this.trying = false;
   }
 
-  failed(): void {
+  failed(how: "refused" | "late or broken"): void {
     this.failures += 1;
     this.trying = false;
-    if (this.failures >= FAILURES) this.openUntil = performance.now() + OPEN_MS;
+    const openMs = how === "refused" ? REFUSED_OPEN_MS : OPEN_MS;
+    if (this.failures >= FAILURES) this.openUntil = performance.now() + openMs;
     if (this.failures === FAILURES) this.onChange(false);
   }
 

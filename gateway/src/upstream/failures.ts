@@ -29,6 +29,9 @@ const codeOf = (error: unknown): string =>
 /** Nothing was sent: any request may go to another instance. */
 export const wasNotSent = (error: unknown): boolean => NOT_CONNECTED.has(codeOf(error));
 
+/** It said so at once. */
+export const refused = (error: unknown): boolean => codeOf(error) === "ECONNREFUSED";
+
 /** It may have been worked on. */
 export const brokeOff = (error: unknown): boolean => BROKEN_OFF.has(codeOf(error));
 

@@ -1,4 +1,4 @@
-import { Agent as HttpAgent } from "node:http";
+import { Agent as HttpAgent, type IncomingHttpHeaders } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import { Pool } from "undici";
 import type { Logger } from "@shop/service-kit/log/logger";
@@ -7,6 +7,8 @@ import { CONNECT_LIMIT_MS, limitConnecting } from "./connect-limit.ts";
 import { FREE_SOCKET_MS, createServiceAgent, type ServiceAgent } from "./service-agent.ts";
 
 const MAX_SOCKETS = 256;
+/** A service that stops says so for a third of this, and is gone then. */
+const LEAVING_MS = 1_000;
 
 /** One process of a service, and the connections to it. */
 export interface Instance {
@@ -19,6 +21,10 @@ export interface Instance {
   /** For the calls that the gateway makes itself. */
   readonly pool: Pool;
   readonly breaker: Breaker;
+  /** Said in one of its last answers: it is about to stop, and asked only when there is no other. */
+  readonly isLeaving: boolean;
+  /** What the head of an answer tells about the connections to it. */
+  heed(headers: IncomingHttpHeaders): void;
   close(): Promise<void>;
 }
 
@@ -36,6 +42,7 @@ export function connectInstance(url: string, log: Logger): Instance {
     keepAliveTimeout: FREE_SOCKET_MS,
     keepAliveMaxTimeout: FREE_SOCKET_MS,
   });
+  let leavingUntil = 0;
   return {
     url: origin,
     target: {
@@ -50,6 +57,16 @@ export function connectInstance(url: string, log: Logger): Instance {
       if (isClosed) log.info({ instance: origin }, "an instance answers again");
       else log.warn({ instance: origin }, "an instance does not answer and is left out");
     }),
+    get isLeaving() {
+      return leavingUntil !== 0 && performance.now() < leavingUntil;
+    },
+    heed: (headers) => {
+      kept.heed(headers["keep-alive"]);
+      if (headers.connection !== "close") return;
+      leavingUntil = performance.now() + LEAVING_MS;
+      // It closes them any moment now: a request on its way there would break off.
+      kept.dropFree();
+    },
     close: async () => {
       kept.close();
       fresh.destroy();

@@ -1,7 +1,13 @@
 import type { RequestListener } from "node:http";
 import { eventually } from "@shop/test-support/eventually";
 import { afterEach, describe, expect, test } from "vitest";
-import { startFakeService, type FakeService } from "../fake-service.fixture.ts";
+import { startBlackHole } from "../black-hole.fixture.ts";
+import {
+  PRODUCT_TEXT,
+  sendJson,
+  startFakeService,
+  type FakeService,
+} from "../fake-service.fixture.ts";
 import { expectFailure, startFixture, type Fixture } from "../gateway.fixture.ts";
 
 const stops: (() => Promise<void>)[] = [];
@@ -85,6 +91,56 @@ describe("several instances", () => {
       await Promise.all(Array.from({ length: 20 }, () => fixture.request("/products/26")));
       expect(instances[2].seen.length).toBe(seenThen + 1);
     });
+  });
+});
+
+test("an instance that says it is leaving is asked no more, unless it is the only one", async () => {
+  const { fixture, instances } = await startWithThree();
+  const [first, second, third] = instances;
+  const leave: RequestListener = (_request, response) => {
+    response.setHeader("connection", "close");
+    sendJson(response, 200, PRODUCT_TEXT);
+  };
+  first.answers(leave);
+  for (const path of ["/products/26", "/products/26-with-orders"]) {
+    await getMany(fixture, 9);
+    expect(first.seen.length).toBe(1);
+    expect((await fixture.request(path)).status).toBe(200);
+  }
+  second.answers(leave);
+  third.answers(leave);
+  expect(new Set(await getMany(fixture, 9))).toEqual(new Set([200]));
+});
+
+describe("an instance that lets nobody connect", () => {
+  test("is left for another, by the proxy and by the BFF, and a write is sent once", async () => {
+    const hole = await startBlackHole();
+    stops.push(hole.stop);
+    const live = await startFakeService();
+    stops.push(live.stop);
+    const fixture = await startFixture({ PRODUCT_SERVICE_URLS: `${hole.url},${live.url}` });
+    stops.push(fixture.stop);
+    const body = { name: "Cup", price: 1, qty: 1 };
+    const answers = await Promise.all([
+      fixture.request("/products", { body }),
+      fixture.request("/products", { body }),
+      fixture.request("/products/26-with-orders"),
+      fixture.request("/products/26-with-orders"),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect(live.seen.filter(({ method }) => method === "POST")).toHaveLength(2);
+  });
+
+  test("alone: 503 with Retry-After, long before the deadline", async () => {
+    const hole = await startBlackHole();
+    stops.push(hole.stop);
+    const fixture = await startFixture({ PRODUCT_SERVICE_URLS: hole.url });
+    stops.push(fixture.stop);
+    const startedAt = performance.now();
+    const answer = await fixture.request("/products/26");
+    expectFailure(answer, 503, "UNAVAILABLE");
+    expect(answer.headers["retry-after"]).toBe("1");
+    expect(performance.now() - startedAt).toBeLessThan(3_000);
   });
 });
 

@@ -118,7 +118,7 @@ export function sendTo<T>(
   if (limit.reason) return Promise.reject(limit.reason);
   return new Promise<T>((resolve, reject) => {
     const onAnswer = (answer: IncomingMessage): void => {
-      it.instance.kept.heed(answer.headers["keep-alive"]);
+      it.instance.heed(answer.headers);
       take(answer).then(resolve, giveUp);
     };
     const call = new Call(it, { onAnswer, onError: reject });

@@ -1,6 +1,5 @@
 import { Agent as HttpAgent, type AgentOptions } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
-import type { Socket } from "node:net";
 import { limitConnecting } from "./connect-limit.ts";
 
 /** Well below the services' 65 s: it is never the service that closes a connection that is about to be used. */
@@ -17,6 +16,8 @@ export interface ServiceAgent {
   readonly agent: HttpAgent;
   /** The `Keep-Alive` of an answer. */
   heed(keepAlive: string | string[] | undefined): void;
+  /** Closes the connections that are not in use. */
+  dropFree(): void;
   close(): void;
 }
 
@@ -39,15 +40,12 @@ export function createServiceAgent(secure: boolean, options: AgentOptions): Serv
     freeSince.set(socket, performance.now());
     return freeForMs > 0;
   };
-  const sweep = setInterval(() => {
-    const before = performance.now() - freeForMs;
-    for (const sockets of Object.values(agent.freeSockets)) {
-      for (const socket of sockets ?? []) closeIfFreeSince(socket, before);
+  const closeFreeSince = (before: number): void => {
+    for (const socket of Object.values(agent.freeSockets).flat()) {
+      if (socket && (freeSince.get(socket) ?? 0) <= before) socket.destroy();
     }
-  }, SWEEP_EVERY_MS);
-  const closeIfFreeSince = (socket: Socket, before: number): void => {
-    if ((freeSince.get(socket) ?? 0) < before) socket.destroy();
   };
+  const sweep = setInterval(() => closeFreeSince(performance.now() - freeForMs), SWEEP_EVERY_MS);
 
   return {
     agent,
@@ -58,6 +56,7 @@ export function createServiceAgent(secure: boolean, options: AgentOptions): Serv
       const hintMs = seconds === undefined ? Infinity : Number(seconds) * 1_000 - BEFORE_SERVICE_MS;
       freeForMs = Math.min(FREE_SOCKET_MS, hintMs);
     },
+    dropFree: () => closeFreeSince(performance.now()),
     close: () => {
       clearInterval(sweep);
       agent.destroy();

@@ -43,17 +43,23 @@ export class Upstream {
     this.inFlight -= 1;
   }
 
-  /** The next instance that may be asked and was not yet. */
-  take(asked: readonly Instance[]): Instance | undefined {
+  /** The next instance that may be asked and has not refused. One that is leaving, or `broken`, only when there is no other. */
+  take(refused: readonly Instance[], broken?: Instance): Instance | undefined {
     const { instances } = this;
+    let lastChoice: Instance | undefined;
     for (let step = 0; step < instances.length; step += 1) {
       const instance = instances[(this.turn + step) % instances.length]!;
-      if (!instance.breaker.lets || asked.includes(instance)) continue;
+      if (!instance.breaker.lets || refused.includes(instance)) continue;
+      if (instance === broken || instance.isLeaving) {
+        lastChoice ??= instance;
+        continue;
+      }
       this.turn = (this.turn + step + 1) % instances.length;
       instance.breaker.begin();
       return instance;
     }
-    return undefined;
+    lastChoice?.breaker.begin();
+    return lastChoice;
   }
 
   /** How long a try took, and how it ended. */

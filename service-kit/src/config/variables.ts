@@ -36,6 +36,20 @@ export const url = (...protocols: string[]) => {
     );
 };
 
+const INSTANCES = "http:// or https:// URLs without a path, with commas between them";
+
+/** One URL for each instance of a service. */
+export const instances = z
+  .string(INSTANCES)
+  .transform((text) => text.split(",").map((entry) => entry.trim()))
+  .refine((urls) => urls.every(isOrigin), `must be ${INSTANCES}`);
+
+function isOrigin(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, pathname, search, username } = new URL(text);
+  return /^https?:$/.test(protocol) && pathname === "/" && search === "" && username === "";
+}
+
 const MIN_SECRET_CHARACTERS = 32;
 
 export const secret = z

@@ -38,7 +38,7 @@ afterEach(async () => {
 });
 
 async function start(): Promise<void> {
-  database.start();
+  void database.start();
   await eventually(() => expect(database.connected).toBe(true));
   await sql("TRUNCATE facts");
 }
@@ -59,7 +59,7 @@ const timed = async (work: Promise<unknown>): Promise<{ error: unknown; ms: numb
 describe("while PostgreSQL is away", () => {
   test("when the service starts, then it waits, says so without its password, and connects when the server comes", async () => {
     await proxy.cut();
-    database.start();
+    void database.start();
     await eventually(() => expect(testLog.lines.length).toBeGreaterThan(1));
     expect(database.connected).toBe(false);
     expect(await database.answers()).toBe(false);
@@ -75,19 +75,19 @@ describe("while PostgreSQL is away", () => {
 
   test("when it is stopped before the server came, then it stops at once", async () => {
     await proxy.cut();
-    database.start();
+    void database.start();
     await eventually(() => expect(testLog.lines).not.toEqual([]));
     expect((await timed(database.stop())).ms).toBeLessThan(1_000);
   });
 
   test("when it is stopped while the server accepts and says nothing, then it stops within the limits", async () => {
     proxy.stall();
-    database.start();
+    void database.start();
     expect((await timed(database.stop())).ms).toBeLessThan(4_000);
   });
 
   test("when it is stopped in the middle of connecting, then it stops and leaves no connection", async () => {
-    database.start();
+    void database.start();
     await database.stop();
     expect(database.connected).toBe(false);
     await eventually(async () =>
@@ -302,7 +302,7 @@ describe("a server that ends a connection in the moment it is made", () => {
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;
     const away = createTestDatabase(`postgres://a:b@127.0.0.1:${port}/c`, testLog.log);
-    away.start();
+    void away.start();
     await eventually(() => expect(testLog.lines.length).toBeGreaterThan(1));
     expect(testLog.lines[0]).toMatchObject({ level: "warn", msg: "waiting for the database" });
     await away.stop();

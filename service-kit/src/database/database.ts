@@ -9,6 +9,8 @@ import { runTransaction, type OpenTransaction } from "./transaction.ts";
 
 const CONNECT_BACKOFF = { first: 200, most: 2_000 };
 const PING_LIMIT_MS = 1_000;
+/** Longer than a connection and its look at the migrations take; with the database away the service says so meanwhile. */
+const FIRST_TRY_MS = 2_000;
 
 /**
  * The service's database: connects and migrates in the background, so that a service starts, and says what it waits
@@ -17,6 +19,7 @@ const PING_LIMIT_MS = 1_000;
 export class Database {
   private ready = false;
   private attempt = 0;
+  private readonly firstTry = Promise.withResolvers<void>();
   private readonly connecting: StoppableLoop;
 
   constructor(
@@ -29,8 +32,12 @@ export class Database {
     );
   }
 
-  start(): void {
+  /** Done when it is connected, or when the first try has failed or takes too long: then it goes on behind. */
+  async start(): Promise<void> {
     this.connecting.start();
+    await within(FIRST_TRY_MS, this.firstTry.promise, () => new DatabaseAway()).catch(
+      () => undefined,
+    );
   }
 
   async stop(): Promise<void> {
@@ -81,6 +88,7 @@ export class Database {
     );
     await this.dataSource.initialize();
     this.ready = true;
+    this.firstTry.resolve();
     this.log.info({ migrationsApplied: applied }, "database connected");
     // Stopped while it was connecting: that abort is over and would not be heard.
     if (signal.aborted) return 0;
@@ -89,6 +97,7 @@ export class Database {
   }
 
   private retry(error: unknown): number {
+    this.firstTry.resolve();
     const restMs = backoffMs(this.attempt, CONNECT_BACKOFF);
     this.attempt += 1;
     this.log.warn({ err: error, retryInMs: Math.round(restMs) }, "waiting for the database");

@@ -71,7 +71,7 @@ test("when four instances start at once, then each migration is applied once and
     createTestDatabase(url, log.log, { poolSize: 2, schema: both }),
   );
   started.push(...databases);
-  for (const database of databases) database.start();
+  for (const database of databases) void database.start();
   await eventually(() => expect(databases.every(({ connected }) => connected)).toBe(true));
 
   expect(await sql("SELECT * FROM things")).toEqual([{ id: 1, note: null }]);

@@ -17,7 +17,7 @@ let database: Database;
 
 beforeAll(async () => {
   database = createTestDatabase(await createDatabase());
-  database.start();
+  await database.start();
   await eventually(() => expect(database.connected).toBe(true));
 });
 afterAll(() => database.stop());

@@ -27,7 +27,7 @@ export async function startWriter(databaseUrl: string, brokerUrl: string) {
   };
   const relay: Relay = new Relay(database, publisher, { log, events, observer });
 
-  database.start();
+  await database.start();
   connection.start();
   await eventually(() => expect(database.connected).toBe(true));
   relay.start();

@@ -120,7 +120,7 @@ describe("a database that is away", () => {
     );
     await bench.toDatabase.restore();
     const direct = createTestDatabase(place.databaseUrl);
-    direct.start();
+    await direct.start();
     await eventually(() => expect(direct.connected).toBe(true));
     const dead = new UnitOfWork(direct, { offer: () => undefined });
     await write(1, { work: dead });

@@ -18,7 +18,7 @@ beforeAll(async () => {
   const url = await createDatabase();
   sql = connectSql(url);
   database = createTestDatabase(url);
-  database.start();
+  await database.start();
   await eventually(() => expect(database.connected).toBe(true));
   work = new UnitOfWork(database, { offer: (rows) => void offered.push(...rows) });
 });

@@ -1,0 +1,58 @@
+import { rm } from "node:fs/promises";
+import { CHECKOUT } from "./checkout.ts";
+import type { Running } from "./bring-up.ts";
+import { portVariables, serverUrlVariables } from "./config.ts";
+import { launch } from "./launcher.ts";
+import { lastingPorts } from "./ports.ts";
+import { PROGRAMS } from "./programs.ts";
+import { makeTemporaryFolder } from "./temporary-folder.ts";
+
+/** What runs, by name: gateway, product-service, product-db and so on. */
+export interface OwnSystem {
+  readonly running: Running;
+  url(name: string): string;
+}
+
+/**
+ * The whole system, as npm start runs it, beside whatever else runs here: on servers, ports and data of its own, which are gone
+ * when `work` is done. Hands back its exit code.
+ */
+export async function withOwnSystem(
+  work: (system: OwnSystem, signal: AbortSignal) => Promise<number>,
+  settings: Record<string, string> = {},
+): Promise<number> {
+  const stateFolder = await makeTemporaryFolder("system");
+  try {
+    return await launch({
+      checkout: CHECKOUT,
+      programs: PROGRAMS,
+      stateFolder,
+      env: { ...(await environment()), ...settings },
+      whileRunning: (running, signal) => work(ownSystem(running), signal),
+    });
+  } finally {
+    await rm(stateFolder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  }
+}
+
+/** Nothing of a `.env` file, which is about the system that npm start runs. */
+async function environment(): Promise<NodeJS.ProcessEnv> {
+  const variables = portVariables(PROGRAMS);
+  const ports = await lastingPorts(variables.length);
+  const env: NodeJS.ProcessEnv = { ...process.env };
+  for (const variable of serverUrlVariables()) delete env[variable];
+  for (const [index, variable] of variables.entries()) env[variable] = `${ports[index]}`;
+  return env;
+}
+
+function ownSystem(running: Running): OwnSystem {
+  const all = () => [...running.servers, ...running.programs];
+  return {
+    running,
+    url: (name) => {
+      const found = all().find(({ server }) => server.name === name);
+      if (found === undefined) throw new Error(`there is no ${name}`);
+      return found.server.url;
+    },
+  };
+}
