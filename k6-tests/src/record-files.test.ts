@@ -1,10 +1,9 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { markStopped, newestRecordFile, readRecord, recordFile } from "./record-files.ts";
 import { recordedText } from "./recorded.fixture.ts";
-import { writeFileSync } from "node:fs";
 
 function folderWith(...files: string[]): string {
   const folder = mkdtempSync(join(tmpdir(), "load-"));
