@@ -20,13 +20,16 @@ const WORKERS = 500;
 const rates = [];
 for (let rate = firstRate; rate <= lastRate; rate += rateStep) rates.push(rate);
 
-const stopsWhenFailed = (threshold) => ({ threshold, abortOnFail: true });
+/** Only when it is over a rate is judged: one slow moment must not end the search. */
+const judged = (threshold, step) => [
+  { threshold, abortOnFail: true, delayAbortEval: `${(step + 1) * stepSeconds}s` },
+];
 
-const stepThresholds = (rate) => ({
-  [`http_req_duration{step:${rate}}`]: [stopsWhenFailed(`p(95)<${p95Ms}`)],
-  [`http_req_failed{step:${rate}}`]: [stopsWhenFailed("rate==0")],
+const stepThresholds = (rate, step) => ({
+  [`http_req_duration{step:${rate}}`]: judged(`p(95)<${p95Ms}`, step),
+  [`http_req_failed{step:${rate}}`]: judged("rate==0", step),
   [`http_reqs{step:${rate}}`]: [],
-  [`order_to_done{step:${rate}}`]: [stopsWhenFailed(`p(95)<${BACKLOG_P95_MS}`)],
+  [`order_to_done{step:${rate}}`]: judged(`p(95)<${BACKLOG_P95_MS}`, step),
 });
 
 export const options = {
@@ -48,7 +51,7 @@ export const options = {
   },
   thresholds: {
     ...Object.assign({}, ...rates.map(stepThresholds)),
-    "dropped_iterations{scenario:orders}": [stopsWhenFailed("count==0")],
+    "dropped_iterations{scenario:orders}": [{ threshold: "count==0", abortOnFail: true }],
     ...BOOKS_THRESHOLDS,
   },
 };
