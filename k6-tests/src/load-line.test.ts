@@ -34,6 +34,11 @@ test("When the search has met none, then the line says that nothing higher was t
   );
 });
 
+test("When not even the products could be made, then the line has no figures", () => {
+  const unsent = withValue(recorded("orders-k6-1"), "iterations", { count: 0 });
+  expect(lineOf(unsent)).toBe("orders: nothing was sent");
+});
+
 test("When requests fail or can't be sent, then the line counts them", () => {
   const failing = withValue(recorded("orders-k6-1"), "http_req_failed{load:yes}", { matches: 7 });
   const dropping = withValue(failing, "dropped_iterations{scenario:orders}", { count: 1500 });

@@ -94,6 +94,7 @@ function books(record: LoadRecord): string[] {
 /** The run in one line for a person. */
 export function lineOf(record: LoadRecord): string {
   const { script, metrics } = record;
+  if (valueOf(metrics, "iterations", "count") === 0) return `${script}: nothing was sent`;
   const toDone = percentiles(metrics, "order_to_done", { med: "p50", p95: "p95" }).join(" ");
   return `${script}: ${[...load(record), `order to done ${toDone}`, ...books(record)].join(" · ")}`;
 }
