@@ -4,7 +4,7 @@ import { BOOKS_THRESHOLDS, common } from "./parts/options.js";
 import { followUp } from "./parts/orders.js";
 import { createProducts } from "./parts/products.js";
 import { recordOf } from "./parts/record.js";
-import { expectFailure, expectPlain, expectSuccess } from "./parts/expectations.js";
+import { expectFailure, expectPlain, expectSuccess, expectText } from "./parts/expectations.js";
 import { settings } from "./parts/settings.js";
 
 const UNKNOWN_ORDER = "019a9f4e-7d2c-7f00-8a51-3c1d5e7f9b20";
@@ -99,6 +99,8 @@ function operationRoutes() {
   expectFailure("GET", "/nowhere", { code: "NOT_FOUND", status: 404 });
   expectFailure("PATCH", "/products", { code: "METHOD_NOT_ALLOWED", status: 405, body: {} });
   expectPlain("OPTIONS", "/products", { status: 204 });
+  expectText("/openapi.json", '"openapi":"3.1');
+  expectText("/docs", "<html");
 }
 
 export const teardown = checkBooks;

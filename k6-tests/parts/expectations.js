@@ -62,6 +62,16 @@ export function expectPlain(method, path, options) {
   );
 }
 
+/** What is not in the envelope: a document or a page. */
+export function expectText(path, part) {
+  const response = request("GET", path);
+  verify(
+    `GET ${path} has ${part}`,
+    response,
+    ({ status, body }) => status === 200 && body.replaceAll(/\s/g, "").includes(part),
+  );
+}
+
 /** k6 writes names its own way: ETag is Etag. */
 const headerOf = ({ headers }, name) =>
   Object.entries(headers).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1] ?? "";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { CHECKOUT, stateFolder } from "local-stack/checkout";
 import { withEnvFile } from "local-stack/env-file";
 import { say } from "local-stack/say";
-import { shopUrl } from "local-stack/shop-url";
+import { findShop, shopToken } from "local-stack/find-shop";
 import { listenForStop } from "local-stack/stop-signals";
 import { findK6, howToGetK6 } from "./find-k6.ts";
 import { k6Command } from "./k6-command.ts";
@@ -32,7 +32,7 @@ async function assertAnswers(shop: string): Promise<void> {
 }
 
 async function runScript(script: string, url: string | undefined, stop: AbortSignal) {
-  const shop = shopUrl(url ?? environment["SHOP_URL"], ["gateway"]);
+  const shop = url?.replace(/\/+$/, "") ?? findShop();
   await assertAnswers(shop);
   const k6 = await findK6(environment["K6"], stop);
   if (k6 === null) {
@@ -41,7 +41,7 @@ async function runScript(script: string, url: string | undefined, stop: AbortSig
   }
   mkdirSync(FOLDER, { recursive: true });
   const file = recordFile(script, new Date());
-  const token = environment["TOKEN"] ?? environment["SHOP_TOKEN"];
+  const token = environment["TOKEN"] || shopToken();
   const run = { script, scripts: K6_TESTS, shop, token, folder: FOLDER, file };
   const { getuid, getgid, platform, stdout } = process;
   const user = getuid && getgid ? { uid: getuid(), gid: getgid() } : undefined;
