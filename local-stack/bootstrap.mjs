@@ -13,6 +13,7 @@ const COMMANDS = {
   seed: "local-stack/src/seed.ts",
   test: "local-stack/src/run-tests.ts",
   check: "local-stack/src/check.ts",
+  "docker:proof": "docker/proof.ts",
 };
 const PARENT_CHECK_MS = 500;
 // The others have a result, and without it they have failed.
