@@ -11,8 +11,11 @@ const COMMANDS = {
   start: "local-stack/src/start.ts",
   dev: "local-stack/src/dev.ts",
   seed: "local-stack/src/seed.ts",
+  postman: "postman/run.ts",
   test: "local-stack/src/run-tests.ts",
   check: "local-stack/src/check.ts",
+  fuzz: "local-stack/src/fuzz.ts",
+  docs: "local-stack/src/docs.ts",
   "docker:proof": "docker/proof.ts",
 };
 const PARENT_CHECK_MS = 500;

@@ -40,6 +40,8 @@ export async function startFixture(settings: Record<string, string> = {}) {
     request,
     /** Another gateway before the same services; the caller stops it. */
     startAnother: start,
+    requestOf: (another: { url: string }, path: string, options?: Call): Promise<Answer> =>
+      call(`${another.url}${path}`, options),
     /** What a metric says, for the labels that are given. */
     metric: async (name: string, ...labels: string[]): Promise<number> => {
       const { text } = await call(`${gateway.adminUrl}/metrics`);

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { createLogger } from "@shop/service-kit/log/logger";
 import type { RunningService } from "@shop/service-kit/run-service";
 import type { DestinationStream } from "pino";
+import { apiReferenceFiles } from "./api-reference/files.ts";
 import { createAdminServer } from "./admin-server.ts";
 import type { GatewayConfig } from "./config.ts";
 import { healthReader } from "./health.ts";
@@ -54,6 +55,7 @@ export async function startGateway(
       deadlineMs: config.BFF_DEADLINE_MS,
       headersFor: headersForServices(config),
       onMissing: metrics.missing,
+      files: apiReferenceFiles(),
       readHealth: healthReader({
         upstreams,
         isStopping,

@@ -1,4 +1,5 @@
 import { ContractError } from "@shop/contracts/errors";
+import { z } from "zod";
 import type { ServiceName } from "./routes.ts";
 import type { Instance } from "./upstream/instance.ts";
 import type { Upstream, Upstreams } from "./upstream/upstream.ts";
@@ -7,14 +8,15 @@ const ANSWER_LIMIT_MS = 1_000;
 /** However often somebody looks, services are asked this often at most. */
 const REMEMBERED_MS = 250;
 
-type State = "ok" | "degraded" | "down";
+const WORST_FIRST = ["down", "degraded", "ok"] as const;
 
-const WORST_FIRST: readonly State[] = ["down", "degraded", "ok"];
+const healthState = z.enum(WORST_FIRST);
+type State = z.infer<typeof healthState>;
 
-export interface Health {
-  readonly status: State;
-  readonly checks: Readonly<Record<string, State>>;
-}
+export const healthData = z
+  .object({ status: healthState, checks: z.record(z.string(), healthState) })
+  .meta({ id: "Health" });
+export type Health = Readonly<z.infer<typeof healthData>>;
 
 export interface HealthOptions {
   readonly upstreams: Upstreams;

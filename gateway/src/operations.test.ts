@@ -231,6 +231,7 @@ test("a bug is 500, tells the client nothing and the log everything", async () =
       deadlineMs: 1,
       headersFor: () => ({}),
       onMissing: () => undefined,
+      files: new Map(),
       readHealth: () => Promise.reject(new TypeError(`secret of ${products.url}`)),
     },
   });

@@ -4,6 +4,7 @@ import { orderId, placeOrderBody } from "@shop/contracts/order";
 import { limit, pageQuery } from "@shop/contracts/page";
 import { createProductBody, productIdText, replaceProductBody } from "@shop/contracts/product";
 import { z } from "zod";
+import { DOCS_FILES } from "./api-reference/docs-files.ts";
 import { productWithOrders } from "./bff/product-with-orders.ts";
 import type { Combination } from "./bff/combine.ts";
 
@@ -24,7 +25,7 @@ export interface Route {
   readonly scope?: Scope;
   /** Answered without a token even there. */
   readonly open?: true;
-  readonly answeredBy: ServiceName | Combination | "health";
+  readonly answeredBy: ServiceName | Combination | "health" | "api-reference";
 }
 
 /** Served under each of these. */
@@ -34,6 +35,9 @@ export const PREFIXES = ["", "/api/v1"] as const;
 export const HEALTH = /^(?:\/api\/v1)?\/health$/;
 
 const byId = z.object({ id: productIdText });
+
+// What is not among them is not wrong, only not there: 404 and not 400.
+const docsFile = z.object({ file: z.string().meta({ enum: [...DOCS_FILES] }) });
 
 export const ROUTES: readonly Route[] = [
   {
@@ -90,5 +94,13 @@ export const ROUTES: readonly Route[] = [
     answeredBy: "order-service",
   },
   { method: "GET", path: "/health", open: true, answeredBy: "health" },
-  // Next: GET /docs and GET /openapi.json, whose answers have no envelope.
+  { method: "GET", path: "/openapi.json", open: true, answeredBy: "api-reference" },
+  { method: "GET", path: "/docs", open: true, answeredBy: "api-reference" },
+  {
+    method: "GET",
+    path: "/docs/:file",
+    params: docsFile,
+    open: true,
+    answeredBy: "api-reference",
+  },
 ];

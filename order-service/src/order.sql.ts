@@ -132,6 +132,19 @@ export async function settlePending(sql: Sql, outcomes: readonly Outcome[]): Pro
   return rows.map(({ product_id }) => product_id);
 }
 
+/** Those of these orders that are pending and that somebody else holds; the others are held by us until the end. */
+export async function lockFreePending(sql: Sql, orderIds: readonly string[]): Promise<string[]> {
+  const rows = await sql.query<{ id: string }>(
+    `WITH free AS (
+       SELECT id FROM orders WHERE id = ANY($1::uuid[]) AND status = 'pending' ORDER BY id
+       FOR UPDATE SKIP LOCKED)
+     SELECT id FROM orders WHERE id = ANY($1::uuid[]) AND status = 'pending'
+       AND id NOT IN (SELECT id FROM free)`,
+    [orderIds],
+  );
+  return rows.map(({ id }) => id);
+}
+
 export interface Sweep {
   readonly firstWaitMs: number;
   readonly most: number;

@@ -269,3 +269,20 @@ test("two instances share the outcomes, and each order gets its own", async () =
     await another.stop();
   }
 });
+
+test("D12: when somebody holds one order for long, then the others get their outcome meanwhile, and that one after", async () => {
+  const orders = await placed(20);
+  const [held, ...free] = orders;
+  await fixture.sql.holding(
+    `SELECT 1 FROM orders WHERE id = '${held!.id}' FOR UPDATE`,
+    async () => {
+      await Promise.all(
+        orders.map((order) => fixture.broker.tell("order.updated", outcome(order))),
+      );
+      expect(new Set(await allSettled(free))).toEqual(new Set(["done"]));
+      expect((await read(held!)).status).toBe("pending");
+    },
+  );
+  expect((await settled(held!)).status).toBe("done");
+  await emptied();
+});

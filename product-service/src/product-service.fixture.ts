@@ -125,6 +125,13 @@ export async function startFixture(settings: Record<string, string> = {}) {
       ),
     /** What order-service was told of this order, oldest first. */
     toldOf: (orderId: string) => told.filter(({ data }) => data.orderId === orderId),
+    allDecided: (orders: readonly Order[]): Promise<void> =>
+      eventually(async () => {
+        const rows = await sql("SELECT 1 FROM stock_movements WHERE order_id = ANY($1::uuid[])", [
+          orders.map(({ id }) => id),
+        ]);
+        expect(rows).toHaveLength(orders.length);
+      }),
     /**
      * Waits until each order has one movement and was told its outcome, and no other, at least once; then nothing is left
      * over and the stock adds up.

@@ -171,6 +171,31 @@ describe("an order that is told again", () => {
     );
   });
 
+  test("D12: when somebody holds one product for long, then the orders of the others are settled meanwhile, and its own after", async () => {
+    const [stuck, free] = [
+      await fixture.createProduct({ qty: 100 }),
+      await fixture.createProduct({ qty: 100 }),
+    ];
+    const [theirs, ours] = [ordersFor(stuck.id, 30), ordersFor(free.id, 30)];
+    await fixture.sql.holding(
+      `SELECT 1 FROM products WHERE id = ${stuck.id} FOR UPDATE`,
+      async () => {
+        await tellAll(shuffled([...theirs.slice(0, 20), ...ours.slice(0, 20)]));
+        await fixture.allDecided(ours.slice(0, 20));
+        // From then on nobody waits for that row.
+        const startedAt = performance.now();
+        await tellAll(shuffled([...theirs.slice(20), ...ours.slice(20)]));
+        await fixture.allDecided(ours);
+        expect(performance.now() - startedAt).toBeLessThan(1_400);
+        expect(await fixture.outcomes(stuck.id)).toEqual({});
+      },
+    );
+    await fixture.allSettled([...theirs, ...ours]);
+    expect(await fixture.outcomes(stuck.id)).toEqual({ done: 30 });
+    expect(await fixture.stock(stuck.id)).toEqual({ is: 70, should: 70 });
+    expect(await fixture.stock(free.id)).toEqual({ is: 70, should: 70 });
+  });
+
   test("when all come three times and shuffled, then each is applied once", async () => {
     const products = await Promise.all([40, 0, 1_000].map((qty) => fixture.createProduct({ qty })));
     const orders = [...products.map(({ id }) => id), 1_999_999_999].flatMap((id) =>

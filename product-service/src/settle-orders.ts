@@ -1,11 +1,13 @@
 import { Injectable } from "@nestjs/common";
 import type { EventOf } from "@shop/contracts/event";
 import type { Product } from "@shop/contracts/product";
+import { LockPatience } from "@shop/service-kit/database/lock-patience";
 import { Metrics, type Counter } from "@shop/service-kit/operations/metrics";
 import { UnitOfWork, type Transaction } from "@shop/service-kit/outbox/unit-of-work";
 import { decideOrders, type Decision } from "./decide-orders.ts";
 import { ProductCache, toText } from "./product-cache.ts";
 import {
+  findExisting,
   findMovements,
   insertMovements,
   lockStock,
@@ -23,6 +25,7 @@ type OrderCreated = EventOf<"order.created">;
 export class SettleOrders {
   private readonly decided: Counter<"status">;
   private readonly toldAgain: Counter;
+  private readonly patience = new LockPatience();
 
   constructor(
     private readonly work: UnitOfWork,
@@ -38,39 +41,50 @@ export class SettleOrders {
     );
   }
 
-  async handle(events: readonly OrderCreated[]): Promise<void> {
+  /** Gives back the events of products that somebody holds for long. */
+  async handle(events: readonly OrderCreated[]): Promise<readonly OrderCreated[]> {
     const orders = new Map(events.map((event) => [event.data.id, event]));
-    const { decisions, changed } = await this.work
-      .transact((transaction) => settle(transaction, orders))
-      .catch(asDecidedElsewhere);
+    const { decisions, decidedBefore, changed, held } = await this.patience.run((skipLocked) =>
+      this.work
+        .transact((transaction) => settle(transaction, orders, skipLocked))
+        .catch(asDecidedElsewhere),
+    );
     for (const { status } of decisions) this.decided.inc({ status });
-    this.toldAgain.inc(orders.size - decisions.length);
+    this.toldAgain.inc(decidedBefore);
     // Before the ack, so that a settled order and its product's stock are seen together.
     const products = await changed;
     if (products.length > 0) await this.cache.store(products.map(toText));
+    return held.length === 0 ? [] : events.filter(({ data }) => held.includes(data.productId));
   }
 }
 
 interface Settled {
   readonly decisions: readonly Decision[];
+  readonly decidedBefore: number;
   /** Answered with the commit. */
   readonly changed: Promise<readonly Product[]>;
+  /** Products whose orders were left out, since somebody holds them. */
+  readonly held: readonly number[];
 }
 
 /** Two round trips: look under locks, then write everything with the commit. */
 async function settle(
   { sql, alongside, emit }: Transaction,
   orders: ReadonlyMap<string, OrderCreated>,
+  skipLocked: boolean,
 ): Promise<Settled> {
   const wanted = [...orders.values()].map(({ data }) => data);
-  const [stock, before] = await Promise.all([
-    lockStock(sql, [...new Set(wanted.map(({ productId }) => productId))]),
+  const productIds = [...new Set(wanted.map(({ productId }) => productId))];
+  const [stock, before, existing] = await Promise.all([
+    lockStock(sql, productIds, skipLocked),
     findMovements(sql, [...orders.keys()]),
+    skipLocked ? findExisting(sql, productIds) : [],
   ]);
 
+  const held = existing.filter((id) => !stock.has(id));
   const known = new Set(before.map(({ orderId }) => orderId));
   const open = wanted
-    .filter(({ id }) => !known.has(id))
+    .filter(({ id, productId }) => !known.has(id) && !held.includes(productId))
     .map(({ id, productId, qty }) => ({ orderId: id, productId, qty }));
   const decisions = decideOrders(open, stock);
   const decidedAt = new Date();
@@ -86,7 +100,7 @@ async function settle(
       data: toOutcome(movement),
     });
   }
-  return { decisions, changed };
+  return { decisions, decidedBefore: before.length, changed, held };
 }
 
 const toOutcome = ({ orderId, productId, status, reason, decidedAt }: Movement) => ({

@@ -3,16 +3,29 @@ import type { Sql } from "@shop/service-kit/database/sql";
 import type { Decision } from "./decide-orders.ts";
 import { PRODUCT_COLUMNS, toProduct, type ProductRow } from "./product.sql.ts";
 
+const LOCK_STOCK =
+  "SELECT id, qty FROM products WHERE id = ANY($1::integer[]) ORDER BY id FOR UPDATE";
+
 /** Locked in id order, whatever order the messages came in: two batches can't wait for each other. */
 export async function lockStock(
   sql: Sql,
   productIds: readonly number[],
+  skipLocked: boolean,
 ): Promise<Map<number, number>> {
   const rows = await sql.query<{ id: number; qty: number }>(
-    "SELECT id, qty FROM products WHERE id = ANY($1::integer[]) ORDER BY id FOR UPDATE",
+    skipLocked ? `${LOCK_STOCK} SKIP LOCKED` : LOCK_STOCK,
     [productIds],
   );
   return new Map(rows.map(({ id, qty }) => [id, qty]));
+}
+
+/** Those that are there, whoever holds them. */
+export async function findExisting(sql: Sql, productIds: readonly number[]): Promise<number[]> {
+  const rows = await sql.query<{ id: number }>(
+    "SELECT id FROM products WHERE id = ANY($1::integer[])",
+    [productIds],
+  );
+  return rows.map(({ id }) => id);
 }
 
 export interface Movement extends Pick<Decision, "orderId" | "productId" | "status" | "reason"> {

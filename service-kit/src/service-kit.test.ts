@@ -73,6 +73,7 @@ beforeAll(async () => {
   });
   kit.consume(ORDER_CREATED_QUEUE, ["order.created"], async (events) => {
     taken.push(...events.map(({ data }) => data.id));
+    return [];
   });
   const app = await createHttpApp({ module: FactsModule, imports: [KitModule.with(kit)] }, kit);
   service = await runService(app, {

@@ -1,4 +1,4 @@
-import type { EventOf, EventType } from "@shop/contracts/event";
+import type { EventType } from "@shop/contracts/event";
 import type { WorkQueue } from "@shop/contracts/topology";
 import type { DestinationStream } from "pino";
 import { DataSource } from "typeorm";
@@ -8,6 +8,7 @@ import { dataSourceOptions, type Schema } from "./database/data-source.ts";
 import { Database } from "./database/database.ts";
 import { createLogger, EventLog, type Logger } from "./log/logger.ts";
 import { BatchConsumer } from "./messaging/batch-consumer.ts";
+import type { Handle } from "./messaging/handle-batch.ts";
 import { BrokerConnection } from "./messaging/broker-connection.ts";
 import { declareTopology } from "./messaging/declare-topology.ts";
 import { Publisher } from "./messaging/publisher.ts";
@@ -69,11 +70,7 @@ export class ServiceKit {
   }
 
   /** Takes a work queue in batches from the start of the service to its end. */
-  consume<T extends EventType>(
-    queue: WorkQueue,
-    types: readonly T[],
-    handle: (events: readonly EventOf<T>[]) => Promise<void>,
-  ): void {
+  consume<T extends EventType>(queue: WorkQueue, types: readonly T[], handle: Handle<T>): void {
     const { log, events, metrics } = this;
     const options = { queue, types, handle, log, events, observer: metrics.consumer };
     this.consumers.push(new BatchConsumer(this.consuming, options));

@@ -18,9 +18,11 @@ export type OrderHeaders = z.infer<typeof orderHeaders>;
 /** An ETag stands for `data`, so it is the version alone. */
 export const etagOf = (version: number): string => `"${version}"`;
 
-/** Whether `If-Match` or `If-None-Match` names this version; `*`, lists and weak tags are taken. */
-export function namesVersion(header: string, version: number): boolean {
-  const tag = etagOf(version);
+export const namesVersion = (header: string, version: number): boolean =>
+  namesTag(header, etagOf(version));
+
+/** Whether `If-Match` or `If-None-Match` names this tag; `*`, lists and weak tags are taken. */
+export function namesTag(header: string, tag: string): boolean {
   // Two lines of the header come as one list, so `*` may be anywhere in it.
   return header.split(",").some((entry) => {
     const given = entry.trim();

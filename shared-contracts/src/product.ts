@@ -8,6 +8,16 @@ export const MAX_NAME_CODE_POINTS = 200;
 
 const nameRule = `must have 1 to ${MAX_NAME_CODE_POINTS} characters`;
 
+/**
+ * The rules below in one pattern, for those who read the schema: JSON Schema counts characters before trimming. Written in code
+ * points, as JSON Schema reads it.
+ */
+const BLANK = "\\t-\\r \\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff";
+const CONTROL = "\\u0000-\\u001f\\u007f-\\u009f";
+const NAME_PATTERN =
+  `^[${BLANK}]*[^${BLANK}${CONTROL}]` +
+  `(?:[^${CONTROL}]{0,${MAX_NAME_CODE_POINTS - 2}}[^${BLANK}${CONTROL}])?[${BLANK}]*$`;
+
 // PostgreSQL can't store U+0000 or half a surrogate pair; other control characters break logs and terminals.
 export const productName = z
   .string("must be a string")
@@ -16,7 +26,11 @@ export const productName = z
   .refine((name) => Array.from(name).length <= MAX_NAME_CODE_POINTS, nameRule)
   .refine((name) => !/\p{Cc}/u.test(name), "must not hold control characters")
   .refine((name) => name.isWellFormed(), "must not hold lone surrogates")
-  .meta({ examples: ["Laptop Pro"] });
+  .meta({
+    description: `1 to ${MAX_NAME_CODE_POINTS} characters after trimming, without control characters`,
+    pattern: NAME_PATTERN,
+    examples: ["Laptop Pro"],
+  });
 
 const idRule = `must be an integer from 1 to ${MAX_PRODUCT_ID}`;
 

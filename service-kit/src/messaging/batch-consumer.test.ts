@@ -28,8 +28,8 @@ let testLog: ReturnType<typeof createTestLog>;
 
 /** What each call of the handler got, as the requests' ids. */
 let batches: string[][];
-let handle: (events: readonly OrderCreated[]) => Promise<void>;
-let counts: { taken: number; buried: number; retried: number };
+let handle: (events: readonly OrderCreated[]) => Promise<readonly OrderCreated[] | void>;
+let counts: { taken: number; buried: number; retried: number; setAside: number };
 
 beforeAll(async () => {
   vhostUrl = await claimVhost();
@@ -47,16 +47,16 @@ beforeEach(async () => {
   await Promise.all([client.purge(QUEUE), client.purge(DEAD)]);
   batches = [];
   handle = () => Promise.resolve();
-  counts = { taken: 0, buried: 0, retried: 0 };
+  counts = { taken: 0, buried: 0, retried: 0, setAside: 0 };
   testLog = createTestLog();
   connection = new BrokerConnection(proxy.through(vhostUrl), "a test", testLog.log);
   connection.onSession(declareTopology);
   consumer = new BatchConsumer(connection, {
     queue: ORDER_CREATED_QUEUE,
     types: ["order.created"],
-    handle: (events) => {
+    handle: async (events) => {
       batches.push(events.map(({ requestId }) => requestId));
-      return handle(events);
+      return (await handle(events)) ?? [];
     },
     log: testLog.log,
     events: testLog.events,
@@ -64,6 +64,7 @@ beforeEach(async () => {
       taken: (count) => (counts.taken += count),
       buried: () => (counts.buried += 1),
       retried: () => (counts.retried += 1),
+      setAside: (count) => (counts.setAside += count),
     },
   });
 });
@@ -104,6 +105,67 @@ function gate(): { readonly open: () => void; readonly passed: Promise<void> } {
   return { open: resolve, passed: promise };
 }
 
+describe("messages that the handler gives back", () => {
+  const isHeld = ({ requestId }: OrderCreated): boolean => requestId.startsWith("held");
+
+  test("when they can't be handled yet, then the others go on, and they are handled as soon as they can", async () => {
+    let mayHandle = false;
+    const done: string[] = [];
+    handle = async (events) => {
+      const held = mayHandle ? [] : events.filter(isHeld);
+      done.push(...events.filter((event) => !held.includes(event)).map((event) => event.requestId));
+      return held;
+    };
+    await start();
+    await tell("held-1", "r-1", "held-2");
+    await eventually(() => expect(done).toEqual(["r-1"]));
+    // More than one round, and more than a batch of others on the way.
+    for (const id of ids(2, 400)) {
+      await put(JSON.stringify(eventOf("order.created", someOrder(), { requestId: id })));
+    }
+    await eventually(() => expect(done).toHaveLength(399));
+    await eventually(() => expect(counts.setAside).toBeGreaterThan(4));
+    mayHandle = true;
+    await eventually(() => expect(done.filter((id) => id.startsWith("held"))).toHaveLength(2));
+    expect(new Set(done).size).toBe(401);
+    expect(done).toHaveLength(401);
+    await expectAllSettled();
+  });
+
+  test("when the consumer ends before they could be handled, then they, and only they, are in the queue again", async () => {
+    const done: string[] = [];
+    handle = async (events) => {
+      done.push(...events.filter((event) => !isHeld(event)).map((event) => event.requestId));
+      return events.filter(isHeld);
+    };
+    await start();
+    await tell(...ids(0, 20), "held-1", ...ids(20, 40), "held-2");
+    await eventually(() => expect(done).toHaveLength(40));
+    await stop();
+    await eventually(async () => expect(await client.depth(QUEUE)).toBe(2));
+    expect(new Set(done).size).toBe(40);
+  });
+
+  test("when there are more of them than the broker gives out at once, then the others wait, and all are handled in the end", async () => {
+    let mayHandle = false;
+    const done = new Set<string>();
+    handle = async (events) => {
+      const held = mayHandle ? [] : events.filter(isHeld);
+      for (const event of events) if (!held.includes(event)) done.add(event.requestId);
+      return held;
+    };
+    const some = Array.from({ length: 1_300 }, (_, n) => `held-${n}`);
+    for (const id of [...some, "r-1"]) {
+      await put(JSON.stringify(eventOf("order.created", someOrder(), { requestId: id })));
+    }
+    await start();
+    await eventually(() => expect(counts.taken).toBe(1_200));
+    mayHandle = true;
+    await eventually(() => expect(done.size).toBe(1_301));
+    await expectAllSettled();
+  });
+});
+
 describe("messages in batches", () => {
   test("when one message comes in quiet, then it is handled at once, acked and told to the log", async () => {
     await start();
@@ -120,7 +182,7 @@ describe("messages in batches", () => {
       ),
     );
     await expectAllSettled();
-    expect(counts).toEqual({ taken: 1, buried: 0, retried: 0 });
+    expect(counts).toEqual({ taken: 1, buried: 0, retried: 0, setAside: 0 });
   });
 
   test("when many wait, then they share batches, each once and in order", async () => {
@@ -258,7 +320,7 @@ describe("poison", () => {
     await eventually(() => expect(handled()).toHaveLength(20));
     await eventually(async () => expect(await client.depth(DEAD)).toBe(10));
     await expectAllSettled();
-    expect(counts).toEqual({ taken: 30, buried: 10, retried: 0 });
+    expect(counts).toMatchObject({ taken: 30, buried: 10, retried: 0 });
   });
 });
 

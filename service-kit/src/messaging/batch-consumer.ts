@@ -1,50 +1,46 @@
 import type { EventOf, EventType } from "@shop/contracts/event";
 import type { WorkQueue } from "@shop/contracts/topology";
 import type { Channel, ConsumeMessage } from "amqplib";
-import { setImmediate as nextTurn, setTimeout as rest } from "node:timers/promises";
-import { isDatabaseTrouble } from "../database/database-errors.ts";
-import { backoffMs, within } from "../limited-wait.ts";
-import type { EventLog, Logger } from "../log/logger.ts";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { within } from "../limited-wait.ts";
+import type { EventLog } from "../log/logger.ts";
 import type { BrokerConnection } from "./broker-connection.ts";
 import type { BrokerSession } from "./broker-session.ts";
-import { decode, earlierDeliveries, type Delivery } from "./delivery.ts";
+import { decode, earlierDeliveries, newestOf, type Delivery } from "./delivery.ts";
+import { handleUntilDone, type Handling } from "./handle-batch.ts";
+import { SetAside } from "./set-aside.ts";
 
-const PREFETCH = 300;
+const MOST_IN_BATCH = 300;
+/** What is set aside counts as well: it must be a lot before it keeps the rest from coming. */
+const PREFETCH = 4 * MOST_IN_BATCH;
 /** A message that came back so often may be what kills the process: it is taken alone. */
 const SUSPECT_DELIVERIES = 3;
-const RETRY_BACKOFF = { first: 100, most: 3_000 };
 const STOP_LIMIT_MS = 4_000;
 const CANCEL_LIMIT_MS = 1_000;
 
-export interface ConsumerObserver {
-  taken(count: number, ms: number): void;
-  buried(): void;
-  retried(): void;
-}
-
-export interface BatchConsumerOptions<T extends EventType> {
+export interface BatchConsumerOptions<T extends EventType> extends Handling<T> {
   readonly queue: WorkQueue;
   readonly types: readonly T[];
-  /** Commits what the events ask for, or throws and leaves nothing. Must take the same event twice without harm. */
-  readonly handle: (events: readonly EventOf<T>[]) => Promise<void>;
-  readonly log: Logger;
   readonly events: EventLog;
-  readonly observer: ConsumerObserver;
 }
 
-interface Subscription {
+interface Subscription<T extends EventType> {
   readonly session: BrokerSession;
   readonly channel: Channel;
   readonly tag: string;
   readonly waiting: ConsumeMessage[];
+  readonly aside: SetAside<Delivery<T>>;
 }
+
+const hasWork = ({ waiting, aside }: Subscription<EventType>): boolean =>
+  waiting.length > 0 || aside.hasDue;
 
 /**
  * Takes a work queue in batches: decode → validate → handle in a transaction → ack. One batch at a time; what arrives
  * meanwhile is the next one, so batches grow with the load and a single message waits for nothing.
  */
 export class BatchConsumer<T extends EventType> {
-  private subscription: Subscription | undefined;
+  private subscription: Subscription<T> | undefined;
   private working: Promise<void> | undefined;
   private stopping = false;
 
@@ -66,6 +62,7 @@ export class BatchConsumer<T extends EventType> {
     this.subscription = undefined;
     if (!subscription) return;
     subscription.waiting.length = 0;
+    subscription.aside.clear();
     const { channel, tag } = subscription;
     await within(STOP_LIMIT_MS, Promise.resolve(this.working), () => new Error("stop limit")).catch(
       () => this.options.log.warn("a batch was not finished in time; it will be delivered again"),
@@ -90,13 +87,15 @@ export class BatchConsumer<T extends EventType> {
     const { consumerTag: tag } = await session.answered(
       channel.consume(this.options.queue.name, take),
     );
-    this.subscription = { session, channel, tag, waiting };
+    const aside = new SetAside<Delivery<T>>(() => this.work());
+    session.onEnded(() => aside.clear());
+    this.subscription = { session, channel, tag, waiting, aside };
     this.work();
   }
 
   private work(): void {
     const { subscription } = this;
-    if (this.working || !subscription || subscription.waiting.length === 0) return;
+    if (this.working || !subscription || !hasWork(subscription)) return;
     this.working = this.takeBatch(subscription)
       .catch((error: Error) => subscription.session.fail(error))
       .finally(() => {
@@ -105,12 +104,13 @@ export class BatchConsumer<T extends EventType> {
       });
   }
 
-  private async takeBatch(subscription: Subscription): Promise<void> {
+  private async takeBatch(subscription: Subscription<T>): Promise<void> {
     // The rest of this turn's deliveries join the batch.
     await nextTurn();
-    const messages = subscription.waiting.splice(0, PREFETCH);
     const startedAt = performance.now();
-    const deliveries: Delivery<T>[] = [];
+    // At most a half, so that what waits for something never crowds out what does not.
+    const deliveries = subscription.aside.takeDue(MOST_IN_BATCH / 2);
+    const messages = subscription.waiting.splice(0, MOST_IN_BATCH - deliveries.length);
     for (const message of messages) {
       const decoded = decode(message, this.options.types);
       if ("delivery" in decoded) deliveries.push(decoded.delivery);
@@ -125,24 +125,25 @@ export class BatchConsumer<T extends EventType> {
   }
 
   private async settleOneByOne(
-    subscription: Subscription,
+    subscription: Subscription<T>,
     deliveries: readonly Delivery<T>[],
   ): Promise<void> {
     for (const delivery of deliveries) await this.settle(subscription, [delivery]);
   }
 
   private async settle(
-    subscription: Subscription,
+    subscription: Subscription<T>,
     deliveries: readonly Delivery<T>[],
   ): Promise<void> {
     const last = deliveries.at(-1);
     if (!last || !this.mayGoOn(subscription)) return;
-    const outcome = await this.handleUntilDone(subscription, deliveries);
-    if (outcome === "given up" || !this.mayAck(subscription)) return;
-    if (outcome === "handled") {
-      // Everything before it on this channel is settled, so one ack serves the batch.
-      subscription.channel.ack(last.message, true);
-      this.options.events.taken(deliveries.map(({ event }) => event));
+    const events = deliveries.map(({ event }) => event);
+    const mayGoOn = () => this.mayGoOn(subscription);
+    const outcome = await handleUntilDone(this.options, events, mayGoOn);
+    // On a session that is over, `ack` would throw; the broker delivers again by itself.
+    if (outcome === "given up" || !subscription.session.isAlive) return;
+    if ("held" in outcome) {
+      this.finish(subscription, deliveries, new Set(outcome.held));
     } else if (deliveries.length === 1) {
       this.bury(subscription, last.message, "could not be handled", outcome.dataError);
     } else {
@@ -150,37 +151,44 @@ export class BatchConsumer<T extends EventType> {
     }
   }
 
-  /** Retries as long as the infrastructure is in the way, until the session or the service ends. */
-  private async handleUntilDone(
-    subscription: Subscription,
+  private finish(
+    { session, channel, aside }: Subscription<T>,
     deliveries: readonly Delivery<T>[],
-  ): Promise<"handled" | "given up" | { readonly dataError: unknown }> {
-    const events = deliveries.map(({ event }) => event);
-    for (let attempt = 0; ; attempt += 1) {
-      try {
-        await this.options.handle(events);
-        return "handled";
-      } catch (error) {
-        if (!isDatabaseTrouble(error)) return { dataError: error };
-        const restMs = backoffMs(attempt, RETRY_BACKOFF);
-        this.options.observer.retried();
-        this.options.log.warn(
-          { err: error, messages: events.length, retryInMs: Math.round(restMs) },
-          "a batch waits for the database",
-        );
-        await rest(restMs);
-        if (!this.mayGoOn(subscription)) return "given up";
-      }
+    held: ReadonlySet<EventOf<T>>,
+  ): void {
+    const handled = deliveries.filter(({ event }) => !held.has(event));
+    if (held.size > 0)
+      this.setAside(
+        aside,
+        deliveries.filter(({ event }) => held.has(event)),
+      );
+    if (handled.length === 0) return;
+    if (aside.isEmpty) {
+      // Everything before the last one on this channel is settled, so one ack serves the batch.
+      channel.ack(newestOf(handled).message, true);
+    } else {
+      session.packTogether();
+      for (const { message } of handled) channel.ack(message);
     }
+    this.options.events.taken(handled.map(({ event }) => event));
+  }
+
+  private setAside(aside: SetAside<Delivery<T>>, deliveries: readonly Delivery<T>[]): void {
+    aside.add(deliveries);
+    this.options.observer.setAside(deliveries.length);
+    this.options.log.warn(
+      { messages: deliveries.length },
+      "messages wait for rows that somebody holds; the others go on",
+    );
   }
 
   private bury(
-    subscription: Subscription,
+    subscription: Subscription<T>,
     message: ConsumeMessage,
     fault: string,
     err?: unknown,
   ): void {
-    if (!this.mayAck(subscription)) return;
+    if (!subscription.session.isAlive) return;
     subscription.channel.reject(message, false);
     this.options.observer.buried();
     const { messageId } = message.properties;
@@ -195,12 +203,7 @@ export class BatchConsumer<T extends EventType> {
     );
   }
 
-  private mayGoOn(subscription: Subscription): boolean {
+  private mayGoOn(subscription: Subscription<T>): boolean {
     return subscription.session.isAlive && !this.stopping;
-  }
-
-  /** On a session that is over, `ack` would throw; the broker delivers again by itself. */
-  private mayAck(subscription: Subscription): boolean {
-    return subscription.session.isAlive;
   }
 }

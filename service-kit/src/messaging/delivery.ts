@@ -40,3 +40,9 @@ export function earlierDeliveries(message: ConsumeMessage): number {
   const count: unknown = message.properties.headers?.["x-delivery-count"];
   return typeof count === "number" ? count : 0;
 }
+
+/** The one that the broker sent last. */
+export const newestOf = <T extends EventType>(deliveries: readonly Delivery<T>[]): Delivery<T> =>
+  deliveries.reduce((one, other) =>
+    other.message.fields.deliveryTag > one.message.fields.deliveryTag ? other : one,
+  );

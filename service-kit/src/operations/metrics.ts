@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
 import type { HttpObserver } from "../http/request-hooks.ts";
-import type { ConsumerObserver } from "../messaging/batch-consumer.ts";
+import type { ConsumerObserver } from "../messaging/handle-batch.ts";
 import type { RelayObserver } from "../outbox/relay.ts";
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
@@ -87,7 +87,12 @@ export class Metrics {
       "event_batch_retries_total",
       "Batches that waited for the database",
     );
+    const aside = this.counter(
+      "events_set_aside_total",
+      "Events that wait for a row that somebody holds, while others go on",
+    );
     return {
+      setAside: (count) => aside.inc(count),
       taken: (count, ms) => {
         size.observe(count);
         duration.observe(ms / 1_000);

@@ -1,0 +1,121 @@
+import { ERROR_STATUS, type ErrorCode } from "@shop/contracts/errors";
+import { createDocument, type ZodOpenApiOperationObject } from "zod-openapi";
+import { PREFIXES, ROUTES, type Route } from "../routes.ts";
+import { JSON_MEDIA_TYPE, goodAnswer } from "./answer.ts";
+import { errorAnswer, errorAnswers } from "./error-answers.ts";
+import { ERRORS } from "./errors.ts";
+import { GATEWAY_OPERATIONS } from "./gateway-operations.ts";
+import { ANSWER_HEADERS, REQUEST_HEADERS } from "./headers.ts";
+import type { Operation } from "./operation.ts";
+import { ORDER_OPERATIONS } from "./order-operations.ts";
+import { asWritten, parametersOf } from "./parameters.ts";
+import { PRODUCT_OPERATIONS } from "./product-operations.ts";
+
+const OPERATIONS: Readonly<Record<string, Operation>> = {
+  ...PRODUCT_OPERATIONS,
+  ...ORDER_OPERATIONS,
+  ...GATEWAY_OPERATIONS,
+};
+
+/** Of the contract, which grows by additions only. */
+const VERSION = "1.0.0";
+
+const DESCRIPTION = `One URL for products and orders.
+
+Every JSON answer but this document has one envelope: \`data\` and \`meta\`, or \`error\` and \`meta\`. Every answer carries
+\`X-Request-ID\`. \`HEAD\` works wherever \`GET\` does; \`OPTIONS\` answers 204 with \`Allow\`; another method is 405 with \`Allow\`.
+
+<details><summary>All error codes</summary>
+
+| status | code | when |
+|---|---|---|
+${(Object.keys(ERRORS) as ErrorCode[])
+  .map((code) => `| ${ERROR_STATUS[code]} | \`${code}\` | ${ERRORS[code].when} |`)
+  .join("\n")}
+
+</details>
+`;
+
+/** The whole reference, from the very schemas that validate. */
+export function openApiDocument(): ReturnType<typeof createDocument> {
+  const paths: Record<string, Record<string, ZodOpenApiOperationObject>> = {};
+  for (const route of ROUTES) {
+    const item = (paths[openApiPath(route.path)] ??= {});
+    item[route.method.toLowerCase()] = operationObject(route, operationOf(route));
+  }
+  return createDocument(
+    {
+      openapi: "3.1.1",
+      info: { title: "Order system", version: VERSION, description: DESCRIPTION },
+      servers: PREFIXES.map((prefix) => ({ url: prefix || "/" })),
+      tags: ["Products", "Orders", "Gateway"].map((name) => ({ name })),
+      paths,
+      components: {
+        headers: ANSWER_HEADERS,
+        parameters: Object.fromEntries(
+          Object.entries(REQUEST_HEADERS).map(([name, header]) => [
+            name,
+            { in: "header" as const, name, ...header },
+          ]),
+        ),
+        // Not an answer of any route that is there, and yet one that clients meet.
+        responses: { MethodNotAllowed: errorAnswer(["METHOD_NOT_ALLOWED"]) },
+        securitySchemes: {
+          bearer: {
+            type: "http",
+            scheme: "bearer",
+            bearerFormat: "JWT",
+            description: "Needed where the gateway runs with authentication on",
+          },
+        },
+      },
+    },
+    { override: tidy },
+  );
+}
+
+export const openApiPath = (path: string): string => path.replace(/:(\w+)/g, "{$1}");
+
+function operationOf({ method, path }: Route): Operation {
+  const operation = OPERATIONS[`${method} ${path}`];
+  if (operation === undefined) throw new Error(`${method} ${path} is not described`);
+  return operation;
+}
+
+function operationObject(route: Route, operation: Operation): ZodOpenApiOperationObject {
+  const { id, tag, summary, description, answers } = operation;
+  const good = Object.entries(answers).map(([status, answer]) => [status, goodAnswer(answer)]);
+  return {
+    operationId: id,
+    tags: [tag],
+    summary,
+    ...(description !== undefined && { description }),
+    security: securityOf(route),
+    ...parametersOf(route, operation),
+    ...bodyOf(route, operation),
+    responses: { ...Object.fromEntries(good), ...errorAnswers(route, operation) },
+  };
+}
+
+/** One of them is enough, so that with the empty one a token is not a must. */
+const securityOf = ({ open, scope }: Route): Record<string, string[]>[] =>
+  open ? [] : [{ bearer: scope === undefined ? [] : [scope] }, {}];
+
+function bodyOf({ body }: Route, { bodies = {} }: Operation) {
+  if (body === undefined) return {};
+  const examples = Object.entries(bodies).map(([name, value]) => [name, { value }]);
+  return {
+    requestBody: {
+      required: true,
+      content: {
+        [JSON_MEDIA_TYPE]: { schema: body, examples: Object.fromEntries(examples) },
+      },
+    },
+  };
+}
+
+/** `format` says it; zod's pattern for it is a line and a half that nobody reads. */
+const tidy: typeof asWritten = (context) => {
+  if (context.jsonSchema.format === "date-time") delete context.jsonSchema.pattern;
+  asWritten(context);
+};

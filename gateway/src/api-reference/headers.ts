@@ -1,0 +1,75 @@
+import { REQUEST_ID_PATTERN } from "@shop/contracts/headers";
+
+const text = { type: "string" } as const;
+
+const TAG = { ...text, pattern: '^"[^"]+"$' } as const;
+
+/** Headers of answers. `required`: wherever an answer names it, it is there. */
+export const ANSWER_HEADERS = {
+  "X-Request-ID": {
+    description: "Names this request in the logs of all programs, and in the events that it causes",
+    required: true,
+    schema: { ...text, pattern: REQUEST_ID_PATTERN.source },
+    example: "6f1c7a52-3e0b-4f7e-9d55-0c8a4b1e2f33",
+  },
+  ETag: {
+    description: "The version of what was answered",
+    required: true,
+    schema: TAG,
+    example: '"1"',
+  },
+  Location: {
+    description: "Where it is now, under the prefix that was asked",
+    required: true,
+    schema: { ...text, pattern: "^/" },
+    example: "/products/26",
+  },
+  "Idempotency-Replayed": {
+    description: "There when this key was used before: this is the first answer's order",
+    schema: { ...text, const: "true" },
+    example: "true",
+  },
+  "Retry-After": {
+    description: "Seconds to wait before the next try",
+    required: true,
+    schema: { type: "integer", minimum: 1 },
+    example: 1,
+  },
+  Allow: {
+    description: "The methods that this path has",
+    required: true,
+    schema: text,
+    example: "GET, HEAD, OPTIONS",
+  },
+  "WWW-Authenticate": {
+    description: "What the token lacks (RFC 6750)",
+    required: true,
+    schema: text,
+    example: "Bearer",
+  },
+} as const;
+
+export type AnswerHeader = keyof typeof ANSWER_HEADERS;
+
+/** Headers of requests that no schema of a route checks: any value is taken, and some mean nothing. */
+export const REQUEST_HEADERS = {
+  "X-Request-ID": {
+    description: `Taken when it matches \`${REQUEST_ID_PATTERN.source}\`; else a new id is made`,
+    schema: text,
+  },
+  "If-None-Match": {
+    description: "304 when it names the version of today; `*`, lists and weak tags are taken",
+    schema: text,
+  },
+  "If-Match": {
+    description:
+      "412 when it does not name the version of today; `*`, lists and weak tags are taken",
+    schema: text,
+  },
+  traceparent: {
+    description: "Passed on to the services (W3C Trace Context)",
+    schema: text,
+  },
+} as const;
+
+export type RequestHeader = keyof typeof REQUEST_HEADERS;
