@@ -16,7 +16,9 @@ const COMMANDS = {
   test: "local-stack/src/run-tests.ts",
   check: "local-stack/src/check.ts",
   fuzz: "local-stack/src/fuzz.ts",
+  clients: "local-stack/src/clients.ts",
   docs: "local-stack/src/docs.ts",
+  "docker:proof": "docker/proof.ts",
 };
 const PARENT_CHECK_MS = 500;
 // The others have a result, and without it they have failed.
