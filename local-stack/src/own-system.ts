@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import { urlOf } from "./backing-servers.ts";
 import { CHECKOUT } from "./checkout.ts";
 import type { Running } from "./bring-up.ts";
 import { portVariables, serverUrlVariables } from "./config.ts";
@@ -52,7 +53,7 @@ function ownSystem(running: Running): OwnSystem {
     url: (name) => {
       const found = all().find(({ server }) => server.name === name);
       if (found === undefined) throw new Error(`there is no ${name}`);
-      return found.server.url;
+      return urlOf(found.server);
     },
   };
 }
