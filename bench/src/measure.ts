@@ -74,7 +74,8 @@ function recordOf(
 
 const DETAILS = [
   { kind: "cpu", title: "CPU per order, µs" },
-  { kind: "memory", title: "memory, MB" },
+  { kind: "half memory", title: "memory half-way, MB" },
+  { kind: "memory", title: "memory at the end, MB" },
 ];
 
 /** A row for each process; for each contender its columns. */

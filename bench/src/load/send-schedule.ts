@@ -1,9 +1,9 @@
 export interface SendSchedule {
   readonly total: number;
   /** When a request should go out, in milliseconds from the start. */
-  dueAt(index: number): number;
+  readonly dueAt: (index: number) => number;
   /** How many should have gone out by then. */
-  dueBy(elapsedMs: number): number;
+  readonly dueBy: (elapsedMs: number) => number;
 }
 
 /** A fixed rate, evenly spread, whatever the answers do. */

@@ -33,6 +33,7 @@ export async function runOrders(
   const cpuBefore = shop.cpuUs();
   const startedAt = performance.now();
   const probe = startSettleProbe(shop.url, load.productIds);
+  const half = halfWay(shop, load.seconds);
   const result = await shop.load.run(jobOf(load), signal);
   const backlog = await countPending(shop);
   const loadedAt = performance.now();
@@ -42,6 +43,7 @@ export async function runOrders(
   const seconds = (performance.now() - startedAt) / 1_000;
   const cpuAfter = shop.cpuUs();
   const memory = shop.memoryMb();
+  const { backlog: halfBacklog, memory: halfMemory } = await half;
   const settled = (await countOrders(shop)) - ordersBefore;
 
   const accepted = result.ok + probed.accepted;
@@ -56,12 +58,20 @@ export async function runOrders(
     p99Ms: result.p99Ms,
     doneP50Ms: probed.latencies.quantile(0.5),
     doneP95Ms: probed.latencies.quantile(0.95),
+    halfBacklog,
     backlog,
     drainMs,
     mistakes: lost + (await mistakesInTheBooks(shop)),
     ...cpuPer(settled, cpuBefore, cpuAfter),
-    ...memoryFigures(memory),
+    ...memoryFigures("memory", memory),
+    ...memoryFigures("half memory", halfMemory),
   };
+}
+
+/** What grows shows in the difference from here to the end. */
+async function halfWay(shop: Shop, seconds: number) {
+  await pause((seconds * 1_000) / 2);
+  return { backlog: await countPending(shop), memory: shop.memoryMb() };
 }
 
 async function drained(shop: Shop, signal: AbortSignal): Promise<void> {

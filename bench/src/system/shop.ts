@@ -70,5 +70,5 @@ export function cpuPer(count: number, before: ByProcess, after: ByProcess): Reco
   };
 }
 
-export const memoryFigures = (memory: ByProcess): Record<string, number> =>
-  Object.fromEntries(Object.entries(memory).map(([name, mb]) => [`memory ${name}`, mb]));
+export const memoryFigures = (kind: string, memory: ByProcess): Record<string, number> =>
+  Object.fromEntries(Object.entries(memory).map(([name, mb]) => [`${kind} ${name}`, mb]));

@@ -8,7 +8,7 @@ export const SYSTEM_SCENARIOS = {
   "orders-saturation": {
     title: "Orders at saturation",
     explanation:
-      "`POST /orders` from 64 connections, twenty products. Settled orders count over the whole time, draining included. Backlog: orders not settled when the load ends.",
+      "`POST /orders` from 64 connections, twenty products. Settled orders count over the whole time, draining included. Backlog: orders that are not settled yet.",
   },
   "hot-product": {
     title: "One hot product",
