@@ -22,7 +22,6 @@ const EVERYTHING_ON = {
   CORS_ORIGINS: ORIGIN,
 };
 
-export const OUR_GATEWAY = "our gateway";
 export const OUR_GATEWAY_ON = "our gateway, everything on";
 
 /** Run as the launcher runs it. */
@@ -50,7 +49,7 @@ const gatewayPeer = (name: string, settings: Record<string, string>): Peer => ({
 });
 
 export const gatewayPeers: readonly Peer[] = [
-  gatewayPeer(OUR_GATEWAY, { AUTH: "off" }),
+  gatewayPeer("our gateway", { AUTH: "off" }),
   gatewayPeer(OUR_GATEWAY_ON, EVERYTHING_ON),
 ];
 

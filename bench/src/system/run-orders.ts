@@ -33,8 +33,13 @@ export async function runOrders(
   const cpuBefore = shop.cpuUs();
   const startedAt = performance.now();
   const probe = startSettleProbe(shop.url, load.productIds);
-  const half = halfWay(shop, load.seconds);
-  const result = await shop.load.run(jobOf(load), signal);
+  const half = halfWay(shop, load.seconds, signal);
+  // It is waited for further down, and not at all when the load fails.
+  half.catch(() => undefined);
+  const result = await shop.load.run(jobOf(load), signal).catch(async (error: unknown) => {
+    await probe.stop().catch(() => undefined);
+    throw error;
+  });
   const backlog = await countPending(shop);
   const loadedAt = performance.now();
   const probed = await probe.stop();
@@ -69,8 +74,8 @@ export async function runOrders(
 }
 
 /** What grows shows in the difference from here to the end. */
-async function halfWay(shop: Shop, seconds: number) {
-  await pause((seconds * 1_000) / 2);
+async function halfWay(shop: Shop, seconds: number, signal: AbortSignal) {
+  await pause((seconds * 1_000) / 2, undefined, { signal });
   return { backlog: await countPending(shop), memory: shop.memoryMb() };
 }
 

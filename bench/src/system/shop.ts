@@ -4,7 +4,7 @@ import { cpuUsOf, memoryMbOf } from "../figures/process-figures.ts";
 import type { Address } from "../load/connection.ts";
 import type { Load } from "../load/start-load.ts";
 
-export const PROGRAM_NAMES = ["gateway", "order-service", "product-service"] as const;
+const PROGRAM_NAMES = ["gateway", "order-service", "product-service"] as const;
 export const PROCESS_NAMES = [
   ...PROGRAM_NAMES,
   "order-db",

@@ -30,6 +30,9 @@ export async function withSystemScenarios(
   }
 }
 
+/** That requests wait under full load is no news for the terminal. */
+const SETTINGS = { SLOW_REQUEST_MS: "60000" };
+
 /** Throws what went wrong inside, which the launcher would only tell. */
 export async function inOwnSystem(
   work: (system: OwnSystem, signal: AbortSignal) => Promise<void>,
@@ -44,7 +47,7 @@ export async function inOwnSystem(
       failure = error;
       return 1;
     }
-  });
+  }, SETTINGS);
   if (failure !== undefined) throw failure;
 }
 
