@@ -56,6 +56,20 @@ describe("a whole answer", () => {
     }
   });
 
+  test("is given whatever it may match, since no part's condition is one of the whole", async () => {
+    const conditional: RequestListener = ({ headers }, response) => {
+      if (headers["if-none-match"] === undefined) return sendJson(response, 200, PRODUCT_TEXT);
+      response.writeHead(304).end();
+    };
+    fixture.products.answers(conditional);
+    for (const header of ["if-none-match", "if-match"]) {
+      const answer = await fixture.request(PATH, { headers: { [header]: "*" } });
+      expect(answer.status).toBe(200);
+      expect(fixture.products.seen.at(-1)!.headers).not.toHaveProperty(header);
+      expect(fixture.orders.seen.at(-1)!.headers).not.toHaveProperty(header);
+    }
+  });
+
   test("to HEAD has its head", async () => {
     const head = await fixture.request(PATH, { method: "HEAD" });
     expect(head).toMatchObject({ status: 200, text: "" });
