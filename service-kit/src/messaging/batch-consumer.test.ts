@@ -146,6 +146,23 @@ describe("messages that the handler gives back", () => {
     expect(new Set(done).size).toBe(40);
   });
 
+  test("when the consumer ends while others are handled, then the ack of those does not reach over them", async () => {
+    const others = gate();
+    handle = async (events) => {
+      if (events.some(({ requestId }) => requestId === "r-1")) await others.passed;
+      return events.filter(isHeld);
+    };
+    await start();
+    await tell("held-1");
+    await eventually(() => expect(counts.setAside).toBeGreaterThan(0));
+    await tell("r-1");
+    await eventually(() => expect(handled()).toContain("r-1"));
+    const stopped = stop();
+    others.open();
+    await stopped;
+    await eventually(async () => expect(await client.depth(QUEUE)).toBe(1));
+  });
+
   test("when there are more of them than the broker gives out at once, then the others wait, and all are handled in the end", async () => {
     let mayHandle = false;
     const done = new Set<string>();

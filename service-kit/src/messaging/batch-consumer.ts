@@ -62,7 +62,7 @@ export class BatchConsumer<T extends EventType> {
     this.subscription = undefined;
     if (!subscription) return;
     subscription.waiting.length = 0;
-    subscription.aside.clear();
+    subscription.aside.end();
     const { channel, tag } = subscription;
     await within(STOP_LIMIT_MS, Promise.resolve(this.working), () => new Error("stop limit")).catch(
       () => this.options.log.warn("a batch was not finished in time; it will be delivered again"),
@@ -88,7 +88,7 @@ export class BatchConsumer<T extends EventType> {
       channel.consume(this.options.queue.name, take),
     );
     const aside = new SetAside<Delivery<T>>(() => this.work());
-    session.onEnded(() => aside.clear());
+    session.onEnded(() => aside.end());
     this.subscription = { session, channel, tag, waiting, aside };
     this.work();
   }
