@@ -52,6 +52,9 @@ export const portVariables = (programs: readonly Program[]): string[] => [
 ];
 export const serverUrlVariables = (): string[] => Object.values(URL_VARIABLES);
 
+/** RabbitMQ's management page; off unless it is set. */
+export const MANAGEMENT_PORT_VARIABLE = "RABBITMQ_MANAGEMENT_PORT";
+
 export function readConfig(
   env: NodeJS.ProcessEnv,
   programs: readonly Program[],
@@ -81,7 +84,7 @@ export function readConfig(
   if (serverUrls.rabbitmq === undefined) {
     serverPorts.distribution = claim("rabbitmq", ...SERVER_PORTS.distribution);
     serverPorts.epmd = claim("rabbitmq", ...SERVER_PORTS.epmd);
-    serverPorts.management = claim("rabbitmq", "RABBITMQ_MANAGEMENT_PORT", undefined);
+    serverPorts.management = claim("rabbitmq", MANAGEMENT_PORT_VARIABLE, undefined);
   }
   const programPorts: Record<string, number> = {};
   for (const { name, port, morePorts = [] } of programs) {

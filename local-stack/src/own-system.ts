@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { CHECKOUT } from "./checkout.ts";
 import type { Running } from "./bring-up.ts";
-import { portVariables, serverUrlVariables } from "./config.ts";
+import { MANAGEMENT_PORT_VARIABLE, portVariables, serverUrlVariables } from "./config.ts";
 import { launch } from "./launcher.ts";
 import { lastingPorts } from "./ports.ts";
 import { PROGRAMS } from "./programs.ts";
@@ -40,7 +40,7 @@ async function environment(): Promise<NodeJS.ProcessEnv> {
   const variables = portVariables(PROGRAMS);
   const ports = await lastingPorts(variables.length);
   const env: NodeJS.ProcessEnv = { ...process.env };
-  for (const variable of serverUrlVariables()) delete env[variable];
+  for (const variable of [...serverUrlVariables(), MANAGEMENT_PORT_VARIABLE]) delete env[variable];
   for (const [index, variable] of variables.entries()) env[variable] = `${ports[index]}`;
   return env;
 }
