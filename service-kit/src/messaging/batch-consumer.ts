@@ -116,6 +116,10 @@ export class BatchConsumer<T extends EventType> {
       if ("delivery" in decoded) deliveries.push(decoded.delivery);
       else this.bury(subscription, message, decoded.fault);
     }
+    // What waited comes back in any order, and one by one an ack of a later one would reach over an earlier one.
+    deliveries.sort(
+      (one, other) => one.message.fields.deliveryTag - other.message.fields.deliveryTag,
+    );
     const suspicious = deliveries.some(
       ({ message }) => earlierDeliveries(message) >= SUSPECT_DELIVERIES,
     );
