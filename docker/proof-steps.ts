@@ -1,4 +1,5 @@
 import { waitUntil } from "../local-stack/src/wait-until.ts";
+import { brokerPage } from "./broker-page.ts";
 import type { ComposeProject } from "./compose.ts";
 import {
   expectNotRoot,
@@ -22,6 +23,13 @@ const PROGRAMS = ["gateway", "product-service", "order-service"];
 const SERVERS = ["product-db", "order-db", "product-redis", "order-redis", "rabbitmq"];
 const ALL = [...PROGRAMS, ...SERVERS];
 
+/** How the project is reached. */
+interface Ways {
+  readonly gatewayPort: number;
+  readonly managementPort: number;
+  readonly brokerPassword: string;
+}
+
 interface Step {
   readonly name: string;
   /** Throws when it does not hold; hands back what was seen, if that says something. */
@@ -30,10 +38,11 @@ interface Step {
 
 export function proofSteps(
   project: ComposeProject,
-  ports: { gatewayPort: number; managementPort: number },
+  { gatewayPort, managementPort, brokerPassword }: Ways,
   signal: AbortSignal,
 ): Step[] {
-  const shop = shopClient(`http://127.0.0.1:${ports.gatewayPort}`, signal);
+  const shop = shopClient(`http://127.0.0.1:${gatewayPort}`, signal);
+  const broker = brokerPage(`http://127.0.0.1:${managementPort}`, brokerPassword);
   let productId = 0;
   let firstOrder = "";
 
@@ -59,8 +68,8 @@ export function proofSteps(
         same(
           published.toSorted(),
           [
-            `127.0.0.1:${ports.gatewayPort}->4000/tcp`,
-            `127.0.0.1:${ports.managementPort}->15672/tcp`,
+            `127.0.0.1:${gatewayPort}->4000/tcp`,
+            `127.0.0.1:${managementPort}->15672/tcp`,
           ].toSorted(),
         );
         return published.join(", ");
@@ -89,6 +98,7 @@ export function proofSteps(
         return healed;
       },
     })),
+    { name: "the management page knows its user", run: () => broker.leaveMessage() },
     { name: "memory", run: () => memory(project, ALL) },
     {
       name: "the programs stop in order when they are asked to",
@@ -106,6 +116,7 @@ export function proofSteps(
       name: "the data is still there, and an order is done",
       async run() {
         same((await shop.read(`/orders/${firstOrder}`))["status"], "done");
+        await broker.expectMessage();
         await shop.order(productId);
         // The first, one after each kill, and the one just now: none lost, none taken twice.
         await waitUntil(

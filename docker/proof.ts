@@ -25,7 +25,8 @@ async function prove(signal: AbortSignal): Promise<void> {
     RABBITMQ_PASSWORD: password(),
   };
   const project = await openProject(`shop-proof-${process.pid}`, variables, signal);
-  const steps = proofSteps(project, { gatewayPort, managementPort }, signal);
+  const ways = { gatewayPort, managementPort, brokerPassword: variables.RABBITMQ_PASSWORD };
+  const steps = proofSteps(project, ways, signal);
   try {
     for (const { name, run } of steps) {
       const startedAt = Date.now();
