@@ -45,12 +45,9 @@ const withVariables = (text: string, variables: Readonly<Record<string, string>>
     )
     .replaceAll("$$", "$");
 
-/** Everything that the root's .env.example shows, as if it were set. */
-export const exampleVariables: Record<string, string> = Object.fromEntries(
-  [...read(".env.example").matchAll(/^# ([A-Z_0-9]+)=(\S+)$/gm)].map(([, name, value]) => [
-    name,
-    value,
-  ]),
+/** The variables of the compose file, with what each is when it is not set. */
+export const composeDefaults: Record<string, string> = Object.fromEntries(
+  [...composeText.matchAll(/\$\{(\w+):-([^}]*)\}/g)].map(([, name, value]) => [name, value]),
 );
 
 interface Stage {

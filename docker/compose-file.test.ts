@@ -2,12 +2,13 @@ import { describe, expect, test } from "vitest";
 import { readGatewayConfig } from "../gateway/src/config.ts";
 import { portVariables, readConfig, serverUrlVariables } from "../local-stack/src/config.ts";
 import { PROGRAMS } from "../local-stack/src/programs.ts";
+import { readExample } from "../local-stack/src/reference/configuration-reference.ts";
 import { readOrderServiceConfig } from "../order-service/src/config.ts";
 import { readProductServiceConfig } from "../product-service/src/config.ts";
 import {
+  composeDefaults,
   composeText,
   composeWith,
-  exampleVariables,
   foldersOf,
   ignoredByDocker,
   imageVariables,
@@ -15,7 +16,6 @@ import {
   stages,
   stageWithBases,
 } from "./compose-file.fixture.ts";
-import { variablesOf } from "./compose.ts";
 
 const READ = {
   gateway: readGatewayConfig,
@@ -23,6 +23,33 @@ const READ = {
   "order-service": readOrderServiceConfig,
 } as const;
 const PROGRAM_NAMES = Object.keys(READ) as (keyof typeof READ)[];
+const SECRET = "0123456789abcdef0123456789abcdef";
+
+/** Everything that a user can set, set to something else than it is by default. */
+const SET: Record<string, string> = {
+  PRODUCT_DB_PASSWORD: "one",
+  ORDER_DB_PASSWORD: "two",
+  PRODUCT_REDIS_PASSWORD: "three",
+  ORDER_REDIS_PASSWORD: "four",
+  RABBITMQ_PASSWORD: "five",
+  GATEWAY_ADDRESS: "0.0.0.0",
+  GATEWAY_PORT: "4001",
+  RABBITMQ_MANAGEMENT_PORT: "15673",
+  AUTH: "jwt",
+  JWT_ISSUER: "https://login.example/",
+  JWT_AUDIENCE: "shop",
+  JWT_SECRET: SECRET,
+  JWT_JWKS_URL: "https://login.example/keys",
+  JWT_ALGORITHMS: "RS256",
+  INTERNAL_TOKEN: SECRET,
+  RATE_LIMIT: "600",
+  RATE_LIMIT_WINDOW_MS: "1000",
+  TRUST_PROXY: "1",
+  CORS_ORIGINS: "https://shop.example",
+  LOG_LEVEL: "warn",
+  LOG_EVENTS: "true",
+};
+
 /** Node's own. */
 const NOT_THE_PROGRAMS = "NODE_OPTIONS";
 
@@ -110,7 +137,7 @@ describe.each(PROGRAM_NAMES)("%s", (program) => {
   });
 
   test("knows every variable that it is given", () => {
-    const given = environmentOf(program, { ...exampleVariables, AUTH: "off" });
+    const given = environmentOf(program, { ...SET, AUTH: "off" });
     const expected = Object.keys(given).filter((name) => name !== NOT_THE_PROGRAMS);
     expect(Object.keys(READ[program](given))).toEqual(expect.arrayContaining(expected));
   });
@@ -131,10 +158,13 @@ describe.each(PROGRAM_NAMES)("%s", (program) => {
 });
 
 describe("the variables", () => {
-  test("are all shown in .env.example, and no others are", () => {
-    expect(Object.keys(exampleVariables).toSorted()).toEqual(
-      [...variablesOf(composeText)].toSorted(),
+  test("are all shown in .env.example with their defaults, and no others are", () => {
+    const told = readExample(".");
+    expect(Object.fromEntries(told.map(({ name, value }) => [name, value]))).toEqual(
+      composeDefaults,
     );
+    expect(told.filter(({ required, meaning }) => required || meaning === "")).toEqual([]);
+    expect(Object.keys(SET).toSorted()).toEqual(Object.keys(composeDefaults).toSorted());
   });
 
   test("have defaults, so that nothing has to be set", () => {
@@ -147,8 +177,8 @@ describe("the variables", () => {
     ["a secret", ["JWT_JWKS_URL", "JWT_ALGORITHMS"]],
     ["keys", ["JWT_SECRET"]],
   ])("turn authentication on by %s", (_, without) => {
-    const variables = withoutKeys(exampleVariables, ...without);
-    const token = exampleVariables["INTERNAL_TOKEN"];
+    const variables = withoutKeys(SET, ...without);
+    const token = SET["INTERNAL_TOKEN"];
     const gateway = readGatewayConfig(environmentOf("gateway", variables));
     expect(gateway).toMatchObject({ AUTH: "jwt", INTERNAL_TOKEN: token });
     for (const name of ["product-service", "order-service"] as const) {
@@ -157,21 +187,21 @@ describe("the variables", () => {
   });
 
   test("replace every password, at the server and at who connects", () => {
-    const resolved = composeWith(exampleVariables).services;
+    const resolved = composeWith(SET).services;
     const passwordIn = (program: string, name: string) =>
       new URL(resolved[program]!.environment![name]!).password;
     for (const [program, own] of [
       ["product-service", "product"],
       ["order-service", "order"],
     ] as const) {
-      const database = exampleVariables[`${own.toUpperCase()}_DB_PASSWORD`];
+      const database = SET[`${own.toUpperCase()}_DB_PASSWORD`];
       expect(resolved[`${own}-db`]!.environment!["POSTGRES_PASSWORD"]).toBe(database);
       expect(passwordIn(program, "DATABASE_URL")).toBe(database);
-      const redis = exampleVariables[`${own.toUpperCase()}_REDIS_PASSWORD`];
+      const redis = SET[`${own.toUpperCase()}_REDIS_PASSWORD`];
       expect(resolved[`${own}-redis`]!.command).toContain(redis);
       expect(resolved[`${own}-redis`]!.environment!["REDISCLI_AUTH"]).toBe(redis);
       expect(passwordIn(program, "REDIS_URL")).toBe(redis);
-      const broker = exampleVariables["RABBITMQ_PASSWORD"];
+      const broker = SET["RABBITMQ_PASSWORD"];
       expect(resolved["rabbitmq"]!.environment!["RABBITMQ_DEFAULT_PASS"]).toBe(broker);
       expect(passwordIn(program, "RABBITMQ_URL")).toBe(broker);
     }
@@ -179,9 +209,9 @@ describe("the variables", () => {
 
   test("mean nothing else to npm start, which reads the same .env", () => {
     const launchers = new Set([...portVariables(PROGRAMS), ...serverUrlVariables()]);
-    const both = [...variablesOf(composeText)].filter((name) => launchers.has(name));
+    const both = Object.keys(composeDefaults).filter((name) => launchers.has(name));
     expect(both).toEqual(["GATEWAY_PORT"]);
-    expect(() => readConfig(exampleVariables, PROGRAMS)).not.toThrow();
+    expect(() => readConfig(SET, PROGRAMS)).not.toThrow();
   });
 });
 

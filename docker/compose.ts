@@ -30,7 +30,7 @@ export interface ComposeProject {
 }
 
 /** The names of the variables that a compose file takes from its environment. */
-export const variablesOf = (composeFile: string): Set<string> =>
+const variablesOf = (composeFile: string): Set<string> =>
   new Set([...composeFile.matchAll(/\$\{(\w+)/g)].map(([, name = ""]) => name));
 
 /**
