@@ -30,7 +30,7 @@ interface Ways {
   readonly brokerPassword: string;
 }
 
-interface Step {
+export interface Step {
   readonly name: string;
   /** Throws when it does not hold; hands back what was seen, if that says something. */
   readonly run: () => Promise<string | void>;
@@ -66,7 +66,7 @@ export function proofSteps(
       async run() {
         const published = publishedPorts(await project.containers());
         same(
-          published.toSorted(),
+          published,
           [
             `127.0.0.1:${gatewayPort}->4000/tcp`,
             `127.0.0.1:${managementPort}->15672/tcp`,
