@@ -1,7 +1,7 @@
 # One build for the three programs, and a small image for each: --target gateway, product-service or order-service.
-# Alpine's Node in the version that package-lock.json has for npm start. A tag and not a digest: patches of the base
+# The major that npm start runs. A tag and not a digest: patches of Node and of the base
 # come with the next `docker compose build --pull`.
-FROM node:24.21-alpine AS base
+FROM node:24-alpine AS base
 WORKDIR /app
 
 # The packages depend on these files alone: while they stay the same, npm ci below comes from the cache.
