@@ -6,7 +6,7 @@ import { within } from "../limited-wait.ts";
 import type { EventLog } from "../log/logger.ts";
 import type { BrokerConnection } from "./broker-connection.ts";
 import type { BrokerSession } from "./broker-session.ts";
-import { decode, earlierDeliveries, newestOf, type Delivery } from "./delivery.ts";
+import { asSent, decode, earlierDeliveries, newestOf, type Delivery } from "./delivery.ts";
 import { handleUntilDone, type Handling } from "./handle-batch.ts";
 import { SetAside } from "./set-aside.ts";
 
@@ -117,9 +117,7 @@ export class BatchConsumer<T extends EventType> {
       else this.bury(subscription, message, decoded.fault);
     }
     // What waited comes back in any order, and one by one an ack of a later one would reach over an earlier one.
-    deliveries.sort(
-      (one, other) => one.message.fields.deliveryTag - other.message.fields.deliveryTag,
-    );
+    deliveries.sort(asSent);
     const suspicious = deliveries.some(
       ({ message }) => earlierDeliveries(message) >= SUSPECT_DELIVERIES,
     );
