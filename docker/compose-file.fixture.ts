@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { CHECKOUT } from "../local-stack/src/checkout.ts";
@@ -12,6 +12,8 @@ interface ComposeService {
   environment?: Record<string, string>;
   ports?: string[];
   networks: string[];
+  hostname?: string;
+  volumes?: string[];
   depends_on?: Record<string, { condition: string }>;
   restart: string;
   mem_limit: string;
@@ -21,6 +23,7 @@ interface ComposeService {
 interface ComposeFile {
   services: Record<string, ComposeService>;
   networks: Record<string, { internal?: boolean } | null>;
+  volumes: Record<string, null>;
 }
 
 const read = (file: string): string => readFileSync(join(CHECKOUT, file), "utf8");
@@ -42,12 +45,9 @@ const withVariables = (text: string, variables: Readonly<Record<string, string>>
     )
     .replaceAll("$$", "$");
 
-/** Everything that the root's .env.example shows, as if it were set. */
-export const exampleVariables: Record<string, string> = Object.fromEntries(
-  [...read(".env.example").matchAll(/^# ([A-Z_0-9]+)=(\S+)$/gm)].map(([, name, value]) => [
-    name,
-    value,
-  ]),
+/** The variables of the compose file, with what each is when it is not set. */
+export const composeDefaults: Record<string, string> = Object.fromEntries(
+  [...composeText.matchAll(/\$\{(\w+):-([^}]*)\}/g)].map(([, name, value]) => [name, value]),
 );
 
 interface Stage {
@@ -87,7 +87,8 @@ export const manifestOf = (folder: string): Manifest =>
 
 /** The folders of a program's own code: its workspace, and those that it depends on. */
 export function foldersOf(folder: string): string[] {
-  const folders = manifestOf(".").workspaces ?? [];
+  const patterns = manifestOf(".").workspaces ?? [];
+  const folders = patterns.flatMap((pattern) => globSync(pattern, { cwd: CHECKOUT }));
   const needed = Object.keys(manifestOf(folder).dependencies ?? {});
   const direct = folders.filter((other) => needed.includes(manifestOf(other).name));
   return [...new Set([folder, ...direct.flatMap(foldersOf)])];

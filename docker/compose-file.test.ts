@@ -2,12 +2,14 @@ import { describe, expect, test } from "vitest";
 import { readGatewayConfig } from "../gateway/src/config.ts";
 import { portVariables, readConfig, serverUrlVariables } from "../local-stack/src/config.ts";
 import { PROGRAMS } from "../local-stack/src/programs.ts";
+import { readExample } from "../local-stack/src/reference/configuration-reference.ts";
+import { SERVER_NAMES } from "../local-stack/src/server-table.ts";
 import { readOrderServiceConfig } from "../order-service/src/config.ts";
 import { readProductServiceConfig } from "../product-service/src/config.ts";
 import {
+  composeDefaults,
   composeText,
   composeWith,
-  exampleVariables,
   foldersOf,
   ignoredByDocker,
   imageVariables,
@@ -15,7 +17,6 @@ import {
   stages,
   stageWithBases,
 } from "./compose-file.fixture.ts";
-import { variablesOf } from "./compose.ts";
 
 const READ = {
   gateway: readGatewayConfig,
@@ -23,10 +24,40 @@ const READ = {
   "order-service": readOrderServiceConfig,
 } as const;
 const PROGRAM_NAMES = Object.keys(READ) as (keyof typeof READ)[];
+const SECRET = "0123456789abcdef0123456789abcdef";
+
+/** Everything that a user can set, set to something else than it is by default. */
+const SET: Record<string, string> = {
+  PRODUCT_DB_PASSWORD: "one",
+  ORDER_DB_PASSWORD: "two",
+  PRODUCT_REDIS_PASSWORD: "three",
+  ORDER_REDIS_PASSWORD: "four",
+  RABBITMQ_PASSWORD: "five",
+  GATEWAY_ADDRESS: "0.0.0.0",
+  GATEWAY_PORT: "4001",
+  RABBITMQ_MANAGEMENT_PORT: "15673",
+  AUTH: "jwt",
+  JWT_ISSUER: "https://login.example/",
+  JWT_AUDIENCE: "shop",
+  JWT_SECRET: SECRET,
+  JWT_JWKS_URL: "https://login.example/keys",
+  JWT_ALGORITHMS: "RS256",
+  INTERNAL_TOKEN: SECRET,
+  RATE_LIMIT: "600",
+  RATE_LIMIT_WINDOW_MS: "1000",
+  TRUST_PROXY: "1",
+  CORS_ORIGINS: "https://shop.example",
+  LOG_LEVEL: "warn",
+  LOG_EVENTS: "true",
+};
+
+const SERVICES = PROGRAM_NAMES.filter((name) => name !== "gateway");
+/** What a service's own database, Redis and passwords are named for. */
+const ownOf = (service: string): string => service.replace(/-service$/, "");
 /** Node's own. */
 const NOT_THE_PROGRAMS = "NODE_OPTIONS";
 
-const { services, networks } = composeWith();
+const { services, networks, volumes } = composeWith();
 const running = Object.entries(services).filter(([, { profiles }]) => profiles === undefined);
 
 const withoutKeys = (variables: Record<string, string>, ...names: string[]) =>
@@ -36,6 +67,12 @@ function environmentOf(program: string, variables: Record<string, string> = {}) 
   const { build, environment } = composeWith(variables).services[program]!;
   return { ...imageVariables(build!.target), ...environment };
 }
+
+test("what runs is what npm start runs", () => {
+  const names = PROGRAMS.map(({ name }) => name);
+  expect(PROGRAM_NAMES.toSorted()).toEqual(names.toSorted());
+  expect(running.map(([name]) => name).toSorted()).toEqual([...names, ...SERVER_NAMES].toSorted());
+});
 
 test("only the gateway and the management page are published, both on loopback", () => {
   const published = Object.entries(services).flatMap(([name, { ports = [] }]) =>
@@ -62,11 +99,14 @@ test.each(Object.entries(services))("%s waits until what it needs is healthy", (
 test("a database, a Redis and the broker are reached by their services alone", () => {
   const membersOf = (network: string) =>
     Object.keys(services).filter((name) => services[name]!.networks.includes(network));
-  expect(membersOf("product-data")).toEqual(["product-service", "product-db", "product-redis"]);
-  expect(membersOf("order-data")).toEqual(["order-service", "order-db", "order-redis"]);
-  expect(membersOf("events")).toEqual(["product-service", "order-service", "rabbitmq"]);
+  const data = SERVICES.map((service) => `${ownOf(service)}-data`);
+  for (const service of SERVICES) {
+    const own = ownOf(service);
+    expect(membersOf(`${own}-data`)).toEqual([service, `${own}-db`, `${own}-redis`]);
+  }
+  expect(membersOf("events").toSorted()).toEqual([...SERVICES, "rabbitmq"].toSorted());
   expect(membersOf("management")).toEqual(["rabbitmq"]);
-  for (const name of ["product-data", "order-data", "events", "services"]) {
+  for (const name of [...data, "events", "services"]) {
     expect(networks[name]).toEqual({ internal: true });
   }
 });
@@ -79,13 +119,29 @@ test("every image has a version, and Node's is the major that npm start runs", (
   expect(stages.get("base")!.from).toBe(`node:${major}-alpine`);
 });
 
-test.each(["product-redis", "order-redis"])("%s keeps nothing on disk", (name) => {
-  const command = services[name]!.command as string[];
-  const valueOf = (flag: string) => command[command.indexOf(flag) + 1];
-  expect(valueOf("--save")).toBe("");
-  expect(valueOf("--appendonly")).toBe("no");
-  expect(valueOf("--maxmemory-policy")).toBe("allkeys-lru");
+test.each([
+  ["product-db", "/var/lib/postgresql"],
+  ["order-db", "/var/lib/postgresql"],
+  ["rabbitmq", "/var/lib/rabbitmq"],
+])("%s keeps its data in a volume of its name", (name, folder) => {
+  expect(services[name]!.volumes).toContain(`${name}:${folder}`);
+  expect(Object.keys(volumes)).toContain(name);
 });
+
+test("rabbitmq has a fixed host name, which its data is filed under", () => {
+  expect(services["rabbitmq"]!.hostname).toBe("rabbitmq");
+});
+
+test.each(SERVICES.map((service) => `${ownOf(service)}-redis`))(
+  "%s keeps nothing on disk",
+  (name) => {
+    const command = services[name]!.command as string[];
+    const valueOf = (flag: string) => command[command.indexOf(flag) + 1];
+    expect(valueOf("--save")).toBe("");
+    expect(valueOf("--appendonly")).toBe("no");
+    expect(valueOf("--maxmemory-policy")).toBe("allkeys-lru");
+  },
+);
 
 describe.each(PROGRAM_NAMES)("%s", (program) => {
   test("takes what it is given when nothing is set", () => {
@@ -97,7 +153,7 @@ describe.each(PROGRAM_NAMES)("%s", (program) => {
   });
 
   test("knows every variable that it is given", () => {
-    const given = environmentOf(program, { ...exampleVariables, AUTH: "off" });
+    const given = environmentOf(program, { ...SET, AUTH: "off" });
     const expected = Object.keys(given).filter((name) => name !== NOT_THE_PROGRAMS);
     expect(Object.keys(READ[program](given))).toEqual(expect.arrayContaining(expected));
   });
@@ -118,10 +174,13 @@ describe.each(PROGRAM_NAMES)("%s", (program) => {
 });
 
 describe("the variables", () => {
-  test("are all shown in .env.example, and no others are", () => {
-    expect(Object.keys(exampleVariables).toSorted()).toEqual(
-      [...variablesOf(composeText)].toSorted(),
+  test("are all shown in .env.example with their defaults, and no others are", () => {
+    const told = readExample(".");
+    expect(Object.fromEntries(told.map(({ name, value }) => [name, value]))).toEqual(
+      composeDefaults,
     );
+    expect(told.filter(({ required, meaning }) => required || meaning === "")).toEqual([]);
+    expect(Object.keys(SET).toSorted()).toEqual(Object.keys(composeDefaults).toSorted());
   });
 
   test("have defaults, so that nothing has to be set", () => {
@@ -134,31 +193,29 @@ describe("the variables", () => {
     ["a secret", ["JWT_JWKS_URL", "JWT_ALGORITHMS"]],
     ["keys", ["JWT_SECRET"]],
   ])("turn authentication on by %s", (_, without) => {
-    const variables = withoutKeys(exampleVariables, ...without);
-    const token = exampleVariables["INTERNAL_TOKEN"];
+    const variables = withoutKeys(SET, ...without);
+    const token = SET["INTERNAL_TOKEN"];
     const gateway = readGatewayConfig(environmentOf("gateway", variables));
     expect(gateway).toMatchObject({ AUTH: "jwt", INTERNAL_TOKEN: token });
-    for (const name of ["product-service", "order-service"] as const) {
+    for (const name of SERVICES) {
       expect(READ[name](environmentOf(name, variables)).INTERNAL_TOKEN).toBe(token);
     }
   });
 
   test("replace every password, at the server and at who connects", () => {
-    const resolved = composeWith(exampleVariables).services;
+    const resolved = composeWith(SET).services;
     const passwordIn = (program: string, name: string) =>
       new URL(resolved[program]!.environment![name]!).password;
-    for (const [program, own] of [
-      ["product-service", "product"],
-      ["order-service", "order"],
-    ] as const) {
-      const database = exampleVariables[`${own.toUpperCase()}_DB_PASSWORD`];
+    for (const program of SERVICES) {
+      const own = ownOf(program);
+      const database = SET[`${own.toUpperCase()}_DB_PASSWORD`];
       expect(resolved[`${own}-db`]!.environment!["POSTGRES_PASSWORD"]).toBe(database);
       expect(passwordIn(program, "DATABASE_URL")).toBe(database);
-      const redis = exampleVariables[`${own.toUpperCase()}_REDIS_PASSWORD`];
+      const redis = SET[`${own.toUpperCase()}_REDIS_PASSWORD`];
       expect(resolved[`${own}-redis`]!.command).toContain(redis);
       expect(resolved[`${own}-redis`]!.environment!["REDISCLI_AUTH"]).toBe(redis);
       expect(passwordIn(program, "REDIS_URL")).toBe(redis);
-      const broker = exampleVariables["RABBITMQ_PASSWORD"];
+      const broker = SET["RABBITMQ_PASSWORD"];
       expect(resolved["rabbitmq"]!.environment!["RABBITMQ_DEFAULT_PASS"]).toBe(broker);
       expect(passwordIn(program, "RABBITMQ_URL")).toBe(broker);
     }
@@ -166,9 +223,9 @@ describe("the variables", () => {
 
   test("mean nothing else to npm start, which reads the same .env", () => {
     const launchers = new Set([...portVariables(PROGRAMS), ...serverUrlVariables()]);
-    const both = [...variablesOf(composeText)].filter((name) => launchers.has(name));
+    const both = Object.keys(composeDefaults).filter((name) => launchers.has(name));
     expect(both).toEqual(["GATEWAY_PORT"]);
-    expect(() => readConfig(exampleVariables, PROGRAMS)).not.toThrow();
+    expect(() => readConfig(SET, PROGRAMS)).not.toThrow();
   });
 });
 
@@ -183,4 +240,9 @@ test("neither secrets nor what was built here gets into the images", () => {
       ".local-stack",
     ]),
   );
+});
+
+test("every workspace is there for the build, since npm ci wants all of them", () => {
+  const folders = manifestOf(".").workspaces!.map((path) => path.split("/")[0]);
+  expect(folders.filter((folder) => ignoredByDocker.includes(folder!))).toEqual([]);
 });

@@ -8,6 +8,13 @@ const COMMAND_TIMEOUT_MS = 60_000;
 
 export const COMPOSE_FILE = join(CHECKOUT, "docker-compose.yml");
 
+export interface Binding {
+  HostIp: string;
+  HostPort: string;
+}
+
+type Bindings = Record<string, Binding[] | null>;
+
 /** What is asked about a container, of all that `docker inspect` says. */
 export interface Container {
   Id: string;
@@ -15,8 +22,8 @@ export interface Container {
   Image: string;
   State: { Status: string; ExitCode: number; StartedAt: string; Health?: { Status: string } };
   Config: { Labels: Record<string, string> };
-  HostConfig: { ReadonlyRootfs: boolean };
-  NetworkSettings: { Ports: Record<string, { HostIp: string; HostPort: string }[] | null> };
+  HostConfig: { ReadonlyRootfs: boolean; PortBindings: Bindings | null };
+  NetworkSettings: { Ports: Bindings };
 }
 
 export interface ComposeProject {
@@ -30,7 +37,7 @@ export interface ComposeProject {
 }
 
 /** The names of the variables that a compose file takes from its environment. */
-export const variablesOf = (composeFile: string): Set<string> =>
+const variablesOf = (composeFile: string): Set<string> =>
   new Set([...composeFile.matchAll(/\$\{(\w+)/g)].map(([, name = ""]) => name));
 
 /**

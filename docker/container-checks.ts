@@ -1,5 +1,5 @@
 import { waitUntil } from "../local-stack/src/wait-until.ts";
-import type { ComposeProject, Container } from "./compose.ts";
+import type { Binding, ComposeProject, Container } from "./compose.ts";
 
 const HEAL_TIMEOUT_MS = 120_000;
 const STOP_TIMEOUT_MS = 60_000;
@@ -14,12 +14,18 @@ export function same(seen: unknown, expected: unknown): void {
   if (a !== b) throw new Error(`${a} instead of ${b}`);
 }
 
-export const publishedPorts = (containers: ReadonlyMap<string, Container>): string[] =>
-  [...containers.values()].flatMap(({ NetworkSettings }) =>
-    Object.entries(NetworkSettings.Ports).flatMap(([port, hosts]) =>
-      (hosts ?? []).map(({ HostIp, HostPort }) => `${HostIp}:${HostPort}->${port}`),
+/** What is published, and what would be if the container were on another network than an internal one. */
+export const publishedPorts = (containers: ReadonlyMap<string, Container>): string[] => {
+  const all = [...containers.values()].flatMap(({ NetworkSettings, HostConfig }) =>
+    [NetworkSettings.Ports, HostConfig.PortBindings ?? {}].flatMap(
+      Object.entries<Binding[] | null>,
     ),
   );
+  const lines = all.flatMap(([port, bindings]) =>
+    (bindings ?? []).map(({ HostIp, HostPort }) => `${HostIp}:${HostPort}->${port}`),
+  );
+  return [...new Set(lines)].toSorted();
+};
 
 async function containerOf(project: ComposeProject, service: string): Promise<Container> {
   const container = (await project.containers()).get(service);
@@ -40,7 +46,8 @@ export async function expectNotRoot(project: ComposeProject, service: string): P
 }
 
 export async function expectReadOnly(project: ComposeProject, service: string): Promise<void> {
-  same((await containerOf(project, service)).HostConfig.ReadonlyRootfs, true);
+  const { HostConfig } = await containerOf(project, service);
+  if (!HostConfig.ReadonlyRootfs) throw new Error(`${service} has no read-only root file system`);
   const said = await inShell(project, service, "touch /app/x /home/node/x 2>&1 || true");
   if (said.split("Read-only file system").length !== 3) throw new Error(`it wrote: ${said}`);
 }

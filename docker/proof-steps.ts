@@ -1,4 +1,7 @@
+import { PROGRAMS } from "../local-stack/src/programs.ts";
+import { SERVER_NAMES } from "../local-stack/src/server-table.ts";
 import { waitUntil } from "../local-stack/src/wait-until.ts";
+import { brokerPage } from "./broker-page.ts";
 import type { ComposeProject } from "./compose.ts";
 import {
   expectNotRoot,
@@ -18,11 +21,18 @@ const UP_TIMEOUT_MS = 600_000;
 const DOWN_TIMEOUT_MS = 120_000;
 const STOCK_TIMEOUT_MS = 30_000;
 
-const PROGRAMS = ["gateway", "product-service", "order-service"];
-const SERVERS = ["product-db", "order-db", "product-redis", "order-redis", "rabbitmq"];
-const ALL = [...PROGRAMS, ...SERVERS];
+/** As npm start stops them: the gateway first. */
+const PROGRAM_NAMES = PROGRAMS.toReversed().map(({ name }) => name);
+const ALL = [...PROGRAM_NAMES, ...SERVER_NAMES];
 
-interface Step {
+/** How the project is reached. */
+interface Ways {
+  readonly gatewayPort: number;
+  readonly managementPort: number;
+  readonly brokerPassword: string;
+}
+
+export interface Step {
   readonly name: string;
   /** Throws when it does not hold; hands back what was seen, if that says something. */
   readonly run: () => Promise<string | void>;
@@ -30,10 +40,11 @@ interface Step {
 
 export function proofSteps(
   project: ComposeProject,
-  ports: { gatewayPort: number; managementPort: number },
+  { gatewayPort, managementPort, brokerPassword }: Ways,
   signal: AbortSignal,
 ): Step[] {
-  const shop = shopClient(`http://127.0.0.1:${ports.gatewayPort}`, signal);
+  const shop = shopClient(`http://127.0.0.1:${gatewayPort}`, signal);
+  const broker = brokerPage(`http://127.0.0.1:${managementPort}`, brokerPassword);
   let productId = 0;
   let firstOrder = "";
 
@@ -51,16 +62,16 @@ export function proofSteps(
     },
     { name: "images built", run: () => nothing(project.compose(["build"], BUILD_TIMEOUT_MS)) },
     { name: "everything up and healthy", run: up },
-    { name: "image sizes", run: () => imageSizes(project, PROGRAMS) },
+    { name: "image sizes", run: () => imageSizes(project, PROGRAM_NAMES) },
     {
       name: "published: the gateway, and on loopback the management page",
       async run() {
         const published = publishedPorts(await project.containers());
         same(
-          published.toSorted(),
+          published,
           [
-            `127.0.0.1:${ports.gatewayPort}->4000/tcp`,
-            `127.0.0.1:${ports.managementPort}->15672/tcp`,
+            `127.0.0.1:${gatewayPort}->4000/tcp`,
+            `127.0.0.1:${managementPort}->15672/tcp`,
           ].toSorted(),
         );
         return published.join(", ");
@@ -70,7 +81,7 @@ export function proofSteps(
       name: `${service} does not run as root`,
       run: () => nothing(expectNotRoot(project, service)),
     })),
-    ...PROGRAMS.map((service) => ({
+    ...PROGRAM_NAMES.map((service) => ({
       name: `${service} can't write to its root file system`,
       run: () => nothing(expectReadOnly(project, service)),
     })),
@@ -89,10 +100,11 @@ export function proofSteps(
         return healed;
       },
     })),
+    { name: "the management page knows its user", run: () => broker.leaveMessage() },
     { name: "memory", run: () => memory(project, ALL) },
     {
       name: "the programs stop in order when they are asked to",
-      run: () => stopInOrder(project, PROGRAMS),
+      run: () => stopInOrder(project, PROGRAM_NAMES),
     },
     {
       name: "down and up again",
@@ -106,6 +118,7 @@ export function proofSteps(
       name: "the data is still there, and an order is done",
       async run() {
         same((await shop.read(`/orders/${firstOrder}`))["status"], "done");
+        await broker.expectMessage();
         await shop.order(productId);
         // The first, one after each kill, and the one just now: none lost, none taken twice.
         await waitUntil(

@@ -2,7 +2,8 @@ import { rm } from "node:fs/promises";
 import { urlOf } from "./backing-servers.ts";
 import { CHECKOUT } from "./checkout.ts";
 import type { Running } from "./bring-up.ts";
-import { portVariables, serverUrlVariables } from "./config.ts";
+import { MANAGEMENT_PORT_VARIABLE, portVariables, serverUrlVariables } from "./config.ts";
+import type { KeptServer } from "./keep-running.ts";
 import { launch } from "./launcher.ts";
 import { lastingPorts } from "./ports.ts";
 import { PROGRAMS } from "./programs.ts";
@@ -41,19 +42,21 @@ async function environment(): Promise<NodeJS.ProcessEnv> {
   const variables = portVariables(PROGRAMS);
   const ports = await lastingPorts(variables.length);
   const env: NodeJS.ProcessEnv = { ...process.env };
-  for (const variable of serverUrlVariables()) delete env[variable];
+  for (const variable of [...serverUrlVariables(), MANAGEMENT_PORT_VARIABLE]) delete env[variable];
   for (const [index, variable] of variables.entries()) env[variable] = `${ports[index]}`;
   return env;
 }
 
 function ownSystem(running: Running): OwnSystem {
-  const all = () => [...running.servers, ...running.programs];
   return {
     running,
     url: (name) => {
-      const found = all().find(({ server }) => server.name === name);
-      if (found === undefined) throw new Error(`there is no ${name}`);
-      return urlOf(found.server);
+      const isIt = ({ server }: KeptServer) => server.name === name;
+      const found = running.servers.find(isIt);
+      if (found !== undefined) return urlOf(found.server);
+      const program = running.programs.find(isIt);
+      if (program === undefined) throw new Error(`there is no ${name}`);
+      return program.server.url;
     },
   };
 }

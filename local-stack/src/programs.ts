@@ -1,4 +1,4 @@
-import type { ServerName } from "./backing-servers.ts";
+import type { ServerName } from "./server-table.ts";
 
 /** Where everything is, for a program to find what it needs. */
 export interface Addresses {

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, posix } from "node:path";
 import { CHECKOUT } from "../checkout.ts";
 import { PROGRAMS } from "../programs.ts";
 import { readEnvExample } from "./env-example.ts";
@@ -19,6 +19,11 @@ const SECTIONS = [
     title: name,
     text: "Every wrong or missing variable is named at the start, and the program exits 1.",
   })),
+  {
+    folder: ".",
+    title: "`docker compose`",
+    text: "Nothing has to be set. Copy what you need to `.env` in the root of the repository; what is set in the shell wins. Other variables of the programs go into a `docker-compose.override.yml`.",
+  },
 ];
 
 export function configurationReference(): string {
@@ -27,14 +32,16 @@ export function configurationReference(): string {
     "Everything is set by environment variables; an empty one counts as not set. Tests hold these tables against the schemas that the programs read.",
     ...SECTIONS.flatMap(({ folder, title, text }) => [
       `## ${title}`,
-      `${text} A template: [${folder}/.env.example](../${folder}/.env.example).`,
+      `${text} A template: [${pathOf(folder)}](../${pathOf(folder)}).`,
       table(["variable", "default", "what it is for"], readExample(folder).map(rowOf)),
     ]),
   ]);
 }
 
+const pathOf = (folder: string): string => posix.join(folder, ".env.example");
+
 export const readExample = (folder: string) =>
-  readEnvExample(readFileSync(join(CHECKOUT, folder, ".env.example"), "utf8"));
+  readEnvExample(readFileSync(join(CHECKOUT, pathOf(folder)), "utf8"));
 
 function rowOf({ name, value, required, meaning }: ReturnType<typeof readExample>[number]) {
   const fallback = value === "" ? "" : code(value);

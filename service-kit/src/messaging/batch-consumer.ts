@@ -6,7 +6,7 @@ import { within } from "../limited-wait.ts";
 import type { EventLog } from "../log/logger.ts";
 import type { BrokerConnection } from "./broker-connection.ts";
 import type { BrokerSession } from "./broker-session.ts";
-import { decode, earlierDeliveries, newestOf, type Delivery } from "./delivery.ts";
+import { asSent, decode, earlierDeliveries, newestOf, type Delivery } from "./delivery.ts";
 import { handleUntilDone, type Handling } from "./handle-batch.ts";
 import { SetAside } from "./set-aside.ts";
 
@@ -62,7 +62,7 @@ export class BatchConsumer<T extends EventType> {
     this.subscription = undefined;
     if (!subscription) return;
     subscription.waiting.length = 0;
-    subscription.aside.clear();
+    subscription.aside.end();
     const { channel, tag } = subscription;
     await within(STOP_LIMIT_MS, Promise.resolve(this.working), () => new Error("stop limit")).catch(
       () => this.options.log.warn("a batch was not finished in time; it will be delivered again"),
@@ -88,7 +88,7 @@ export class BatchConsumer<T extends EventType> {
       channel.consume(this.options.queue.name, take),
     );
     const aside = new SetAside<Delivery<T>>(() => this.work());
-    session.onEnded(() => aside.clear());
+    session.onEnded(() => aside.end());
     this.subscription = { session, channel, tag, waiting, aside };
     this.work();
   }
@@ -116,6 +116,8 @@ export class BatchConsumer<T extends EventType> {
       if ("delivery" in decoded) deliveries.push(decoded.delivery);
       else this.bury(subscription, message, decoded.fault);
     }
+    // What waited comes back in any order, and one by one an ack of a later one would reach over an earlier one.
+    deliveries.sort(asSent);
     const suspicious = deliveries.some(
       ({ message }) => earlierDeliveries(message) >= SUSPECT_DELIVERIES,
     );
