@@ -7,6 +7,9 @@ import { lastingPorts } from "./ports.ts";
 import { PROGRAMS } from "./programs.ts";
 import { makeTemporaryFolder } from "./temporary-folder.ts";
 
+/** What the user's own system may have on, and would keep clients out here. */
+const PROTECTION_VARIABLES = ["AUTH", "INTERNAL_TOKEN", "RATE_LIMIT"];
+
 /** What runs, by name: gateway, product-service, product-db and so on. */
 export interface OwnSystem {
   readonly running: Running;
@@ -40,7 +43,8 @@ async function environment(): Promise<NodeJS.ProcessEnv> {
   const variables = portVariables(PROGRAMS);
   const ports = await lastingPorts(variables.length);
   const env: NodeJS.ProcessEnv = { ...process.env };
-  for (const variable of [...serverUrlVariables(), MANAGEMENT_PORT_VARIABLE]) delete env[variable];
+  const notHandedOn = [...serverUrlVariables(), MANAGEMENT_PORT_VARIABLE, ...PROTECTION_VARIABLES];
+  for (const variable of notHandedOn) delete env[variable];
   for (const [index, variable] of variables.entries()) env[variable] = `${ports[index]}`;
   return env;
 }
