@@ -12,6 +12,7 @@ const COMMANDS = {
   dev: "local-stack/src/dev.ts",
   seed: "local-stack/src/seed.ts",
   postman: "postman/run.ts",
+  drills: "drills/run.ts",
   test: "local-stack/src/run-tests.ts",
   check: "local-stack/src/check.ts",
 };

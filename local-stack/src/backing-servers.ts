@@ -89,7 +89,7 @@ export async function startBackingServers(
 }
 
 /** A PostgreSQL's URL names the database that it is for. */
-function urlOf({ name, url }: LaunchedServer): string {
+export function urlOf({ name, url }: LaunchedServer): string {
   const database = DATABASES[name as keyof typeof DATABASES] as string | undefined;
   return database === undefined ? url : `${url}/${database}`;
 }
