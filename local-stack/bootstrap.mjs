@@ -11,10 +11,15 @@ const COMMANDS = {
   start: "local-stack/src/start.ts",
   dev: "local-stack/src/dev.ts",
   seed: "local-stack/src/seed.ts",
+  load: "k6-tests/src/run-load.ts",
   postman: "postman/run.ts",
   drills: "drills/run.ts",
   test: "local-stack/src/run-tests.ts",
   check: "local-stack/src/check.ts",
+  fuzz: "local-stack/src/fuzz.ts",
+  clients: "local-stack/src/clients.ts",
+  docs: "local-stack/src/docs.ts",
+  "docker:proof": "docker/proof.ts",
 };
 const PARENT_CHECK_MS = 500;
 // The others have a result, and without it they have failed.

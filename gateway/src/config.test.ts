@@ -1,5 +1,6 @@
+import { expectEnvExample } from "@shop/test-support/env-example";
 import { describe, expect, test } from "vitest";
-import { readGatewayConfig } from "./config.ts";
+import { readGatewayConfig, variables } from "./config.ts";
 
 const LEAST = {
   NODE_ENV: "production",
@@ -111,4 +112,8 @@ test.each([
   ],
 ] as const)("%s takes %s", (name, value, meant) => {
   expect(readGatewayConfig({ ...LEAST, [name]: value })[name]).toEqual(meant);
+});
+
+test("the reference tells of every variable, with its default", () => {
+  expectEnvExample("gateway", variables, readGatewayConfig);
 });

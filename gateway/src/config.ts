@@ -20,7 +20,7 @@ const KEY_ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"].co
   "EdDSA",
 ]);
 
-const variables = z.object({
+export const variables = z.object({
   ...programVariables,
   PORT: port.prefault("4000"),
   ADMIN_PORT: port.prefault("4100"),

@@ -10,13 +10,13 @@ const REMEMBERED_MS = 250;
 
 const WORST_FIRST = ["down", "degraded", "ok"] as const;
 
-const state = z.enum(WORST_FIRST);
-type State = z.infer<typeof state>;
+const healthState = z.enum(WORST_FIRST);
+type State = z.infer<typeof healthState>;
 
-export const health = z
-  .object({ status: state, checks: z.record(z.string(), state) })
+export const healthData = z
+  .object({ status: healthState, checks: z.record(z.string(), healthState) })
   .meta({ id: "Health" });
-export type Health = Readonly<z.infer<typeof health>>;
+export type Health = Readonly<z.infer<typeof healthData>>;
 
 export interface HealthOptions {
   readonly upstreams: Upstreams;

@@ -63,6 +63,14 @@ export function findErlangTool(name: string): string | null {
   return folders.map((folder) => join(folder, name)).find(isExecutable) ?? null;
 }
 
+export function findOnPath(name: string): string | null {
+  return (
+    foldersOnPath()
+      .map((folder) => join(folder, name))
+      .find(isExecutable) ?? null
+  );
+}
+
 export function findBinary(kind: ServerKind): string | null {
   if (process.platform === "win32") return null;
   if (kind === "rabbitmq" && findErlangTool("epmd") === null) return null;

@@ -7,7 +7,7 @@ import {
 } from "@shop/service-kit/config/variables";
 import { z } from "zod";
 
-const variables = z.object({
+export const variables = z.object({
   ...serviceVariables,
   PORT: port.prefault("3002"),
   PRODUCT_SERVICE_URLS: instances,

@@ -1,3 +1,4 @@
+import { countWaiting } from "@shop/service-kit/outbox/outbox.sql";
 import type { ServiceKit } from "@shop/service-kit/service-kit";
 import type { Part } from "@shop/service-kit/run-service";
 import { StoppableLoop } from "@shop/service-kit/stoppable-loop";
@@ -5,15 +6,19 @@ import { deleteOldKeys } from "./idempotency.sql.ts";
 import type { OrderSettings } from "./settings.ts";
 import type { TellAgain } from "./tell-again.ts";
 
+/** Far more than is on its way under load. The sweeper looks through all of them, so this keeps its statement short as well. */
+const MOST_WAITING = 10_000;
 const PRUNE_EVERY_MS = 600_000;
 const PRUNE_BATCH = 5_000;
 const AFTER_ERROR_MS = 5_000;
 const UNTIL_CONNECTED_MS = 500;
 
-/** Paused while the broker is away: what is told then would only wait beside what waits already. */
+/** Paused while the broker is away, and after it until most is told: what is told then would only wait beside what waits already. */
 export function sweeping(kit: ServiceKit, tellAgain: TellAgain, settings: OrderSettings): Part {
   return loop(kit, "sweeper", async () => {
     if (!kit.publisher.available) return settings.sweepEveryMs;
+    const waiting = await countWaiting(kit.database.sql, MOST_WAITING);
+    if (waiting === MOST_WAITING) return settings.sweepEveryMs;
     const count = await tellAgain.sweep();
     if (count > 0) {
       kit.log.warn({ orders: count }, "told orders again that stayed pending too long");

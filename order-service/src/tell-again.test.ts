@@ -219,3 +219,19 @@ describe("while something is away", () => {
     await toldAgain(orders, 1);
   });
 });
+
+test("nothing is told again while much is still to be told for the first time", async () => {
+  await fixture.sql(
+    `INSERT INTO outbox (id, type, subject, request_id, payload, leased_until)
+     SELECT gen_random_uuid(), 'order.created', n::text, 'r', '{}', now() + interval '1 hour'
+     FROM generate_series(1, 10000) AS n`,
+  );
+  const orders = await insertPending(3, "now()");
+  // Ten sweeps and more.
+  await eventually(async () => {
+    for (const { wait } of await told(orders)) expect(wait).toBeLessThan(-500);
+  });
+  expect(await told(orders)).toMatchObject(Array.from(orders, () => ({ times: 0 })));
+  await fixture.sql("DELETE FROM outbox WHERE leased_until > now() + interval '1 minute'");
+  await toldAgain(orders, 1);
+});

@@ -2,7 +2,7 @@ import { readConfig } from "@shop/service-kit/config/read-config";
 import { port, serviceVariables } from "@shop/service-kit/config/variables";
 import { z } from "zod";
 
-const variables = z.object({ ...serviceVariables, PORT: port.prefault("3001") });
+export const variables = z.object({ ...serviceVariables, PORT: port.prefault("3001") });
 
 export type ProductServiceConfig = Readonly<z.infer<typeof variables>>;
 

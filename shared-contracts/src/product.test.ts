@@ -64,6 +64,18 @@ describe("the name of a product", () => {
   ])("when it is %s, then it is refused", (_what, value) => {
     expect(productName.safeParse(value).success).toBe(false);
   });
+
+  test("its pattern for readers of the schema says what is taken, to the character", () => {
+    const pattern = new RegExp(String(productName.meta()?.["pattern"]), "u");
+    const characters = Array.from({ length: 0x3_100 }, (_, code) => String.fromCodePoint(code));
+    const shapes = (one: string) => [one, `a${one}`, `${one}a`, `a${one}b`, ` ${one} `];
+    const lengths = [199, 200, 201].flatMap((length) =>
+      ["n", "🖥"].flatMap((one) => [one.repeat(length), `\t${one.repeat(length)}\u3000`]),
+    );
+    const names = [...characters, "\ufeff", "🖥"].flatMap(shapes).concat(lengths);
+    const told = names.filter((name) => pattern.test(name) !== productName.safeParse(name).success);
+    expect(told).toEqual([]);
+  });
 });
 
 describe("a body for a product", () => {

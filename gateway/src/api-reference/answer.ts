@@ -1,5 +1,5 @@
 import { success } from "@shop/contracts/envelope";
-import type { ZodOpenApiLinksObject, ZodOpenApiResponseObject } from "zod-openapi";
+import type { ZodOpenApiResponseObject } from "zod-openapi";
 import { EXAMPLE_META } from "./examples.ts";
 import type { AnswerHeader } from "./headers.ts";
 import type { Answer } from "./operation.ts";
@@ -13,7 +13,7 @@ export function goodAnswer(answer: Answer): ZodOpenApiResponseObject {
     description,
     headers: headerRefs(headers),
     ...contentOf(answer),
-    ...(links && { links: links as ZodOpenApiLinksObject }),
+    ...(links && { links }),
   };
 }
 

@@ -40,12 +40,13 @@ describe("the document", () => {
       ),
     );
     const contract = Object.entries(ERROR_STATUS).map(([code, status]) => `${status} ${code}`);
-    expect([...new Set(told)].toSorted()).toEqual(contract.toSorted());
+    expect(new Set(told)).toEqual(new Set(contract));
   });
 
   test("refers to nothing that is not there", () => {
     const refs = JSON.stringify(DOCUMENT).matchAll(/"\$ref":"([^"]+)"/g);
-    for (const [, ref] of refs) expect(resolve({ $ref: ref }), ref).toBeDefined();
+    for (const [, ref] of refs)
+      expect({ ref, there: resolve({ $ref: ref }) }).toMatchObject({ there: {} });
   });
 
   test("leads from an answer only to operations and parameters that are there", () => {

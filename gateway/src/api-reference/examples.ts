@@ -1,7 +1,7 @@
 import type { Order } from "@shop/contracts/order";
 import type { Product } from "@shop/contracts/product";
 
-export const EXAMPLE_REQUEST_ID = "6f1c7a52-3e0b-4f7e-9d55-0c8a4b1e2f33";
+const EXAMPLE_REQUEST_ID = "6f1c7a52-3e0b-4f7e-9d55-0c8a4b1e2f33";
 const AT = "2026-11-20T10:15:30.123Z";
 
 export const EXAMPLE_META = { requestId: EXAMPLE_REQUEST_ID, timestamp: AT };

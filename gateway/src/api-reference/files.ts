@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import { openApiDocument } from "./document.ts";
 import { DOCS_FILES, type DocsFile } from "./docs-files.ts";
 import { INITIALIZER, PAGE, PAGE_POLICY } from "./page.ts";
 
-export interface ServedFile {
+interface ServedFile {
   readonly bytes: Buffer;
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -13,7 +14,8 @@ export interface ServedFile {
 /** By path. */
 export type ServedFiles = ReadonlyMap<string, ServedFile>;
 
-const packageFile = createRequire(import.meta.url).resolve;
+const require = createRequire(import.meta.url);
+const SWAGGER_UI = dirname(require.resolve("swagger-ui-dist/package.json"));
 
 /** All of the reference, made and read once: what is served is what stands here, whatever a request names. */
 export function apiReferenceFiles(): ServedFiles {
@@ -28,9 +30,7 @@ export function apiReferenceFiles(): ServedFiles {
 
 const docsFile = (name: DocsFile): ServedFile =>
   servedFile(
-    name === "initializer.js"
-      ? Buffer.from(INITIALIZER)
-      : readFileSync(packageFile(`swagger-ui-dist/${name}`)),
+    name === "initializer.js" ? Buffer.from(INITIALIZER) : readFileSync(join(SWAGGER_UI, name)),
     TYPES[name],
   );
 

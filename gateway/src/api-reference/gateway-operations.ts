@@ -1,4 +1,4 @@
-import { health } from "../health.ts";
+import { healthData } from "../health.ts";
 import type { Operation } from "./operation.ts";
 
 const UNCHANGED = {
@@ -15,7 +15,7 @@ export const GATEWAY_OPERATIONS: Readonly<Record<string, Operation>> = {
     answers: {
       200: {
         description: "Requests can be served",
-        data: health,
+        data: healthData,
         examples: {
           ok: { status: "ok", checks: { "product-service": "ok", "order-service": "ok" } },
           degraded: {

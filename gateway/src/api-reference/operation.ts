@@ -18,7 +18,7 @@ export interface Operation {
   readonly errors?: readonly ErrorCode[];
 }
 
-export type Examples = Readonly<Record<string, unknown>>;
+type Examples = Readonly<Record<string, unknown>>;
 
 /** One of three: `data` in the envelope, a file, or nothing. */
 export interface Answer {

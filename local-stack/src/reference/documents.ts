@@ -1,0 +1,8 @@
+import { configurationReference } from "./configuration-reference.ts";
+import { eventReference } from "./event-reference.ts";
+
+/** Every document that is generated, by its path in the checkout. */
+export const DOCUMENTS: Readonly<Record<string, () => string>> = {
+  "docs/configuration.md": configurationReference,
+  "docs/events.md": eventReference,
+};
