@@ -9,6 +9,7 @@ import type { BrokerSession } from "./broker-session.ts";
 import { decode, earlierDeliveries, newestOf, type Delivery } from "./delivery.ts";
 import { handleUntilDone, type Handling } from "./handle-batch.ts";
 import { SetAside } from "./set-aside.ts";
+import { LOOK_EVERY_MS, watchConsumer } from "./watch-consumer.ts";
 
 const MOST_IN_BATCH = 300;
 /** What is set aside counts as well: it must be a lot before it keeps the rest from coming. */
@@ -22,6 +23,7 @@ export interface BatchConsumerOptions<T extends EventType> extends Handling<T> {
   readonly queue: WorkQueue;
   readonly types: readonly T[];
   readonly events: EventLog;
+  readonly lookEveryMs?: number;
 }
 
 interface Subscription<T extends EventType> {
@@ -79,8 +81,10 @@ export class BatchConsumer<T extends EventType> {
     const channel = await session.channel();
     await session.answered(channel.prefetch(PREFETCH));
     const waiting: ConsumeMessage[] = [];
+    let delivered = 0;
     const take = (message: ConsumeMessage | null): void => {
       if (message === null) return session.fail(new Error("the broker cancelled a consumer"));
+      delivered += 1;
       waiting.push(message);
       this.work();
     };
@@ -89,6 +93,12 @@ export class BatchConsumer<T extends EventType> {
     );
     const aside = new SetAside<Delivery<T>>(() => this.work());
     session.onEnded(() => aside.clear());
+    watchConsumer(session, {
+      queue: this.options.queue.name,
+      everyMs: this.options.lookEveryMs ?? LOOK_EVERY_MS,
+      delivered: () => delivered,
+      idle: () => !this.working && waiting.length === 0 && aside.isEmpty,
+    });
     this.subscription = { session, channel, tag, waiting, aside };
     this.work();
   }
