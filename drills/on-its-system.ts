@@ -47,16 +47,16 @@ export async function onOneSystem(
   launcherSpeaksToAFile();
   tellProgress("starting a system");
   let stop: AbortSignal | undefined;
+  let failure: unknown;
   await withOwnSystem(async (own, signal) => {
     stop = signal;
     const system = openSystem(own);
-    try {
-      await work(system, signal);
-    } finally {
-      await system.close();
-    }
+    // Thrown further when everything is down: the launcher would keep it to itself.
+    await work(system, signal).catch((error: unknown) => (failure = error));
+    await system.close();
     return 0;
   }, optionsFor(needs));
+  if (failure !== undefined && !stop?.aborted) throw failure;
   if (!stop) throw new Error(`The system did not start; see ${FOLDER}.`);
   return stop.aborted;
 }

@@ -1,7 +1,7 @@
 // Loaded into a program in front of its own code, by NODE_OPTIONS.
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { registerHooks } from "node:module";
-import { CRASH_POINTS, SABOTAGE, type Patch } from "./patches.ts";
+import { patchesNamed, type Patch } from "./patches.ts";
 
 const patches = patchesNamed(process.env["DRILL_PATCHES"] ?? "");
 const orders = process.env["DRILL_CRASH_ORDERS"] ?? "";
@@ -17,13 +17,6 @@ registerHooks({
     };
   },
 });
-
-function patchesNamed(name: string): readonly Patch[] {
-  if (name === "crash-points") return Object.values(CRASH_POINTS);
-  const found = SABOTAGE[name];
-  if (!found) throw new Error(`there are no patches "${name}"`);
-  return found.patches;
-}
 
 /** A place that is not there any more must not pass for one that was changed. */
 function apply(source: string, { file, find, replace }: Patch): string {

@@ -37,9 +37,9 @@ const withEnvironment = (program: Program, env: Program["env"]): Program => ({ .
 
 /** Where it is told of one instance, it is told of all. */
 const seesReplicas =
-  ({ env }: Program): Program["env"] =>
+  (program: Program): Program["env"] =>
   ({ servers, programs }) =>
-    env({
+    program.env({
       servers,
       programs: {
         "product-service": urlsOf("product-service", programs),

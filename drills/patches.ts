@@ -27,6 +27,21 @@ export const CRASH_POINTS: Record<string, Patch> = {
   },
 };
 
+/** A reader rests between its look into the database and its set in Redis: a writer comes between them nearly always. */
+const LATE = "await new Promise((go) => setTimeout(go, Math.random() * 40));";
+const SLOW_READERS: readonly Patch[] = [
+  {
+    file: "product-service/dist/product-reads.js",
+    find: "const text = toText(product);",
+    replace: `const text = toText(product); ${LATE}`,
+  },
+  {
+    file: "order-service/dist/order-lists.js",
+    find: "const read = { token",
+    replace: `${LATE} const read = { token`,
+  },
+];
+
 /** What heals a lost message after a while: with it nobody could tell that one was lost. */
 const NO_SWEEPER: Patch = {
   file: "order-service/dist/tell-again.js",
@@ -85,6 +100,7 @@ export const SABOTAGE: Record<string, Sabotage> = {
   "cache-without-version": {
     drill: "stale-set",
     patches: [
+      ...SLOW_READERS,
       {
         file: "service-kit/dist/cache/cache-scripts.js",
         find: "version > tonumber(ARGV[1])",
@@ -92,4 +108,24 @@ export const SABOTAGE: Record<string, Sabotage> = {
       },
     ],
   },
+  "list-without-token": {
+    drill: "stale-set",
+    patches: [
+      ...SLOW_READERS,
+      {
+        file: "service-kit/dist/cache/cache-scripts.js",
+        find: "~= ARGV[1] then return 0 end",
+        replace: "~= ARGV[1] and false then return 0 end",
+      },
+    ],
+  },
 };
+
+/** Those that a program was started with. */
+export function patchesNamed(name: string): readonly Patch[] {
+  if (name === "crash-points") return Object.values(CRASH_POINTS);
+  if (name === "slow-readers") return SLOW_READERS;
+  const found = SABOTAGE[name];
+  if (!found) throw new Error(`there are no patches "${name}"`);
+  return found.patches;
+}

@@ -17,7 +17,7 @@ export async function runBroken(
   catalogue: readonly Drill[],
   { seed, rate }: Wanted,
 ): Promise<number> {
-  const names = which === "all" ? Object.keys(SABOTAGE) : [which];
+  const names = which === "all" ? Object.keys(SABOTAGE) : which.split(",");
   let missed = 0;
   for (const name of names) {
     const drill = catalogue.find((one) => one.name === SABOTAGE[name]?.drill);

@@ -94,7 +94,10 @@ export async function runDrill(
   try {
     if (rate > 0) await pause(WARM_UP_MS);
     doing.text = "the fault is on";
-    await drill.run(scene);
+    await drill.run(scene).catch((error: Error) => {
+      signal.throwIfAborted();
+      failed.push(error.message);
+    });
     scene.healed();
     doing.text = "healed";
     if (rate > 0) await pause(scene.lasting(AFTERMATH_MS));
@@ -103,7 +106,8 @@ export async function runDrill(
     const restLimitMs = options.restLimitMs ?? REST_LIMIT_MS;
     const atRest = await untilAtRest(system, restLimitMs, signal);
     if (atRest === undefined) failed.push(`not at rest: ${(await left(system)).join(", ")}`);
-    await system.ready(signal);
+    await system.ready(signal).catch((error: Error) => void failed.push(error.message));
+    signal.throwIfAborted();
     doing.text = "checking";
     const found = await violations(system.truth, ledger, since);
     const door = await checkTheDoor(drill, scene);

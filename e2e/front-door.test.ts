@@ -47,7 +47,12 @@ test("(f) what the gateway says is what PostgreSQL says, and nothing is found", 
 
 test.each([
   ["an outcome", '"status":"done"', '"status":"rejected"', /GET \/orders\/[0-9a-f-]+ says/],
-  ["a list that lacks an order", /"items":\[.*\]/, '"items":[]', /GET \/orders\/product\/\d+ says/],
+  [
+    "a list that lacks an order",
+    /"items":\[.*\]/,
+    '"items":[]',
+    /GET \/orders\/product\/\d+, place 1, says undefined/,
+  ],
   ["an older version", '"version":2', '"version":1', /GET \/products\/\d+ says/],
   ["another price", '"price":9.99', '"price":9.98', /GET \/products\/\d+ says/],
 ] as const)("(f) %s that is not so is found", async (_, told, instead, says) => {

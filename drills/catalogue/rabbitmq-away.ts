@@ -7,7 +7,7 @@ const FROZEN_MS = 30_000;
 const DRAINED_WITHIN_MS = 45_000;
 const P95_WITHIN_MS = 20;
 
-const DRAIN_LIMIT_MS = 120_000;
+const DRAIN_LIMIT_MS = 60_000;
 
 /** Until the programs are told of it, orders are answered as fast as ever: nothing on their way needs the broker. */
 function answersWhile(scene: Scene, from: number, to: number): number[] {

@@ -1,74 +1,94 @@
+import { setTimeout as rest } from "node:timers/promises";
 import { call } from "@shop/test-support/http";
 import { between } from "@shop/test-support/random";
+import { connectRedis } from "@shop/test-support/redis-client";
 import { nothing, type Drill, type Scene } from "../drill.ts";
 
 const FOR_MS = 10_000;
-const READERS_EACH = 15;
-const STALL_MS = { least: 5, most: 60 };
+const READERS = 5;
+/** The writer comes while the readers, in programs made slow for this, rest between their look and their set. */
+const WRITER_AFTER_MS = { least: 0, most: 20 };
 
-async function read({ system, load }: Scene, id: number): Promise<number | undefined> {
-  const at = performance.now();
-  const answer = await call(`${system.gateway}/products/${id}`).catch(() => undefined);
-  const tookMs = performance.now() - at;
-  load.heard.push({ what: "GET /products/:id", status: answer?.status, at, tookMs });
-  return answer?.body?.data?.version;
+/** What of an answer is looked at, of a product or of a list. */
+type Told =
+  | { readonly version?: number; readonly items?: readonly { readonly id: string }[] }
+  | undefined;
+
+type Redis = Awaited<ReturnType<typeof connectRedis>>;
+
+/** What is written and read of one product, in the cache of one service. */
+interface Subject {
+  readonly path: (productId: number) => string;
+  readonly cached: (productId: number) => string;
+  /** Gives back what has to be seen from then on. */
+  write(scene: Scene, productId: number): Promise<(data: Told) => boolean>;
 }
 
-/** Reads and forgets, so that loads and sets are under way at any moment. */
-async function keepReading(scene: Scene, id: number, end: number): Promise<void> {
-  while (performance.now() < end) await read(scene, id);
-}
-
-/** Whoever has written sees it in the next read, or something newer. */
-async function keepWriting(scene: Scene, id: number, end: number): Promise<number> {
-  const { system, expect } = scene;
-  let writes = 0;
-  for (; performance.now() < end; writes += 1) {
-    const body = { name: `Cup ${writes}`, price: 10 };
-    const answer = await call(`${system.gateway}/products/${id}`, { method: "PUT", body });
+const product: Subject = {
+  path: (id) => `/products/${id}`,
+  cached: (id) => `product:${id}`,
+  async write({ system }, id) {
+    const answer = await call(`${system.gateway}/products/${id}`, {
+      method: "PUT",
+      body: { name: `Cup ${Math.random()}`, price: 10 },
+    });
     const written: number = answer.body?.data?.version;
-    const seen = await read(scene, id);
-    expect(
-      answer.status === 200 && seen !== undefined && seen >= written,
-      `product ${id}: version ${written} was written (${answer.status}) and ${seen} read`,
-    );
-  }
-  return writes;
+    return (data) => (data?.version ?? 0) >= written;
+  },
+};
+
+const orderList: Subject = {
+  path: (id) => `/orders/product/${id}`,
+  cached: (id) => `orders:product:${id}`,
+  async write({ system, ledger }, id) {
+    const { order } = await ledger.place(system.gateway, { productId: id, qty: 1 });
+    return (data) => data?.items?.some(({ id: listed }) => listed === order?.id) === true;
+  },
+};
+
+async function read({ system, load }: Scene, path: string): Promise<Told> {
+  const at = performance.now();
+  const answer = await call(`${system.gateway}${path}`).catch(() => undefined);
+  const what = `GET ${path.replace(/\d+$/, ":id")}`;
+  load.heard.push({ what, status: answer?.status, at, tookMs: performance.now() - at });
+  return answer?.body?.data;
 }
 
-/** Backends stand still for a moment, between a reader's look and its answer: its set comes late then. */
-async function stallBackends({ system, random, pause }: Scene, end: number): Promise<void> {
-  while (performance.now() < end) {
-    const backends = await system.truth.products<{ pid: number }>(
-      "SELECT pid FROM pg_stat_activity WHERE application_name = 'product-service' AND backend_type = 'client backend'",
-    );
-    const one = backends[between(random, 0, Math.max(0, backends.length - 1))];
-    if (one) {
-      process.kill(one.pid, "SIGSTOP");
-      await pause(between(random, STALL_MS.least, STALL_MS.most)).finally(() =>
-        process.kill(one.pid, "SIGCONT"),
-      );
-    }
-    await pause(between(random, 1, STALL_MS.most));
-  }
+/** Nothing cached, readers on their way, a write among them: who has written sees it, now and when the readers are done. */
+async function round(scene: Scene, subject: Subject, redis: Redis, id: number): Promise<void> {
+  const { expect, random } = scene;
+  const path = subject.path(id);
+  await redis.del(subject.cached(id));
+  const readers = Promise.all(Array.from({ length: READERS }, () => read(scene, path)));
+  await rest(between(random, WRITER_AFTER_MS.least, WRITER_AFTER_MS.most));
+  const shows = await subject.write(scene, id);
+  expect(shows(await read(scene, path)), `GET ${path} did not show what was written just before`);
+  await readers;
+  expect(shows(await read(scene, path)), `GET ${path} did not show what was written before`);
 }
 
 export const staleSetDrill: Drill = {
   id: "D15",
   name: "stale-set",
-  title: "writers come between a reader's look and its set, 10 s long",
+  title: "writers come between a reader's look and its set, again and again for 10 s",
   promise: "A stale value never overwrites a newer one: who has written sees it in the next read.",
+  system: { patches: "slow-readers" },
   rate: 0,
   tolerates: nothing,
   async run(scene) {
-    const end = performance.now() + scene.lasting(FOR_MS);
-    const ids = scene.load.productIds.slice(0, 4);
-    const reading = ids.flatMap((id) =>
-      Array.from({ length: READERS_EACH }, () => keepReading(scene, id, end)),
-    );
-    const writing = Promise.all(ids.map((id) => keepWriting(scene, id, end)));
-    await Promise.all([...reading, stallBackends(scene, end)]);
-    const writes = (await writing).reduce((sum, count) => sum + count, 0);
-    scene.note(`${writes} writes among ${scene.load.heard.length - writes} reads`);
+    const { system, load, lasting, note } = scene;
+    const until = performance.now() + lasting(FOR_MS);
+    let rounds = 0;
+    const play = async (subject: Subject, server: string, id: number): Promise<void> => {
+      const redis = await connectRedis(system.url(server));
+      for (; performance.now() < until; rounds += 1) await round(scene, subject, redis, id);
+      redis.destroy();
+    };
+    const [first, second, ...others] = load.productIds.slice(1, 5);
+    await Promise.all([
+      ...[first!, second!].map((id) => play(product, "product-redis", id)),
+      ...others.map((id) => play(orderList, "order-redis", id)),
+    ]);
+    note(`${rounds} rounds`);
   },
 };

@@ -28,7 +28,8 @@ export async function differencesAtTheDoor(
   const wrong: string[] = [];
   const compare = (path: string, told: unknown, should: unknown): void => {
     const [left, right] = [JSON.stringify(told), JSON.stringify(should)];
-    if (left !== right) wrong.push(`(f) GET ${path} says ${left}, and it is ${right}`);
+    if (left !== right)
+      wrong.push(`(f) GET ${path} says ${short(left)}, and it is ${short(right)}`);
   };
   for (const id of orderIds) {
     const path = `/orders/${id}`;
@@ -44,10 +45,18 @@ export async function differencesAtTheDoor(
     const newest = await truth.orders(`${ORDER} WHERE product_id = $1 ORDER BY id DESC LIMIT 20`, [
       id,
     ]);
-    compare(list, page?.items.map(orderFacts), newest);
+    const told = page?.items.map(orderFacts);
+    const at = newest.findIndex(
+      (row, index) => JSON.stringify(row) !== JSON.stringify(told?.[index]),
+    );
+    if (at >= 0) compare(`${list}, place ${at + 1},`, told?.[at], newest[at]);
+    else compare(`${list}, as a whole,`, told?.length, newest.length);
   }
   return wrong;
 }
+
+const MOST_SHOWN_CHARS = 250;
+const short = (text: string | undefined): string => `${text}`.slice(0, MOST_SHOWN_CHARS);
 
 const ORDER = `SELECT id, product_id AS "productId", qty, total_price_cents::int AS cents, status, reason FROM orders`;
 const PRODUCT = "SELECT id, name, price_cents::int AS cents, qty, version FROM products";

@@ -6,6 +6,7 @@ import { within } from "../limited-wait.ts";
 import type { EventLog } from "../log/logger.ts";
 import type { BrokerConnection } from "./broker-connection.ts";
 import type { BrokerSession } from "./broker-session.ts";
+import { tellBurial, type Burial } from "./burial.ts";
 import { decode, earlierDeliveries, newestOf, type Delivery } from "./delivery.ts";
 import { handleUntilDone, type Handling } from "./handle-batch.ts";
 import { SetAside } from "./set-aside.ts";
@@ -124,7 +125,7 @@ export class BatchConsumer<T extends EventType> {
     for (const message of messages) {
       const decoded = decode(message, this.options.types);
       if ("delivery" in decoded) deliveries.push(decoded.delivery);
-      else this.bury(subscription, message, decoded.fault);
+      else this.bury(subscription, { message, fault: decoded.fault });
     }
     const suspicious = deliveries.some(
       ({ message }) => earlierDeliveries(message) >= SUSPECT_DELIVERIES,
@@ -155,7 +156,8 @@ export class BatchConsumer<T extends EventType> {
     if ("held" in outcome) {
       this.finish(subscription, deliveries, new Set(outcome.held));
     } else if (deliveries.length === 1) {
-      this.bury(subscription, last.message, "could not be handled", outcome.dataError);
+      const { message } = last;
+      this.bury(subscription, { message, fault: "could not be handled", err: outcome.dataError });
     } else {
       await this.settleOneByOne(subscription, deliveries);
     }
@@ -192,25 +194,11 @@ export class BatchConsumer<T extends EventType> {
     );
   }
 
-  private bury(
-    subscription: Subscription<T>,
-    message: ConsumeMessage,
-    fault: string,
-    err?: unknown,
-  ): void {
-    if (!subscription.session.isAlive) return;
-    subscription.channel.reject(message, false);
+  private bury({ session, channel }: Subscription<T>, burial: Burial): void {
+    if (!session.isAlive) return;
+    channel.reject(burial.message, false);
     this.options.observer.buried();
-    const { messageId } = message.properties;
-    this.options.log.error(
-      {
-        fault,
-        messageId,
-        deadQueue: this.options.queue.deadQueue,
-        ...(err !== undefined && { err }),
-      },
-      "a message went to the dead queue",
-    );
+    tellBurial(this.options.log, this.options.queue, burial);
   }
 
   private mayGoOn(subscription: Subscription<T>): boolean {
