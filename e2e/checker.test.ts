@@ -2,7 +2,7 @@ import { randomUUIDv7 } from "node:crypto";
 import { ORDER_UPDATED_QUEUE } from "@shop/contracts/topology";
 import { eventually } from "@shop/test-support/eventually";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { unrest, violations } from "./checker.ts";
+import { unrest, violations } from "@shop/test-support/checker";
 import { startShop, type Shop } from "./shop.fixture.ts";
 
 let shop: Shop;

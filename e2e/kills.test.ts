@@ -1,7 +1,7 @@
 import { eventually } from "@shop/test-support/eventually";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Entry } from "./ledger.ts";
-import { between, randomOf } from "./random.ts";
+import type { Entry } from "@shop/test-support/ledger";
+import { between, randomOf } from "@shop/test-support/random";
 import { startShop, type Shop } from "./shop.fixture.ts";
 
 const SEED = Number(process.env["KILL_SEED"] ?? 20_261_120);

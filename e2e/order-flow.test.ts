@@ -2,7 +2,7 @@ import { ORDER_CREATED_QUEUE, ORDER_UPDATED_QUEUE } from "@shop/contracts/topolo
 import { eventually } from "@shop/test-support/eventually";
 import { call } from "@shop/test-support/http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { randomOf, shuffle } from "./random.ts";
+import { randomOf, shuffle } from "@shop/test-support/random";
 import { startShop, type Shop } from "./shop.fixture.ts";
 
 let shop: Shop;

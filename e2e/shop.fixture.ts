@@ -10,8 +10,8 @@ import { startTcpProxy } from "@shop/test-support/tcp-proxy";
 import { lastingPorts } from "local-stack/ports";
 import { startRedis } from "local-stack/redis";
 import { expect } from "vitest";
-import { unrest, violations } from "./checker.ts";
-import { Ledger } from "./ledger.ts";
+import { unrest, violations } from "@shop/test-support/checker";
+import { Ledger } from "@shop/test-support/ledger";
 
 export type Shop = Awaited<ReturnType<typeof startShop>>;
 

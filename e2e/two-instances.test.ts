@@ -1,6 +1,6 @@
 import { call } from "@shop/test-support/http";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { between, randomOf } from "./random.ts";
+import { between, randomOf } from "@shop/test-support/random";
 import { startShop, type Shop } from "./shop.fixture.ts";
 
 const BUYERS = 16;

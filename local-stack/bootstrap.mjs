@@ -13,6 +13,7 @@ const COMMANDS = {
   seed: "local-stack/src/seed.ts",
   load: "k6-tests/src/run-load.ts",
   postman: "postman/run.ts",
+  drills: "drills/run.ts",
   test: "local-stack/src/run-tests.ts",
   check: "local-stack/src/check.ts",
   fuzz: "local-stack/src/fuzz.ts",

@@ -80,7 +80,7 @@ export async function startBackingServers(
 }
 
 /** A PostgreSQL's URL names the database that it is for. */
-export function urlOf({ name, url }: Pick<LaunchedServer, "name" | "url">): string {
+export function urlOf({ name, url }: LaunchedServer): string {
   const { database } = SERVERS[name as ServerName];
   return database === undefined ? url : `${url}/${database}`;
 }

@@ -1,18 +1,30 @@
 import { rm } from "node:fs/promises";
-import { urlOf } from "./backing-servers.ts";
+import { join } from "node:path";
 import { CHECKOUT } from "./checkout.ts";
+import { urlOf } from "./backing-servers.ts";
 import type { Running } from "./bring-up.ts";
 import { MANAGEMENT_PORT_VARIABLE, portVariables, serverUrlVariables } from "./config.ts";
 import type { KeptServer } from "./keep-running.ts";
 import { launch } from "./launcher.ts";
 import { lastingPorts } from "./ports.ts";
-import { PROGRAMS } from "./programs.ts";
+import { PROGRAMS, type Program } from "./programs.ts";
 import { makeTemporaryFolder } from "./temporary-folder.ts";
+
+/** What the user's own system may have on, and would keep clients out here. */
+const PROTECTION_VARIABLES = ["AUTH", "INTERNAL_TOKEN", "RATE_LIMIT"];
 
 /** What runs, by name: gateway, product-service, product-db and so on. */
 export interface OwnSystem {
   readonly running: Running;
+  /** A file for each part, gone with the data. */
+  readonly logFolder: string;
   url(name: string): string;
+}
+
+export interface OwnSystemOptions {
+  /** Environment variables of the programs. */
+  settings?: Record<string, string>;
+  programs?: readonly Program[];
 }
 
 /**
@@ -21,16 +33,17 @@ export interface OwnSystem {
  */
 export async function withOwnSystem(
   work: (system: OwnSystem, signal: AbortSignal) => Promise<number>,
-  settings: Record<string, string> = {},
+  { settings = {}, programs = PROGRAMS }: OwnSystemOptions = {},
 ): Promise<number> {
   const stateFolder = await makeTemporaryFolder("system");
   try {
     return await launch({
       checkout: CHECKOUT,
-      programs: PROGRAMS,
+      programs,
       stateFolder,
-      env: { ...(await environment()), ...settings },
-      whileRunning: (running, signal) => work(ownSystem(running), signal),
+      env: { ...(await environment(programs)), ...settings },
+      whileRunning: (running, signal) =>
+        work(ownSystem(running, join(stateFolder, "logs")), signal),
     });
   } finally {
     await rm(stateFolder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
@@ -38,18 +51,20 @@ export async function withOwnSystem(
 }
 
 /** Nothing of a `.env` file, which is about the system that npm start runs. */
-async function environment(): Promise<NodeJS.ProcessEnv> {
-  const variables = portVariables(PROGRAMS);
+async function environment(programs: readonly Program[]): Promise<NodeJS.ProcessEnv> {
+  const variables = portVariables(programs);
   const ports = await lastingPorts(variables.length);
   const env: NodeJS.ProcessEnv = { ...process.env };
-  for (const variable of [...serverUrlVariables(), MANAGEMENT_PORT_VARIABLE]) delete env[variable];
+  const notHandedOn = [...serverUrlVariables(), MANAGEMENT_PORT_VARIABLE, ...PROTECTION_VARIABLES];
+  for (const variable of notHandedOn) delete env[variable];
   for (const [index, variable] of variables.entries()) env[variable] = `${ports[index]}`;
   return env;
 }
 
-function ownSystem(running: Running): OwnSystem {
+function ownSystem(running: Running, logFolder: string): OwnSystem {
   return {
     running,
+    logFolder,
     url: (name) => {
       const isIt = ({ server }: KeptServer) => server.name === name;
       const found = running.servers.find(isIt);

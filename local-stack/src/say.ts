@@ -1,6 +1,13 @@
+let sink = (line: string): void => void process.stdout.write(`${line}\n`);
+
 /** Everything that the launcher tells its user goes through here: one plain line on the terminal. */
 export function say(line: string): void {
-  process.stdout.write(`${line}\n`);
+  sink(line);
+}
+
+/** For who runs a system as a part of something else, and has its own to say. */
+export function sayTo(other: (line: string) => void): void {
+  sink = other;
 }
 
 export function seconds(sinceMs: number): string {

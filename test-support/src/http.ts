@@ -14,7 +14,15 @@ export interface Call {
   readonly headers?: Record<string, string | string[]>;
 }
 
-const agent = new Agent({ connections: 200, pipelining: 1 });
+/** Far beyond every deadline of the gateway's: who waits so long was forgotten. */
+const ANSWER_LIMIT_MS = 20_000;
+
+const agent = new Agent({
+  connections: 1_000,
+  pipelining: 1,
+  headersTimeout: ANSWER_LIMIT_MS,
+  bodyTimeout: ANSWER_LIMIT_MS,
+});
 
 /** A client's request as it stands; nothing is followed, retried or thrown for its status. */
 export async function call<T = any>(

@@ -31,23 +31,26 @@ export async function withSystemScenarios(
 }
 
 /** That requests wait under full load is no news for the terminal. */
-const SETTINGS = { SLOW_REQUEST_MS: "60000" };
+const settings = { SLOW_REQUEST_MS: "60000" };
 
 /** Throws what went wrong inside, which the launcher would only tell. */
 export async function inOwnSystem(
   work: (system: OwnSystem, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   let failure: unknown = new Error("The system did not run.");
-  await withOwnSystem(async (system, signal) => {
-    try {
-      await work(system, signal);
-      failure = undefined;
-      return 0;
-    } catch (error) {
-      failure = error;
-      return 1;
-    }
-  }, SETTINGS);
+  await withOwnSystem(
+    async (system, signal) => {
+      try {
+        await work(system, signal);
+        failure = undefined;
+        return 0;
+      } catch (error) {
+        failure = error;
+        return 1;
+      }
+    },
+    { settings },
+  );
   if (failure !== undefined) throw failure;
 }
 

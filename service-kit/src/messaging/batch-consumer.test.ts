@@ -60,6 +60,7 @@ beforeEach(async () => {
     },
     log: testLog.log,
     events: testLog.events,
+    lookEveryMs: 100,
     observer: {
       taken: (count) => (counts.taken += count),
       buried: () => (counts.buried += 1),
@@ -286,6 +287,57 @@ describe("messages in batches", () => {
     expect(seen[0]).toMatchObject({ version: 2, data: { id: data.id } });
     expect(seen[0]).not.toHaveProperty("source");
     expect(seen[0]?.data).not.toHaveProperty("currency");
+  });
+});
+
+describe("a consumer that the broker has forgotten", () => {
+  /** Without a word to the consumer, as the broker does it when it loses one. */
+  const forget = async (): Promise<void> => {
+    const { channel, tag } = (consumer as any).subscription;
+    await channel.cancel(tag);
+  };
+
+  test("is noticed, and consumes again", async () => {
+    await start();
+    await forget();
+    await tell("r-1");
+    await eventually(() => expect(handled()).toEqual(["r-1"]));
+    expect(testLog.lines).toContainEqual(
+      expect.objectContaining({
+        msg: "waiting for the broker",
+        err: expect.objectContaining({ message: "the broker has forgotten a consumer" }),
+      }),
+    );
+    await expectAllSettled();
+  });
+
+  test("is noticed beside another one that has its hands full", async () => {
+    const other = await connect(vhostUrl);
+    const channel = await other.createChannel();
+    await channel.prefetch(1);
+    await start();
+    await channel.consume(QUEUE, () => undefined);
+    await forget();
+    await tell("r-1", "r-2", "r-3");
+    await eventually(() => expect(handled()).toHaveLength(2));
+    await other.close();
+    await eventually(() => expect(new Set(handled()).size).toBe(3));
+    await expectAllSettled();
+  });
+
+  test("is told from one that has nothing to do, or much, or waits for its handler", async () => {
+    const open = gate();
+    await start();
+    await tell(...ids(0, 5));
+    await eventually(() => expect(handled()).toHaveLength(5));
+    handle = () => open.passed;
+    await tell(...ids(5, 10));
+    // Many looks, at a queue and at a consumer that are well.
+    const since = performance.now();
+    await eventually(() => expect(performance.now() - since).toBeGreaterThan(1_000));
+    open.open();
+    await eventually(() => expect(handled()).toHaveLength(10));
+    expect(testLog.lines.filter(({ level }) => level === "warn")).toEqual([]);
   });
 });
 

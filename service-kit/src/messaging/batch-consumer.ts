@@ -7,8 +7,10 @@ import type { EventLog } from "../log/logger.ts";
 import type { BrokerConnection } from "./broker-connection.ts";
 import type { BrokerSession } from "./broker-session.ts";
 import { asSent, decode, earlierDeliveries, newestOf, type Delivery } from "./delivery.ts";
+import { tellBurial, type Burial } from "./burial.ts";
 import { handleUntilDone, type Handling } from "./handle-batch.ts";
 import { SetAside } from "./set-aside.ts";
+import { LOOK_EVERY_MS, watchConsumer } from "./watch-consumer.ts";
 
 const MOST_IN_BATCH = 300;
 /** What is set aside counts as well: it must be a lot before it keeps the rest from coming. */
@@ -22,6 +24,7 @@ export interface BatchConsumerOptions<T extends EventType> extends Handling<T> {
   readonly queue: WorkQueue;
   readonly types: readonly T[];
   readonly events: EventLog;
+  readonly lookEveryMs?: number;
 }
 
 interface Subscription<T extends EventType> {
@@ -79,8 +82,10 @@ export class BatchConsumer<T extends EventType> {
     const channel = await session.channel();
     await session.answered(channel.prefetch(PREFETCH));
     const waiting: ConsumeMessage[] = [];
+    let delivered = 0;
     const take = (message: ConsumeMessage | null): void => {
       if (message === null) return session.fail(new Error("the broker cancelled a consumer"));
+      delivered += 1;
       waiting.push(message);
       this.work();
     };
@@ -89,6 +94,12 @@ export class BatchConsumer<T extends EventType> {
     );
     const aside = new SetAside<Delivery<T>>(() => this.work());
     session.onEnded(() => aside.end());
+    watchConsumer(session, {
+      queue: this.options.queue.name,
+      everyMs: this.options.lookEveryMs ?? LOOK_EVERY_MS,
+      delivered: () => delivered,
+      idle: () => !this.working && waiting.length === 0 && aside.isEmpty,
+    });
     this.subscription = { session, channel, tag, waiting, aside };
     this.work();
   }
@@ -114,7 +125,7 @@ export class BatchConsumer<T extends EventType> {
     for (const message of messages) {
       const decoded = decode(message, this.options.types);
       if ("delivery" in decoded) deliveries.push(decoded.delivery);
-      else this.bury(subscription, message, decoded.fault);
+      else this.bury(subscription, { message, fault: decoded.fault });
     }
     // What waited comes back in any order, and one by one an ack of a later one would reach over an earlier one.
     deliveries.sort(asSent);
@@ -147,7 +158,8 @@ export class BatchConsumer<T extends EventType> {
     if ("held" in outcome) {
       this.finish(subscription, deliveries, new Set(outcome.held));
     } else if (deliveries.length === 1) {
-      this.bury(subscription, last.message, "could not be handled", outcome.dataError);
+      const { message } = last;
+      this.bury(subscription, { message, fault: "could not be handled", err: outcome.dataError });
     } else {
       await this.settleOneByOne(subscription, deliveries);
     }
@@ -184,25 +196,11 @@ export class BatchConsumer<T extends EventType> {
     );
   }
 
-  private bury(
-    subscription: Subscription<T>,
-    message: ConsumeMessage,
-    fault: string,
-    err?: unknown,
-  ): void {
-    if (!subscription.session.isAlive) return;
-    subscription.channel.reject(message, false);
+  private bury({ session, channel }: Subscription<T>, burial: Burial): void {
+    if (!session.isAlive) return;
+    channel.reject(burial.message, false);
     this.options.observer.buried();
-    const { messageId } = message.properties;
-    this.options.log.error(
-      {
-        fault,
-        messageId,
-        deadQueue: this.options.queue.deadQueue,
-        ...(err !== undefined && { err }),
-      },
-      "a message went to the dead queue",
-    );
+    tellBurial(this.options.log, this.options.queue, burial);
   }
 
   private mayGoOn(subscription: Subscription<T>): boolean {

@@ -1,6 +1,6 @@
 import { setTimeout as rest } from "node:timers/promises";
 import type { Order } from "@shop/contracts/order";
-import { call, type Answer } from "@shop/test-support/http";
+import { call, type Answer } from "./http.ts";
 
 /** Between two tries of a client that got no answer. */
 const RETRY_REST_MS = 25;
@@ -23,6 +23,9 @@ export interface Entry {
   readonly key: string | undefined;
   readonly outcome: "accepted" | "refused" | "unknown";
   readonly status: number | undefined;
+  /** When it was sent, by `performance.now()`, and how long its answer took. */
+  readonly at: number;
+  readonly tookMs: number;
   readonly order: Order | undefined;
 }
 
@@ -41,6 +44,7 @@ export class Ledger {
       ...(key !== undefined && { "idempotency-key": key }),
       ...(requestId !== undefined && { "x-request-id": requestId }),
     };
+    const at = performance.now();
     const answer = await call(`${url}/orders`, {
       body: wish,
       headers,
@@ -50,6 +54,8 @@ export class Ledger {
       key,
       outcome: outcomeOf(answer),
       status: answer?.status,
+      at,
+      tookMs: performance.now() - at,
       // The gateway's answers have an envelope.
       order: answer?.status === 201 ? (answer.body.data ?? answer.body) : undefined,
     };

@@ -1,0 +1,25 @@
+import type { HeardEvent } from "@shop/test-support/broker-client";
+import { shuffle } from "@shop/test-support/random";
+import { nothing, type Drill } from "../drill.ts";
+
+const FOR_MS = 6_000;
+
+export const duplicatesDrill: Drill = {
+  id: "M1",
+  name: "triple-and-shuffle",
+  title: "every message of both kinds comes three times, in any order",
+  promise: "Told at least once, applied exactly once: one transition an order.",
+  rate: 200,
+  tolerates: nothing,
+  async run({ system, random, pause, lasting, note }) {
+    const repeated = await system.broker(async (client) => {
+      const heard: HeardEvent[] = await client.hear("order.created", "order.updated");
+      await pause(lasting(FOR_MS));
+      // What is repeated is heard as well: only what came from the programs counts.
+      const told = [...heard];
+      await client.repeat(shuffle([...told, ...told], random));
+      return told.length;
+    });
+    note(`${repeated} messages twice more`);
+  },
+};

@@ -1,0 +1,35 @@
+import { ORDER_CREATED_QUEUE, ORDER_UPDATED_QUEUE, WORK_QUEUES } from "@shop/contracts/topology";
+import { between } from "@shop/test-support/random";
+import { nothing, type Drill } from "../drill.ts";
+
+const ROUNDS = 3;
+const BETWEEN_MS = { least: 200, most: 2_000 };
+
+export const loseAQueueDrill: Drill = {
+  id: "D9",
+  name: "lose-a-queue",
+  title: "live queues are purged, unbound and deleted under load",
+  promise: "Queues are declared again, and orders whose message is lost are told again.",
+  tolerates: nothing,
+  async run({ system, random, pause, lasting, healed, note }) {
+    let purged = 0;
+    for (let round = 0; round < ROUNDS; round += 1) {
+      for (const { name, types } of WORK_QUEUES) {
+        await system.broker(async (client) => {
+          purged += (await client.purge(name)).messageCount;
+          await pause(lasting(between(random, BETWEEN_MS.least, BETWEEN_MS.most)));
+          await client.unbind(name, types[0]!);
+          await pause(lasting(between(random, BETWEEN_MS.least, BETWEEN_MS.most)));
+        });
+      }
+      for (const { name } of [ORDER_CREATED_QUEUE, ORDER_UPDATED_QUEUE]) {
+        await system.broker(async (client) => {
+          purged += (await client.deleteQueue(name)).messageCount;
+        });
+        await pause(lasting(between(random, BETWEEN_MS.least, BETWEEN_MS.most)));
+      }
+    }
+    healed();
+    note(`${ROUNDS} times each, ${purged} waiting messages lost on purpose`);
+  },
+};

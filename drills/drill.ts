@@ -1,0 +1,69 @@
+import type { Ledger } from "@shop/test-support/ledger";
+import type { Load } from "./load.ts";
+import type { DrillSystem } from "./system.ts";
+
+/** One answer as a client saw it; no status: the connection broke, or there was none. */
+export interface Heard {
+  /** Method and kind of path: "POST /orders", "GET /products/:id". */
+  readonly what: string;
+  readonly status: number | undefined;
+  /** By `performance.now()`. */
+  readonly at: number;
+  readonly tookMs: number;
+}
+
+/** Which system a drill needs. Drills that need the same share one. */
+export interface SystemNeeds {
+  readonly replicas?: number;
+  /** A change of the programs, by its name in patches.ts. */
+  readonly patches?: string;
+}
+
+export interface Drill {
+  readonly id: string;
+  readonly name: string;
+  readonly title: string;
+  /** The promise of the design that it proves, in a few words. */
+  readonly promise: string;
+  readonly system?: SystemNeeds;
+  /** Orders each second, unless the command line says otherwise; 0 for a drill that brings its own clients. */
+  readonly rate?: number;
+  /** What may be heard beside success. */
+  readonly tolerates: (heard: Heard) => boolean;
+  /** How long caches may be behind after a fault that kept Redis from hearing of a change. */
+  readonly cachesMayLagMs?: number;
+  /** Injects the fault and heals it. */
+  run(scene: Scene): Promise<void>;
+}
+
+/** What a drill works with. */
+export interface Scene {
+  readonly system: DrillSystem;
+  readonly load: Load;
+  readonly ledger: Ledger;
+  readonly random: () => number;
+  readonly signal: AbortSignal;
+  /** How many times crash drills strike. */
+  readonly instants: number;
+  /** Orders each second that the load sends. */
+  readonly rate: number;
+  /** A length of time, shorter in short runs. */
+  readonly lasting: (ms: number) => number;
+  readonly pause: (ms: number) => Promise<void>;
+  /** What must hold beside the checks that every drill ends with. */
+  readonly expect: (holds: boolean, otherwise: string) => void;
+  /** A figure of this drill's own. */
+  readonly note: (text: string) => void;
+  /** The fault is over now; without it, it is when `run` ends. */
+  readonly healed: () => void;
+}
+
+/** What the contract allows a client to hear while something behind the gateway is away. */
+export const BRIEFLY_AWAY: readonly (number | undefined)[] = [502, 503, 504];
+
+export const nothing = (): boolean => false;
+
+export const statuses =
+  (what: RegExp, allowed: readonly (number | undefined)[]) =>
+  (heard: Heard): boolean =>
+    what.test(heard.what) && allowed.includes(heard.status);

@@ -1,0 +1,37 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { CHECKOUT } from "local-stack/checkout";
+import { CATALOGUE } from "./catalogue.ts";
+import { figuresOf } from "./report.ts";
+import type { DrillResult } from "./run-drill.ts";
+
+const FILE = join(CHECKOUT, "docs", "guarantees.md");
+const [BEGIN, END] = ["<!-- drills: figures -->", "<!-- drills: end -->"];
+const HEAD = [
+  "| drill | what happens | violations | orders settled | settled p50 / p99 / max | succeeded | answers p99 | first settled / at rest | last run |",
+  "|---|---|---|---|---|---|---|---|---|",
+];
+
+/** The rows of the drills that ran; the others keep theirs. */
+export function writeGuarantees(results: readonly DrillResult[]): void {
+  const text = readFileSync(FILE, "utf8");
+  const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)];
+  if (from < 0 || to < 0) throw new Error(`${FILE} has no place for the figures`);
+  const before = text.slice(from, to).split("\n");
+  const rows = CATALOGUE.flatMap(({ id, name }) => {
+    const start = `| ${id} \`${name}\` |`;
+    const result = results.find(({ drill }) => drill.name === name);
+    const row = result ? rowOf(start, result) : before.find((line) => line.startsWith(start));
+    return row === undefined ? [] : [row];
+  });
+  const table = [BEGIN, "", ...HEAD, ...rows, "", END].join("\n");
+  writeFileSync(FILE, text.slice(0, from) + table + text.slice(to + END.length));
+}
+
+function rowOf(start: string, result: DrillResult): string {
+  const { drill, seed, rate, failed, notes } = result;
+  const what = [drill.title, ...notes, ...failed.map((text) => `**${text}**`)].join("; ");
+  const date = new Date().toISOString().slice(0, 10);
+  const load = rate > 0 ? `${rate} orders/s, ` : "";
+  return `${start} ${[what, ...figuresOf(result), `${date}, ${load}seed ${seed}`].join(" | ")} |`;
+}

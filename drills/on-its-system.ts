@@ -1,0 +1,81 @@
+import { appendFileSync, cpSync, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { CHECKOUT, stateFolder } from "local-stack/checkout";
+import { withOwnSystem } from "local-stack/own-system";
+import { sayTo } from "local-stack/say";
+import type { Drill, SystemNeeds } from "./drill.ts";
+import { optionsFor } from "./patched-system.ts";
+import { openSystem, type DrillSystem } from "./system.ts";
+import { tell, tellProgress } from "./terminal.ts";
+
+const FOLDER = join(stateFolder(CHECKOUT), "drills");
+
+type Work = (drill: Drill, system: DrillSystem, signal: AbortSignal) => Promise<boolean>;
+
+/**
+ * Drills that need the same system share one, one after the other; a drill that failed leaves it to nobody. Hands back whether
+ * the user wanted an end.
+ */
+export async function eachOnItsSystem(drills: readonly Drill[], work: Work): Promise<boolean> {
+  const left = [...drills];
+  let stopped = false;
+  while (left.length > 0 && !stopped) {
+    const needs = left[0]!.system ?? {};
+    stopped = await onOneSystem(needs, async (system, signal) => {
+      for (let next = left[0]; next && !signal.aborted; next = nextFor(left, needs)) {
+        left.splice(left.indexOf(next), 1);
+        const drill = next;
+        const fine = await work(drill, system, signal).catch((error: Error) => {
+          if (!signal.aborted) {
+            tell(`FAILED ${drill.id.padEnd(4)} ${drill.name}: ${error.stack}`);
+            keepLogs(system, drill);
+          }
+          return false;
+        });
+        if (!fine) return;
+      }
+    });
+  }
+  return stopped;
+}
+
+/** Hands back whether the user wanted an end. */
+export async function onOneSystem(
+  needs: SystemNeeds,
+  work: (system: DrillSystem, signal: AbortSignal) => Promise<void>,
+): Promise<boolean> {
+  launcherSpeaksToAFile();
+  tellProgress("starting a system");
+  let stop: AbortSignal | undefined;
+  let failure: unknown;
+  await withOwnSystem(async (own, signal) => {
+    stop = signal;
+    const system = openSystem(own);
+    // Thrown further when everything is down: the launcher would keep it to itself.
+    await work(system, signal).catch((error: unknown) => (failure = error));
+    await system.close();
+    return 0;
+  }, optionsFor(needs));
+  if (failure !== undefined && !stop?.aborted) throw failure;
+  if (!stop) throw new Error(`The system did not start; see ${FOLDER}.`);
+  return stop.aborted;
+}
+
+const sameNeeds = (one: SystemNeeds, other: SystemNeeds): boolean =>
+  JSON.stringify(one) === JSON.stringify(other);
+
+const nextFor = (left: readonly Drill[], needs: SystemNeeds): Drill | undefined =>
+  left.find(({ system = {} }) => sameNeeds(system, needs));
+
+/** Its lines, and the programs' warnings, would drown those of the drills. */
+function launcherSpeaksToAFile(): void {
+  mkdirSync(FOLDER, { recursive: true });
+  sayTo((line) => appendFileSync(join(FOLDER, "launcher.log"), `${line}\n`));
+}
+
+export function keepLogs({ logFolder }: DrillSystem, { name }: Drill): void {
+  const folder = join(FOLDER, name);
+  rmSync(folder, { recursive: true, force: true });
+  cpSync(logFolder, folder, { recursive: true });
+  tell(`         the logs are in ${folder}`);
+}

@@ -1,0 +1,13 @@
+import { build } from "../local-stack/src/build.ts";
+import { CHECKOUT } from "../local-stack/src/checkout.ts";
+import { say } from "../local-stack/src/say.ts";
+
+try {
+  // The drills themselves stand on the contracts, which a fresh clone has not built.
+  await build(CHECKOUT, ["shared-contracts"], new AbortController().signal);
+  const { main } = await import("./main.ts");
+  process.exitCode = await main(process.argv.slice(3));
+} catch (error) {
+  say((error as Error).message);
+  process.exitCode = 1;
+}

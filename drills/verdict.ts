@@ -1,0 +1,66 @@
+import { differencesAtTheDoor } from "@shop/test-support/front-door";
+import { Ledger, type Entry } from "@shop/test-support/ledger";
+import { shuffle } from "@shop/test-support/random";
+import type { Drill, Heard, Scene } from "./drill.ts";
+import { shareOf, succeeded, tally } from "./figures.ts";
+
+const SAMPLE = { orders: 300, keys: 30 };
+const LOOK_AGAIN_MS = 100;
+
+/** (f), and (d) through the door: whoever asks again under a key hears of the very same order. */
+export async function checkTheDoor(
+  drill: Drill,
+  { system, load, ledger, random, pause }: Scene,
+): Promise<string[]> {
+  const some = shuffle(ledger.accepted, random);
+  const sample = {
+    orderIds: [...new Set(some.slice(0, SAMPLE.orders).map(({ order }) => order!.id))],
+    productIds: load.productIds,
+  };
+  const look = () => differencesAtTheDoor(system.gateway, system.truth, sample);
+  const until = performance.now() + (drill.cachesMayLagMs ?? 0);
+  let differences = await look();
+  while (differences.length > 0 && performance.now() < until) {
+    await pause(LOOK_AGAIN_MS);
+    differences = await look();
+  }
+  const keyed = new Map(some.flatMap((entry) => (entry.key ? [[entry.key, entry] as const] : [])));
+  const again = [...keyed.values()].slice(0, SAMPLE.keys);
+  const replays = await Promise.all(again.map((entry) => replay(system.gateway, entry)));
+  return [...differences, ...replays.flat()];
+}
+
+async function replay(gateway: string, { wish, key, order }: Entry): Promise<string[]> {
+  const again = await new Ledger().place(gateway, wish, { key: key! });
+  return again.order?.id === order!.id
+    ? []
+    : [`(d) ${key} gave ${order!.id}, and now ${again.order?.id ?? again.status}`];
+}
+
+/** The orders as well as the rest. */
+export function everythingHeard({ ledger, load }: Pick<Scene, "ledger" | "load">): Heard[] {
+  const what = "POST /orders";
+  const orders = ledger.entries.map(({ status, at, tookMs }) => ({ what, status, at, tookMs }));
+  return [...orders, ...load.heard];
+}
+
+/** Who asks again under a key has one wish. */
+export function availability({ ledger, load: { heard } }: Scene): number {
+  const { entries, accepted } = ledger;
+  const wishes = new Set(entries.map((entry) => entry.key ?? entry));
+  const granted = new Set(accepted.map((entry) => entry.key ?? entry));
+  return shareOf(granted.size + heard.filter(succeeded).length, wishes.size + heard.length);
+}
+
+/** Who asks again under a key may meet the first request still at work: 409 is the contract's answer. */
+const metItself = ({ what, status }: Heard): boolean => what === "POST /orders" && status === 409;
+
+/** Whatever clients met that the drill does not allow. */
+export function unexpected(drill: Drill, scene: Scene): string[] {
+  const wrong = everythingHeard(scene).filter(
+    (one) => !succeeded(one) && !metItself(one) && !drill.tolerates(one),
+  );
+  const heard = tally(wrong).map((kind) => `heard ${kind}`);
+  const { turnedAway } = scene.load;
+  return turnedAway === 0 ? heard : [...heard, `${turnedAway} were not sent: too many waited`];
+}

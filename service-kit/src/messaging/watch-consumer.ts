@@ -1,0 +1,46 @@
+import type { BrokerSession } from "./broker-session.ts";
+
+export const LOOK_EVERY_MS = 5_000;
+/** Once may be a moment between two deliveries. */
+const LOOKS = 2;
+
+export interface Watched {
+  readonly queue: string;
+  readonly everyMs: number;
+  /** How many messages have come so far. */
+  readonly delivered: () => number;
+  /** Nothing in hand: whatever waits in the queue should come. */
+  readonly idle: () => boolean;
+}
+
+/**
+ * A broker can lose a consumer without a word (RabbitMQ 3.10 does, when a live queue is deleted and declared again at the wrong
+ * moment). Connection and channel are well then, and nothing comes ever again: so the queue is looked at.
+ */
+export function watchConsumer(session: BrokerSession, watched: Watched): void {
+  let delivered = watched.delivered();
+  let looksInVain = 0;
+  let looking = false;
+
+  const look = async (): Promise<void> => {
+    const isWaiting = watched.idle() && watched.delivered() === delivered;
+    delivered = watched.delivered();
+    await session.inChannel(async (channel) => {
+      const { messageCount, consumerCount } = await session.answered(
+        channel.checkQueue(watched.queue),
+      );
+      const isForgotten = consumerCount === 0 || (isWaiting && messageCount > 0);
+      looksInVain = isForgotten ? looksInVain + 1 : 0;
+    });
+    if (looksInVain >= LOOKS) session.fail(new Error("the broker has forgotten a consumer"));
+  };
+
+  const timer = setInterval(() => {
+    if (looking) return;
+    looking = true;
+    look()
+      .catch((error: Error) => session.fail(error))
+      .finally(() => (looking = false));
+  }, watched.everyMs);
+  session.onEnded(() => clearInterval(timer));
+}
