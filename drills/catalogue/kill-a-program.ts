@@ -93,7 +93,7 @@ const killDrill = (
     scene.note(
       `${scene.instants} kills, at work again after ${seconds(median)} (median), ${seconds(longest)} at most`,
     );
-    scene.expect(longest < BACK_WITHIN_MS, `at work again only after ${Math.round(longest)} ms`);
+    scene.inTime("coming back to work", longest, BACK_WITHIN_MS);
   },
 });
 
