@@ -1,7 +1,10 @@
 import { parseArgs } from "node:util";
 
-/** In short runs: strikes, and the share of its time that a fault lasts. */
-const SHORT = { instants: 4, time: 0.35 };
+/**
+ * In short runs: strikes, the share of its time that a fault lasts, and a load and a patience for any machine. What is checked is
+ * the same.
+ */
+const SHORT = { instants: 4, time: 0.35, rate: 200, patience: 4 };
 const INSTANTS = 20;
 const SHORT_SEED = 20_261_120;
 
@@ -15,6 +18,8 @@ export interface Wanted {
   /** Of how long things last. */
   readonly time: number;
   readonly rate: number | undefined;
+  /** What limits of time are multiplied with. */
+  readonly patience: number;
   readonly minutes: number;
   /** A way to break the programs on purpose. */
   readonly sabotage: string | undefined;
@@ -26,6 +31,7 @@ export const USAGE = `npm run drills -- [name or id …] [options]
   --seed N          the same random instants again
   --instants N      how often crash drills strike (${INSTANTS})
   --rate N          orders each second
+  --patience N      limits of time are N times as long (on a busy machine)
   --write           puts the figures into docs/guarantees.md
   --break NAME      breaks the programs on purpose: the drill must fail then (all: every way, each with its drill)
   soak --minutes N  all faults in random order, with a table of what might grow`;
@@ -41,6 +47,7 @@ export function readCommandLine(args: readonly string[]): Wanted {
       seed: { type: "string" },
       instants: { type: "string" },
       rate: { type: "string" },
+      patience: { type: "string" },
       minutes: { type: "string", default: "30" },
       break: { type: "string" },
     },
@@ -51,7 +58,7 @@ export function readCommandLine(args: readonly string[]): Wanted {
       throw new Error(`--${name} must be a whole number above 0, not "${text}"\n\n${USAGE}`);
     return value;
   };
-  const { short, seed, instants, rate } = values;
+  const { short, seed, instants, rate, patience } = values;
   const anySeed = short ? SHORT_SEED : (Date.now() % 1_000_000) + 1;
   return {
     names: positionals,
@@ -62,7 +69,8 @@ export function readCommandLine(args: readonly string[]): Wanted {
     instants:
       instants === undefined ? (short ? SHORT.instants : INSTANTS) : number("instants", instants),
     time: short ? SHORT.time : 1,
-    rate: rate === undefined ? undefined : number("rate", rate),
+    rate: rate === undefined ? (short ? SHORT.rate : undefined) : number("rate", rate),
+    patience: patience === undefined ? (short ? SHORT.patience : 1) : number("patience", patience),
     minutes: number("minutes", values.minutes),
     sabotage: values.break,
   };

@@ -52,6 +52,8 @@ export interface Scene {
   readonly pause: (ms: number) => Promise<void>;
   /** What must hold beside the checks that every drill ends with. */
   readonly expect: (holds: boolean, otherwise: string) => void;
+  /** The same of a time, for which a machine that is busy otherwise may be given patience. */
+  readonly inTime: (what: string, tookMs: number, limitMs: number) => void;
   /** A figure of this drill's own. */
   readonly note: (text: string) => void;
   /** The fault is over now; without it, it is when `run` ends. */

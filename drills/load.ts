@@ -10,7 +10,7 @@ const TICK_MS = 5;
 /** Who has a key asks again for so long. */
 const ASK_AGAIN_FOR_MS = 20_000;
 const ASK_AGAIN_REST_MS = { first: 100, most: 2_000 };
-const READS_PER_ORDER = 0.4;
+const READS_PER_ORDER = 0.2;
 const WRITES_PER_SECOND = 4;
 const MOST_PIECES = 3;
 

@@ -11,9 +11,17 @@ export async function runAll(drills: readonly Drill[], wanted: Wanted): Promise<
   const results: DrillResult[] = [];
   const startedAt = Date.now();
   const stopped = await eachOnItsSystem(drills, async (drill, system, signal) => {
-    const { seed, instants, time, rate } = wanted;
+    const { seed, instants, time, rate, patience } = wanted;
     const progress = (doing: string) => tellProgress(`${drill.id} ${drill.name}: ${doing}`);
-    const result = await runDrill(drill, system, { seed, instants, time, rate, signal, progress });
+    const result = await runDrill(drill, system, {
+      seed,
+      instants,
+      time,
+      rate,
+      patience,
+      signal,
+      progress,
+    });
     results.push(result);
     tell(lineOf(result));
     for (const complaint of complaintsOf(result)) tell(complaint);

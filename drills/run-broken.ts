@@ -15,7 +15,7 @@ const INSTANTS = 6;
 export async function runBroken(
   which: string,
   catalogue: readonly Drill[],
-  { seed, rate }: Wanted,
+  { seed, rate, patience }: Wanted,
 ): Promise<number> {
   const names = which === "all" ? Object.keys(SABOTAGE) : which.split(",");
   let missed = 0;
@@ -29,6 +29,7 @@ export async function runBroken(
       const result = await runDrill(drill, system, {
         seed,
         rate,
+        patience,
         signal,
         instants: INSTANTS,
         time: TIME,

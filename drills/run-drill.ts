@@ -23,6 +23,7 @@ export interface RunOptions {
   readonly instants: number;
   readonly time: number;
   readonly rate: number | undefined;
+  readonly patience: number;
   readonly restLimitMs?: number;
   readonly signal: AbortSignal;
   readonly progress: (doing: string) => void;
@@ -83,6 +84,10 @@ export async function runDrill(
     instants: options.instants,
     lasting: (ms) => ms * options.time,
     expect: (holds, otherwise) => void (holds || failed.push(otherwise)),
+    inTime: (what, tookMs, limitMs) => {
+      const limit = limitMs * options.patience;
+      if (tookMs > limit) failed.push(`${what}: ${Math.round(tookMs)} ms, and not within ${limit}`);
+    },
     note: (text) => void notes.push(text),
     healed: () => (healedAt ??= new Date()),
   };

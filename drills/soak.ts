@@ -13,7 +13,7 @@ const INSTANTS = 3;
 
 /** All drills of one system in random order, again and again, until the time is up. Hands back the exit code. */
 export async function soak(catalogue: readonly Drill[], wanted: Wanted): Promise<number> {
-  const { seed, rate, minutes } = wanted;
+  const { seed, rate, minutes, patience } = wanted;
   const random = randomOf(seed);
   const until = Date.now() + minutes * 60_000;
   const drills = catalogue.filter(({ system }) => system === undefined);
@@ -30,6 +30,7 @@ export async function soak(catalogue: readonly Drill[], wanted: Wanted): Promise
       rounds += 1;
       const result = await runDrill(drill, system, {
         rate,
+        patience,
         signal,
         instants: INSTANTS,
         time: TIME,

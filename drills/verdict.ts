@@ -37,8 +37,13 @@ async function replay(gateway: string, { wish, key, order }: Entry): Promise<str
     : [`(d) ${key} gave ${order!.id}, and now ${again.order?.id ?? again.status}`];
 }
 
+interface Told {
+  readonly ledger: Pick<Ledger, "entries">;
+  readonly load: { readonly heard: readonly Heard[] };
+}
+
 /** The orders as well as the rest. */
-export function everythingHeard({ ledger, load }: Pick<Scene, "ledger" | "load">): Heard[] {
+export function everythingHeard({ ledger, load }: Told): Heard[] {
   const what = "POST /orders";
   const orders = ledger.entries.map(({ status, at, tookMs }) => ({ what, status, at, tookMs }));
   return [...orders, ...load.heard];

@@ -31,7 +31,7 @@ async function untilDrained({ system, rate, signal }: Scene): Promise<number> {
 }
 
 async function away(scene: Scene, howLongMs: number, back: () => Promise<void>): Promise<void> {
-  const { system, note, expect, healed } = scene;
+  const { system, note, expect, inTime, healed } = scene;
   const pids = system.pids();
   const from = performance.now();
   await scene.pause(scene.lasting(howLongMs));
@@ -44,8 +44,8 @@ async function away(scene: Scene, howLongMs: number, back: () => Promise<void>):
     `away ${((to - from) / 1_000).toFixed(0)} s at ${scene.rate} orders/s, p95 of orders ${p95} ms`,
   );
   note(`drained ${(drainedMs / 1_000).toFixed(1)} s after its return`);
-  expect(drainedMs < DRAINED_WITHIN_MS, `drained only after ${Math.round(drainedMs)} ms`);
-  expect(p95 < P95_WITHIN_MS, `p95 of POST /orders was ${p95} ms meanwhile`);
+  inTime("draining", drainedMs, DRAINED_WITHIN_MS);
+  inTime("p95 of POST /orders meanwhile", p95, P95_WITHIN_MS);
   expect(system.pids() === pids, "a program was ended");
 }
 

@@ -15,7 +15,7 @@ const redisDrill = (name: string, title: string, fault: Fault): Drill => ({
   tolerates: nothing,
   cachesMayLagMs: 5_500,
   async run(scene) {
-    const { system, load, note, expect, healed } = scene;
+    const { system, load, note, expect, inTime, healed } = scene;
     const pids = system.pids();
     const from = performance.now();
     await Promise.all(
@@ -28,7 +28,7 @@ const redisDrill = (name: string, title: string, fault: Fault): Drill => ({
       0.99,
     );
     note(`${reads.length} reads meanwhile, p99 ${p99} ms`);
-    expect(p99 < READS_P99_WITHIN_MS, `p99 of reads was ${p99} ms meanwhile`);
+    inTime("p99 of reads meanwhile", p99, READS_P99_WITHIN_MS);
     expect(system.pids() === pids, "a program was ended");
   },
 });

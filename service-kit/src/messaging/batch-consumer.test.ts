@@ -588,9 +588,25 @@ describe("a suspect", () => {
     await model.close();
   }
 
-  test("when messages came back three times, then they are taken one at a time", async () => {
+  test("when messages came back three times, then they are taken in small groups", async () => {
+    const all = ids(0, 70);
+    for (const id of all)
+      await put(JSON.stringify(eventOf("order.created", someOrder(), { requestId: id })));
+    for (let time = 0; time < 3; time += 1) await dieHolding(70);
+    const held = gate();
+    handle = () => held.passed;
+    await start();
+    await eventually(() => expect(batches).toHaveLength(1));
+    const stopping = stop();
+    held.open();
+    await stopping;
+    expect(batches[0]!.length).toBeGreaterThan(1);
+    expect(batches[0]!.length).toBeLessThanOrEqual(30);
+  });
+
+  test("when messages came back five times, then they are taken one at a time", async () => {
     for (const id of ids(0, 4)) await tell(id);
-    for (let time = 0; time < 3; time += 1) await dieHolding(4);
+    for (let time = 0; time < 5; time += 1) await dieHolding(4);
     await start();
     await eventually(() => expect(handled()).toHaveLength(4));
     expect(batches).toEqual([["r-0"], ["r-1"], ["r-2"], ["r-3"]]);

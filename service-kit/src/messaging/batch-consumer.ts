@@ -6,17 +6,16 @@ import { within } from "../limited-wait.ts";
 import type { EventLog } from "../log/logger.ts";
 import type { BrokerConnection } from "./broker-connection.ts";
 import type { BrokerSession } from "./broker-session.ts";
-import { asSent, decode, earlierDeliveries, newestOf, type Delivery } from "./delivery.ts";
+import { asSent, decode, newestOf, type Delivery } from "./delivery.ts";
 import { tellBurial, type Burial } from "./burial.ts";
 import { handleUntilDone, type Handling } from "./handle-batch.ts";
 import { SetAside } from "./set-aside.ts";
+import { mostTogether } from "./suspects.ts";
 import { LOOK_EVERY_MS, watchConsumer } from "./watch-consumer.ts";
 
 const MOST_IN_BATCH = 300;
 /** What is set aside counts as well: it must be a lot before it keeps the rest from coming. */
 const PREFETCH = 4 * MOST_IN_BATCH;
-/** A message that came back so often may be what kills the process: it is taken alone. */
-const SUSPECT_DELIVERIES = 3;
 const STOP_LIMIT_MS = 4_000;
 const CANCEL_LIMIT_MS = 1_000;
 
@@ -127,13 +126,12 @@ export class BatchConsumer<T extends EventType> {
       if ("delivery" in decoded) deliveries.push(decoded.delivery);
       else this.bury(subscription, { message, fault: decoded.fault });
     }
-    // What waited comes back in any order, and one by one an ack of a later one would reach over an earlier one.
+    // What waited comes back in any order, and in groups an ack of a later one would reach over an earlier one.
     deliveries.sort(asSent);
-    const suspicious = deliveries.some(
-      ({ message }) => earlierDeliveries(message) >= SUSPECT_DELIVERIES,
-    );
-    if (suspicious) await this.settleOneByOne(subscription, deliveries);
-    else await this.settle(subscription, deliveries);
+    const atOnce = mostTogether(deliveries);
+    for (let first = 0; first < deliveries.length; first += atOnce) {
+      await this.settle(subscription, deliveries.slice(first, first + atOnce));
+    }
     this.options.observer.taken(messages.length, performance.now() - startedAt);
   }
 
