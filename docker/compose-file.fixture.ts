@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { CHECKOUT } from "../local-stack/src/checkout.ts";
@@ -87,7 +87,8 @@ export const manifestOf = (folder: string): Manifest =>
 
 /** The folders of a program's own code: its workspace, and those that it depends on. */
 export function foldersOf(folder: string): string[] {
-  const folders = manifestOf(".").workspaces ?? [];
+  const patterns = manifestOf(".").workspaces ?? [];
+  const folders = patterns.flatMap((pattern) => globSync(pattern, { cwd: CHECKOUT }));
   const needed = Object.keys(manifestOf(folder).dependencies ?? {});
   const direct = folders.filter((other) => needed.includes(manifestOf(other).name));
   return [...new Set([folder, ...direct.flatMap(foldersOf)])];

@@ -3,6 +3,7 @@ import { readGatewayConfig } from "../gateway/src/config.ts";
 import { portVariables, readConfig, serverUrlVariables } from "../local-stack/src/config.ts";
 import { PROGRAMS } from "../local-stack/src/programs.ts";
 import { readExample } from "../local-stack/src/reference/configuration-reference.ts";
+import { SERVER_NAMES } from "../local-stack/src/server-table.ts";
 import { readOrderServiceConfig } from "../order-service/src/config.ts";
 import { readProductServiceConfig } from "../product-service/src/config.ts";
 import {
@@ -50,6 +51,9 @@ const SET: Record<string, string> = {
   LOG_EVENTS: "true",
 };
 
+const SERVICES = PROGRAM_NAMES.filter((name) => name !== "gateway");
+/** What a service's own database, Redis and passwords are named for. */
+const ownOf = (service: string): string => service.replace(/-service$/, "");
 /** Node's own. */
 const NOT_THE_PROGRAMS = "NODE_OPTIONS";
 
@@ -63,6 +67,12 @@ function environmentOf(program: string, variables: Record<string, string> = {}) 
   const { build, environment } = composeWith(variables).services[program]!;
   return { ...imageVariables(build!.target), ...environment };
 }
+
+test("what runs is what npm start runs", () => {
+  const names = PROGRAMS.map(({ name }) => name);
+  expect(PROGRAM_NAMES.toSorted()).toEqual(names.toSorted());
+  expect(running.map(([name]) => name).toSorted()).toEqual([...names, ...SERVER_NAMES].toSorted());
+});
 
 test("only the gateway and the management page are published, both on loopback", () => {
   const published = Object.entries(services).flatMap(([name, { ports = [] }]) =>
@@ -89,11 +99,14 @@ test.each(Object.entries(services))("%s waits until what it needs is healthy", (
 test("a database, a Redis and the broker are reached by their services alone", () => {
   const membersOf = (network: string) =>
     Object.keys(services).filter((name) => services[name]!.networks.includes(network));
-  expect(membersOf("product-data")).toEqual(["product-service", "product-db", "product-redis"]);
-  expect(membersOf("order-data")).toEqual(["order-service", "order-db", "order-redis"]);
-  expect(membersOf("events")).toEqual(["product-service", "order-service", "rabbitmq"]);
+  const data = SERVICES.map((service) => `${ownOf(service)}-data`);
+  for (const service of SERVICES) {
+    const own = ownOf(service);
+    expect(membersOf(`${own}-data`)).toEqual([service, `${own}-db`, `${own}-redis`]);
+  }
+  expect(membersOf("events").toSorted()).toEqual([...SERVICES, "rabbitmq"].toSorted());
   expect(membersOf("management")).toEqual(["rabbitmq"]);
-  for (const name of ["product-data", "order-data", "events", "services"]) {
+  for (const name of [...data, "events", "services"]) {
     expect(networks[name]).toEqual({ internal: true });
   }
 });
@@ -119,13 +132,16 @@ test("rabbitmq has a fixed host name, which its data is filed under", () => {
   expect(services["rabbitmq"]!.hostname).toBe("rabbitmq");
 });
 
-test.each(["product-redis", "order-redis"])("%s keeps nothing on disk", (name) => {
-  const command = services[name]!.command as string[];
-  const valueOf = (flag: string) => command[command.indexOf(flag) + 1];
-  expect(valueOf("--save")).toBe("");
-  expect(valueOf("--appendonly")).toBe("no");
-  expect(valueOf("--maxmemory-policy")).toBe("allkeys-lru");
-});
+test.each(SERVICES.map((service) => `${ownOf(service)}-redis`))(
+  "%s keeps nothing on disk",
+  (name) => {
+    const command = services[name]!.command as string[];
+    const valueOf = (flag: string) => command[command.indexOf(flag) + 1];
+    expect(valueOf("--save")).toBe("");
+    expect(valueOf("--appendonly")).toBe("no");
+    expect(valueOf("--maxmemory-policy")).toBe("allkeys-lru");
+  },
+);
 
 describe.each(PROGRAM_NAMES)("%s", (program) => {
   test("takes what it is given when nothing is set", () => {
@@ -181,7 +197,7 @@ describe("the variables", () => {
     const token = SET["INTERNAL_TOKEN"];
     const gateway = readGatewayConfig(environmentOf("gateway", variables));
     expect(gateway).toMatchObject({ AUTH: "jwt", INTERNAL_TOKEN: token });
-    for (const name of ["product-service", "order-service"] as const) {
+    for (const name of SERVICES) {
       expect(READ[name](environmentOf(name, variables)).INTERNAL_TOKEN).toBe(token);
     }
   });
@@ -190,10 +206,8 @@ describe("the variables", () => {
     const resolved = composeWith(SET).services;
     const passwordIn = (program: string, name: string) =>
       new URL(resolved[program]!.environment![name]!).password;
-    for (const [program, own] of [
-      ["product-service", "product"],
-      ["order-service", "order"],
-    ] as const) {
+    for (const program of SERVICES) {
+      const own = ownOf(program);
       const database = SET[`${own.toUpperCase()}_DB_PASSWORD`];
       expect(resolved[`${own}-db`]!.environment!["POSTGRES_PASSWORD"]).toBe(database);
       expect(passwordIn(program, "DATABASE_URL")).toBe(database);

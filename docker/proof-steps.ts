@@ -1,3 +1,5 @@
+import { PROGRAMS } from "../local-stack/src/programs.ts";
+import { SERVER_NAMES } from "../local-stack/src/server-table.ts";
 import { waitUntil } from "../local-stack/src/wait-until.ts";
 import { brokerPage } from "./broker-page.ts";
 import type { ComposeProject } from "./compose.ts";
@@ -19,9 +21,9 @@ const UP_TIMEOUT_MS = 600_000;
 const DOWN_TIMEOUT_MS = 120_000;
 const STOCK_TIMEOUT_MS = 30_000;
 
-const PROGRAMS = ["gateway", "product-service", "order-service"];
-const SERVERS = ["product-db", "order-db", "product-redis", "order-redis", "rabbitmq"];
-const ALL = [...PROGRAMS, ...SERVERS];
+/** As npm start stops them: the gateway first. */
+const PROGRAM_NAMES = PROGRAMS.toReversed().map(({ name }) => name);
+const ALL = [...PROGRAM_NAMES, ...SERVER_NAMES];
 
 /** How the project is reached. */
 interface Ways {
@@ -60,7 +62,7 @@ export function proofSteps(
     },
     { name: "images built", run: () => nothing(project.compose(["build"], BUILD_TIMEOUT_MS)) },
     { name: "everything up and healthy", run: up },
-    { name: "image sizes", run: () => imageSizes(project, PROGRAMS) },
+    { name: "image sizes", run: () => imageSizes(project, PROGRAM_NAMES) },
     {
       name: "published: the gateway, and on loopback the management page",
       async run() {
@@ -79,7 +81,7 @@ export function proofSteps(
       name: `${service} does not run as root`,
       run: () => nothing(expectNotRoot(project, service)),
     })),
-    ...PROGRAMS.map((service) => ({
+    ...PROGRAM_NAMES.map((service) => ({
       name: `${service} can't write to its root file system`,
       run: () => nothing(expectReadOnly(project, service)),
     })),
@@ -102,7 +104,7 @@ export function proofSteps(
     { name: "memory", run: () => memory(project, ALL) },
     {
       name: "the programs stop in order when they are asked to",
-      run: () => stopInOrder(project, PROGRAMS),
+      run: () => stopInOrder(project, PROGRAM_NAMES),
     },
     {
       name: "down and up again",

@@ -19,6 +19,7 @@ const COMMANDS = {
   fuzz: "local-stack/src/fuzz.ts",
   clients: "local-stack/src/clients.ts",
   docs: "local-stack/src/docs.ts",
+  bench: "bench/src/run-bench.ts",
   "docker:proof": "docker/proof.ts",
 };
 const PARENT_CHECK_MS = 500;

@@ -10,6 +10,7 @@ import {
 } from "@shop/service-kit/config/variables";
 import { z } from "zod";
 import { list, origins, trustedProxies } from "./config-variables.ts";
+import { SERVICES, type UrlsVariable } from "./services.ts";
 
 /** What proves who signed. `none` is none of them, and a key is never taken for a shared secret. */
 const SECRET_ALGORITHMS = ["HS256", "HS384", "HS512"];
@@ -20,14 +21,17 @@ const KEY_ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"].co
   "EdDSA",
 ]);
 
+const urlsOfServices = Object.fromEntries(
+  Object.values(SERVICES).map((variable) => [variable, instances]),
+) as Record<UrlsVariable, typeof instances>;
+
 export const variables = z.object({
   ...programVariables,
   PORT: port.prefault("4000"),
   ADMIN_PORT: port.prefault("4100"),
   SLOW_REQUEST_MS: milliseconds({ min: 1, max: 60_000 }).prefault("1000"),
 
-  PRODUCT_SERVICE_URLS: instances,
-  ORDER_SERVICE_URLS: instances,
+  ...urlsOfServices,
   UPSTREAM_DEADLINE_MS: milliseconds({ min: 50, max: 60_000 }).prefault("5000"),
   BFF_DEADLINE_MS: milliseconds({ min: 50, max: 60_000 }).prefault("2000"),
 

@@ -1,24 +1,33 @@
 import { call, type Answer, type Call } from "@shop/test-support/http";
 import { captureLog } from "@shop/test-support/log-capture";
-import { failure, partialMeta, success } from "@shop/contracts/envelope";
+import { failure, success } from "@shop/contracts/envelope";
 import { expect } from "vitest";
 import { z } from "zod";
+import { metaOf, type Combination } from "./bff/combination.ts";
 import { readGatewayConfig } from "./config.ts";
-import { startFakeService } from "./fake-service.fixture.ts";
+import { startFakeService, type FakeService } from "./fake-service.fixture.ts";
 import { startGateway } from "./gateway.ts";
+import { ROUTES, type Route } from "./routes.ts";
+import { SERVICES, type ServiceName } from "./services.ts";
+
+/** The routes of the BFF. */
+export const COMBINED = ROUTES.filter(
+  (route): route is Route & { answeredBy: Combination } => typeof route.answeredBy === "object",
+);
 
 export type Fixture = Awaited<ReturnType<typeof startFixture>>;
 
-/** The gateway in front of two fake services. `settings` are environment variables that win. */
+/** The gateway in front of a fake one for each service. `settings` are environment variables that win. */
 export async function startFixture(settings: Record<string, string> = {}) {
-  const [products, orders] = [await startFakeService(), await startFakeService()];
+  const names = Object.keys(SERVICES) as ServiceName[];
+  const fakes = await Promise.all(names.map(async (name) => [name, await startFakeService()]));
+  const services = Object.fromEntries(fakes) as Record<ServiceName, FakeService>;
   const environment = {
     NODE_ENV: "test",
     PORT: "0",
     ADMIN_PORT: "0",
     LOG_LEVEL: "debug",
-    PRODUCT_SERVICE_URLS: products.url,
-    ORDER_SERVICE_URLS: orders.url,
+    ...Object.fromEntries(names.map((name) => [SERVICES[name], services[name].url])),
     ...settings,
   };
   const log = captureLog();
@@ -34,8 +43,9 @@ export async function startFixture(settings: Record<string, string> = {}) {
     url: gateway.url,
     adminUrl: gateway.adminUrl,
     gateway,
-    products,
-    orders,
+    services,
+    products: services["product-service"],
+    orders: services["order-service"],
     log,
     request,
     /** Another gateway before the same services; the caller stops it. */
@@ -51,16 +61,16 @@ export async function startFixture(settings: Record<string, string> = {}) {
     },
     stop: async () => {
       await gateway.stop();
-      await Promise.all([products.stop(), orders.stop()]);
+      await Promise.all(Object.values(services).map((service) => service.stop()));
     },
   };
 }
 
-const anySuccess = success(z.unknown(), z.union([partialMeta.strict(), metaOf()]));
-
-function metaOf() {
-  return z.strictObject({ requestId: z.string(), timestamp: z.iso.datetime() });
-}
+const anyMeta = z.union([
+  z.strictObject({ requestId: z.string(), timestamp: z.iso.datetime() }),
+  ...COMBINED.map(({ answeredBy }) => metaOf(answeredBy).strict()),
+]);
+const anySuccess = success(z.unknown(), anyMeta);
 
 /** That an answer is in the envelope, and its error, if it is one, the contract's. */
 export function expectEnvelope({

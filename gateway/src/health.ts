@@ -1,6 +1,5 @@
 import { ContractError } from "@shop/contracts/errors";
 import { z } from "zod";
-import type { ServiceName } from "./routes.ts";
 import type { Instance } from "./upstream/instance.ts";
 import type { Upstream, Upstreams } from "./upstream/upstream.ts";
 
@@ -41,7 +40,7 @@ export function healthReader(options: HealthOptions): () => Promise<Health> {
 
 async function read({ upstreams, optional }: HealthOptions): Promise<Health> {
   const services = Object.entries(upstreams).map(async ([name, upstream]) => [
-    name as ServiceName,
+    name,
     await stateOf(upstream),
   ]);
   const others = Object.entries(optional).map(async ([name, check]) => [

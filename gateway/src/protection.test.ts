@@ -138,7 +138,7 @@ describe("G5: slow clients", () => {
     for (const socket of slow) socket.destroy();
   });
 
-  test("whoever does not end its head, or its body, is cut off", async () => {
+  test("whoever does not end its head, or its body, or does not read, is cut off", async () => {
     const fixture = await start({});
     // The very limits, by which nothing in this file has to wait for 10 s: the server that startGateway makes has them.
     const { createHttpServer } = await import("./server.ts");
@@ -147,6 +147,7 @@ describe("G5: slow clients", () => {
       headersTimeout: 10_000,
       requestTimeout: 30_000,
       keepAliveTimeout: 65_000,
+      timeout: 30_000,
       maxConnections: 10,
     });
     server.close();

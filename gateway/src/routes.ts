@@ -6,9 +6,8 @@ import { createProductBody, productIdText, replaceProductBody } from "@shop/cont
 import { z } from "zod";
 import { DOCS_FILES } from "./api-reference/docs-files.ts";
 import { productWithOrders } from "./bff/product-with-orders.ts";
-import type { Combination } from "./bff/combine.ts";
-
-export type ServiceName = "product-service" | "order-service";
+import type { Combination } from "./bff/combination.ts";
+import type { ServiceName } from "./services.ts";
 
 /** Everything that the gateway answers to, as data: what is not listed here reaches no service. */
 export interface Route {

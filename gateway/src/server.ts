@@ -11,6 +11,8 @@ import { allowOf } from "./steps/route-table.ts";
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const CHECKING_MS = 1_000;
+/** For a connection on which nothing moves although there is a request: a client that does not read its answer. */
+const SILENCE_TIMEOUT_MS = 30_000;
 const LAST_WORDS_MS = 1_000;
 /** Longer than load balancers keep an idle connection, so that it is never we who close one that is about to be used. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
@@ -32,6 +34,7 @@ export function createHttpServer(
     onRequest,
   );
   server.maxConnections = maxConnections;
+  server.timeout = SILENCE_TIMEOUT_MS;
   // "100 Continue" is said when the body is wanted, in read-body.ts. Other expectations mean nothing here.
   server.on("checkContinue", onRequest).on("checkExpectation", onRequest);
   server.on("clientError", answerBrokenBytes);

@@ -1,22 +1,13 @@
 import { join } from "node:path";
+import type { ServerKind } from "./find-server.ts";
 import type { ServerSources } from "./get-servers.ts";
 import { startPostgres } from "./postgres.ts";
 import { startRabbitmq } from "./rabbitmq.ts";
 import { startRedis } from "./redis.ts";
 import type { LaunchedServer, RunningServer } from "./running-server.ts";
 import type { ServerOptions } from "./server-options.ts";
+import { SERVER_NAMES, SERVERS, type ServerName } from "./server-table.ts";
 import { together } from "./together.ts";
-
-export const SERVER_NAMES = [
-  "product-db",
-  "order-db",
-  "product-redis",
-  "order-redis",
-  "rabbitmq",
-] as const;
-export type ServerName = (typeof SERVER_NAMES)[number];
-
-const DATABASES = { "product-db": "products", "order-db": "orders" } as const;
 
 export interface BackingServersOptions {
   /** Each server's data is in a folder of its name below it; without it all data is temporary. */
@@ -42,22 +33,21 @@ export interface BackingServers {
   stop(): Promise<void>;
 }
 
-type Starter = (options: ServerOptions) => Promise<RunningServer>;
+type Starter = (options: ServerOptions, database: string | undefined) => Promise<RunningServer>;
 
 export async function startBackingServers(
   options: BackingServersOptions = {},
 ): Promise<BackingServers> {
   const { ports = {}, urls = {}, sources = {}, durable = false } = options;
-  const database = (name: keyof typeof DATABASES): Starter => {
-    return (common) =>
-      startPostgres({ ...common, source: sources.postgres, durable, databases: [DATABASES[name]] });
-  };
-  const redis: Starter = (common) => startRedis({ ...common, source: sources.redis });
-  const starters: Record<ServerName, Starter> = {
-    "product-db": database("product-db"),
-    "order-db": database("order-db"),
-    "product-redis": redis,
-    "order-redis": redis,
+  const starters: Record<ServerKind, Starter> = {
+    postgres: (common, database) =>
+      startPostgres({
+        ...common,
+        source: sources.postgres,
+        durable,
+        databases: database === undefined ? [] : [database],
+      }),
+    redis: (common) => startRedis({ ...common, source: sources.redis }),
     rabbitmq: (common) =>
       startRabbitmq({
         ...common,
@@ -74,7 +64,8 @@ export async function startBackingServers(
   };
   const wanted = SERVER_NAMES.filter((name) => urls[name] === undefined);
   const tasks = wanted.map((name) => async (signal: AbortSignal) => {
-    const server = await starters[name]({ ...commonOptions(options, name), signal });
+    const { kind, database } = SERVERS[name];
+    const server = await starters[kind]({ ...commonOptions(options, name), signal }, database);
     servers.push(server);
     options.onReady?.(server);
   });
@@ -90,7 +81,7 @@ export async function startBackingServers(
 
 /** A PostgreSQL's URL names the database that it is for. */
 export function urlOf({ name, url }: LaunchedServer): string {
-  const database = DATABASES[name as keyof typeof DATABASES] as string | undefined;
+  const { database } = SERVERS[name as ServerName];
   return database === undefined ? url : `${url}/${database}`;
 }
 

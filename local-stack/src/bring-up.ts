@@ -1,14 +1,15 @@
 import { join } from "node:path";
-import { SERVER_NAMES, startBackingServers, type ServerName } from "./backing-servers.ts";
+import { startBackingServers } from "./backing-servers.ts";
 import { build } from "./build.ts";
 import type { LauncherConfig } from "./config.ts";
-import type { ServerKind, ServerSource } from "./find-server.ts";
+import type { ServerSource } from "./find-server.ts";
 import { getServers, type ServerSources } from "./get-servers.ts";
 import { keepRunning, type KeptServer } from "./keep-running.ts";
 import type { ProcessesFile } from "./processes-file.ts";
 import { READY_PATH, defineProgram, portOf, programUrl, waitUntilReady } from "./program-server.ts";
 import type { Addresses, Program } from "./programs.ts";
 import { say, seconds } from "./say.ts";
+import { SERVER_NAMES, SERVERS } from "./server-table.ts";
 import { together } from "./together.ts";
 import { firstRequests } from "./welcome.ts";
 
@@ -69,18 +70,10 @@ async function startPrograms(up: BringUp, addresses: Addresses): Promise<void> {
   );
 }
 
-const KINDS: Record<ServerName, ServerKind> = {
-  "product-db": "postgres",
-  "order-db": "postgres",
-  "product-redis": "redis",
-  "order-redis": "redis",
-  rabbitmq: "rabbitmq",
-};
-
 async function startServers(up: BringUp): Promise<Addresses["servers"]> {
   const { config, stateFolder, running, signal } = up;
   const names = SERVER_NAMES.filter((name) => config.serverUrls[name] === undefined);
-  const sources = await getServers([...new Set(names.map((name) => KINDS[name]))], signal);
+  const sources = await getServers([...new Set(names.map((name) => SERVERS[name].kind))], signal);
   if (names.length > 0) say(`Starting ${names.join(", ")} (${describeSources(sources)}).`);
   const { urls } = await startBackingServers({
     dataFolder: join(stateFolder, "data"),

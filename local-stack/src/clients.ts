@@ -7,6 +7,8 @@ import { say } from "./say.ts";
 
 /** What npm run load and npm run fuzz end with when the tool that they need is not installed. */
 const MISSING = 3;
+/** What a shell says of a command that Ctrl-C ended. */
+const STOPPED = 130;
 
 const CLIENTS = [
   { title: "Postman collection", args: ["postman"] },
@@ -19,9 +21,9 @@ async function runClients(shop: string, stop: AbortSignal): Promise<number> {
   const results: string[] = [];
   let failed = false;
   for (const { title, args } of CLIENTS) {
-    if (stop.aborted) return 130;
     say(`\n${title}`);
     const code = await run(args, shop, stop);
+    if (stop.aborted) return STOPPED;
     if (code === MISSING) results.push(`left out  ${title}: not installed here`);
     else results.push(`${code === 0 ? "ok      " : "FAILED  "}  ${title}`);
     failed ||= code !== 0 && code !== MISSING;
@@ -35,11 +37,11 @@ async function run(args: readonly string[], shop: string, stop: AbortSignal): Pr
   const client = spawn(process.execPath, [bootstrap, ...args], {
     env: { ...process.env, SHOP_URL: shop },
     stdio: "inherit",
-    signal: stop,
-    killSignal: "SIGTERM",
   });
-  client.on("error", () => undefined);
+  const end = (): boolean => client.kill("SIGTERM");
+  stop.addEventListener("abort", end);
   const [code] = (await once(client, "exit")) as [number | null];
+  stop.removeEventListener("abort", end);
   return code ?? 1;
 }
 

@@ -1,25 +1,11 @@
-import { SERVER_NAMES, type ServerName } from "./backing-servers.ts";
 import type { Program } from "./programs.ts";
+import { SERVER_NAMES, SERVERS, type ServerName } from "./server-table.ts";
 
-/** Never the servers' usual ports, and below those that systems hand out to outgoing connections. */
-const SERVER_PORTS: Record<ServerName | "distribution" | "epmd", [variable: string, port: number]> =
-  {
-    "product-db": ["PRODUCT_DB_PORT", 21_432],
-    "order-db": ["ORDER_DB_PORT", 21_433],
-    "product-redis": ["PRODUCT_REDIS_PORT", 21_379],
-    "order-redis": ["ORDER_REDIS_PORT", 21_380],
-    rabbitmq: ["RABBITMQ_PORT", 21_672],
-    distribution: ["RABBITMQ_DIST_PORT", 21_673],
-    epmd: ["RABBITMQ_EPMD_PORT", 21_369],
-  };
-
-const URL_VARIABLES: Record<ServerName, string> = {
-  "product-db": "PRODUCT_DATABASE_URL",
-  "order-db": "ORDER_DATABASE_URL",
-  "product-redis": "PRODUCT_REDIS_URL",
-  "order-redis": "ORDER_REDIS_URL",
-  rabbitmq: "RABBITMQ_URL",
-};
+/** Beside those of the servers themselves. */
+const RABBITMQ_PORTS = {
+  distribution: ["RABBITMQ_DIST_PORT", 21_673],
+  epmd: ["RABBITMQ_EPMD_PORT", 21_369],
+} as const;
 
 export type PortUse = ServerName | "distribution" | "epmd" | "management";
 
@@ -45,12 +31,18 @@ export interface LauncherConfig {
 
 /** The variables that move every port there is, and those that would put somebody else's server in the place of ours. */
 export const portVariables = (programs: readonly Program[]): string[] => [
-  ...Object.values(SERVER_PORTS).map(([variable]) => variable),
+  ...[...Object.values(SERVERS).map(({ port }) => port), ...Object.values(RABBITMQ_PORTS)].map(
+    ([variable]) => variable,
+  ),
   ...programs.flatMap(({ port, morePorts = [] }) =>
     [port, ...morePorts].map((one) => one.variable),
   ),
 ];
-export const serverUrlVariables = (): string[] => Object.values(URL_VARIABLES);
+export const serverUrlVariables = (): string[] =>
+  Object.values(SERVERS).map(({ urlVariable }) => urlVariable);
+
+/** RabbitMQ's management page; off unless it is set. */
+export const MANAGEMENT_PORT_VARIABLE = "RABBITMQ_MANAGEMENT_PORT";
 
 export function readConfig(
   env: NodeJS.ProcessEnv,
@@ -73,15 +65,16 @@ export function readConfig(
   const serverUrls: LauncherConfig["serverUrls"] = {};
   const serverPorts: LauncherConfig["serverPorts"] = {};
   for (const name of SERVER_NAMES) {
-    const url = env[URL_VARIABLES[name]];
-    if (url && !URL.canParse(url)) wrong.push(`${URL_VARIABLES[name]} is not a URL`);
+    const { port, urlVariable } = SERVERS[name];
+    const url = env[urlVariable];
+    if (url && !URL.canParse(url)) wrong.push(`${urlVariable} is not a URL`);
     if (url) serverUrls[name] = url;
-    else serverPorts[name] = claim(name, ...SERVER_PORTS[name]);
+    else serverPorts[name] = claim(name, ...port);
   }
   if (serverUrls.rabbitmq === undefined) {
-    serverPorts.distribution = claim("rabbitmq", ...SERVER_PORTS.distribution);
-    serverPorts.epmd = claim("rabbitmq", ...SERVER_PORTS.epmd);
-    serverPorts.management = claim("rabbitmq", "RABBITMQ_MANAGEMENT_PORT", undefined);
+    serverPorts.distribution = claim("rabbitmq", ...RABBITMQ_PORTS.distribution);
+    serverPorts.epmd = claim("rabbitmq", ...RABBITMQ_PORTS.epmd);
+    serverPorts.management = claim("rabbitmq", MANAGEMENT_PORT_VARIABLE, undefined);
   }
   const programPorts: Record<string, number> = {};
   for (const { name, port, morePorts = [] } of programs) {

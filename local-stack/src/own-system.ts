@@ -3,11 +3,15 @@ import { join } from "node:path";
 import { CHECKOUT } from "./checkout.ts";
 import { urlOf } from "./backing-servers.ts";
 import type { Running } from "./bring-up.ts";
-import { portVariables, serverUrlVariables } from "./config.ts";
+import { MANAGEMENT_PORT_VARIABLE, portVariables, serverUrlVariables } from "./config.ts";
+import type { KeptServer } from "./keep-running.ts";
 import { launch } from "./launcher.ts";
 import { lastingPorts } from "./ports.ts";
 import { PROGRAMS, type Program } from "./programs.ts";
 import { makeTemporaryFolder } from "./temporary-folder.ts";
+
+/** What the user's own system may have on, and would keep clients out here. */
+const PROTECTION_VARIABLES = ["AUTH", "INTERNAL_TOKEN", "RATE_LIMIT"];
 
 /** What runs, by name: gateway, product-service, product-db and so on. */
 export interface OwnSystem {
@@ -51,20 +55,23 @@ async function environment(programs: readonly Program[]): Promise<NodeJS.Process
   const variables = portVariables(programs);
   const ports = await lastingPorts(variables.length);
   const env: NodeJS.ProcessEnv = { ...process.env };
-  for (const variable of serverUrlVariables()) delete env[variable];
+  const notHandedOn = [...serverUrlVariables(), MANAGEMENT_PORT_VARIABLE, ...PROTECTION_VARIABLES];
+  for (const variable of notHandedOn) delete env[variable];
   for (const [index, variable] of variables.entries()) env[variable] = `${ports[index]}`;
   return env;
 }
 
 function ownSystem(running: Running, logFolder: string): OwnSystem {
-  const all = () => [...running.servers, ...running.programs];
   return {
     running,
     logFolder,
     url: (name) => {
-      const found = all().find(({ server }) => server.name === name);
-      if (found === undefined) throw new Error(`there is no ${name}`);
-      return urlOf(found.server);
+      const isIt = ({ server }: KeptServer) => server.name === name;
+      const found = running.servers.find(isIt);
+      if (found !== undefined) return urlOf(found.server);
+      const program = running.programs.find(isIt);
+      if (program === undefined) throw new Error(`there is no ${name}`);
+      return program.server.url;
     },
   };
 }

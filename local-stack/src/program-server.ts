@@ -27,6 +27,8 @@ export const READY_PATH = "/health/ready";
 
 export const programUrl = (port: number) => `http://${LOOPBACK}:${port}`;
 
+const LIVE_PATH = "/health/live";
+
 /** Running means that it answers; whether its servers do is another question, and no reason to start it again. */
 export function defineProgram(program: Program, context: ProgramContext): RunningServer {
   const { checkout, config, addresses, logFolder, signal, onLaunch } = context;
@@ -47,7 +49,8 @@ export function defineProgram(program: Program, context: ProgramContext): Runnin
         logFile: join(logFolder, `${name}.log`),
         onOutput: outputForTerminal(filter, say),
       }),
-    isReady: async () => (await ask(`${programUrl(port)}/health/live`)) !== null,
+    isReady: async () =>
+      (await ask(`${programUrl(port)}${program.livePath ?? LIVE_PATH}`)) !== null,
     readyTimeoutMs: LIVE_TIMEOUT_MS,
     stopSignal: "SIGTERM",
     stopTimeoutMs: STOP_TIMEOUT_MS,

@@ -1,4 +1,4 @@
-import type { ServerName } from "./backing-servers.ts";
+import type { ServerName } from "./server-table.ts";
 
 /** Where everything is, for a program to find what it needs. */
 export interface Addresses {
@@ -19,6 +19,8 @@ export interface Program {
   morePorts?: { variable: string; number: number; passAs: string }[];
   /** Answers 200 when it is ready; /health/ready unless it is another. */
   readyPath?: string;
+  /** Answers anything while it runs; /health/live unless it is another. */
+  livePath?: string;
   /** What it gets unless the user sets it. */
   defaults?: Record<string, string>;
   env(addresses: Addresses): Record<string, string>;
@@ -56,6 +58,7 @@ export const PROGRAMS: readonly Program[] = [
     port: { variable: "GATEWAY_PORT", number: 4000 },
     morePorts: [{ variable: "GATEWAY_ADMIN_PORT", number: 4100, passAs: "ADMIN_PORT" }],
     readyPath: "/health",
+    livePath: "/health",
     // Said aloud: it warns at its start.
     defaults: { AUTH: "off" },
     env: ({ programs }) => ({

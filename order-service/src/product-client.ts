@@ -4,6 +4,7 @@ import { ContractError, errorBody } from "@shop/contracts/errors";
 import { REQUEST_ID_HEADER } from "@shop/contracts/headers";
 import { product, type Product } from "@shop/contracts/product";
 import { createBreaker, isBrokenCircuitError } from "@shop/service-kit/breaker";
+import { LOGGER, type Logger } from "@shop/service-kit/log/logger";
 import { acceptRequestId, currentRequestId } from "@shop/service-kit/log/request-id";
 import type { CircuitBreakerPolicy } from "@shop/service-kit/breaker";
 import { Agent, request } from "undici";
@@ -28,10 +29,13 @@ export class ProductClient implements OnApplicationShutdown {
   private readonly instances: readonly Instance[];
   private turn = 0;
 
-  constructor(@Inject(ORDER_SETTINGS) private readonly settings: OrderSettings) {
+  constructor(
+    @Inject(ORDER_SETTINGS) private readonly settings: OrderSettings,
+    @Inject(LOGGER) log: Logger,
+  ) {
     this.instances = settings.productServiceUrls.map((url) => ({
       url,
-      breaker: instanceBreaker(),
+      breaker: instanceBreaker(url, log),
     }));
   }
 
@@ -82,10 +86,10 @@ export class ProductClient implements OnApplicationShutdown {
   }
 }
 
-const instanceBreaker = (): CircuitBreakerPolicy =>
+const instanceBreaker = (url: string, log: Logger): CircuitBreakerPolicy =>
   createBreaker({
     failures: BREAKER_FAILURES,
     openMs: BREAKER_OPEN_MS,
-    onOpen: () => undefined,
-    onClose: () => undefined,
+    onOpen: () => log.warn({ instance: url }, "product-service does not answer and is left out"),
+    onClose: () => log.info({ instance: url }, "product-service answers again"),
   });

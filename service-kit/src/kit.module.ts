@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from "@nestjs/common";
 import { RedisCache } from "./cache/redis-cache.ts";
 import { Database } from "./database/database.ts";
+import { LOGGER } from "./log/logger.ts";
 import { HealthReport } from "./operations/health.ts";
 import { Metrics } from "./operations/metrics.ts";
 import { OperationsController } from "./operations/operations.controller.ts";
@@ -10,8 +11,9 @@ import type { ServiceKit } from "./service-kit.ts";
 /** The kit's parts for injection by their class, in every module of the service. */
 @Module({})
 export class KitModule {
-  static with({ database, redis, work, health, metrics }: ServiceKit): DynamicModule {
+  static with({ log, database, redis, work, health, metrics }: ServiceKit): DynamicModule {
     const providers = [
+      { provide: LOGGER, useValue: log },
       { provide: Database, useValue: database },
       { provide: RedisCache, useValue: redis },
       { provide: UnitOfWork, useValue: work },

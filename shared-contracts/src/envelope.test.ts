@@ -25,7 +25,7 @@ test("when an answer is a failure, then it holds a code of the contract", () => 
 });
 
 test("when a part could not be asked, then the meta has to say so", () => {
-  const schema = success(orderPage.nullable(), partialMeta);
+  const schema = success(orderPage.nullable(), partialMeta("orders"));
   const partial = { ...meta, partial: true, unavailable: ["orders"] };
   expect(schema.parse({ success: true, data: null, meta: partial }).meta).toEqual(partial);
   expect(schema.safeParse({ success: true, data: null, meta }).success).toBe(false);

@@ -11,8 +11,6 @@ export const success = <T extends z.ZodType, M extends z.ZodType = typeof meta>(
 
 export const failure = z.object({ success: z.literal(false), error: errorBody, meta });
 
-/** The BFF says whether a part could not be asked, so that it is never taken for empty. */
-export const partialMeta = meta.extend({
-  partial: z.boolean(),
-  unavailable: z.array(z.enum(["orders"])).optional(),
-});
+/** The BFF says whether one of these parts could not be asked, so that it is never taken for empty. */
+export const partialMeta = (...optionalParts: readonly string[]) =>
+  meta.extend({ partial: z.boolean(), unavailable: z.array(z.enum(optionalParts)).optional() });

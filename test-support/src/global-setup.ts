@@ -4,14 +4,12 @@ import { join } from "node:path";
 import { build } from "local-stack/build";
 import { CHECKOUT } from "local-stack/checkout";
 import { startPostgres } from "local-stack/postgres";
+import { PROGRAMS } from "local-stack/programs";
 import { addVhosts, startRabbitmq } from "local-stack/rabbitmq";
 import type { TestProject } from "vitest/node";
 
 /** More than there are test files that need one. */
 const VHOSTS = 60;
-
-/** What tests run as processes of their own, to end them: built from what is tested. */
-const PROGRAMS = ["product-service", "order-service", "gateway"];
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -32,7 +30,11 @@ export default async function setUp(project: TestProject): Promise<() => Promise
     startPostgres({ name: "test-postgres", durable: false }),
     startRabbitmq({ name: "test-rabbitmq" }),
     mkdtemp(join(tmpdir(), "shop-claims-")),
-    build(CHECKOUT, PROGRAMS, new AbortController().signal),
+    build(
+      CHECKOUT,
+      PROGRAMS.map(({ folder }) => folder),
+      new AbortController().signal,
+    ),
   ]);
   const names = Array.from({ length: VHOSTS }, (_, index) => `vhost-${index}`);
   await addVhosts(rabbitmq, names);

@@ -21,7 +21,7 @@ export interface ServiceProcess {
 
 /** Runs a built program as a process of its own, which can be killed; resolves when it listens. */
 export async function startServiceProcess(
-  folder: "product-service" | "order-service" | "gateway",
+  folder: string,
   environment: Record<string, string>,
 ): Promise<ServiceProcess> {
   const cwd = fileURLToPath(new URL(`../../${folder}/`, import.meta.url));

@@ -3,8 +3,10 @@ import type { Answer } from "@shop/test-support/http";
 import { SignJWT } from "jose";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { sendJson } from "../fake-service.fixture.ts";
-import { expectFailure, startFixture, type Fixture } from "../gateway.fixture.ts";
+import { optionalParts, type Combination } from "../bff/combination.ts";
+import { COMBINED, expectFailure, startFixture, type Fixture } from "../gateway.fixture.ts";
 import { PREFIXES, ROUTES, type Route } from "../routes.ts";
+import { SERVICES } from "../services.ts";
 import { DOCS_FILES } from "./docs-files.ts";
 import { DOCUMENT, exampleRequest, expectDescribed, operationOf } from "./reference.fixture.ts";
 
@@ -30,13 +32,12 @@ beforeAll(async () => {
 });
 afterAll(() => shop.stop());
 afterEach(() => {
-  shop.products.reset();
-  shop.orders.reset();
+  for (const service of Object.values(shop.services)) service.reset();
 });
 
-/** What both services say from now on. */
+/** What all services say from now on. */
 function servicesAnswer(status: number, text: string, headers: Record<string, string> = {}): void {
-  for (const service of [shop.products, shop.orders]) {
+  for (const service of Object.values(shop.services)) {
     service.answers((_request, response) => {
       if (status === 204) response.writeHead(204).end();
       else sendJson(response, status, text, headers);
@@ -76,24 +77,35 @@ describe("the answers that the document tells of are those that are given", () =
     },
   );
 
-  test("GET /products/:id-with-orders: whole, and partial", async () => {
-    const route = ROUTES.find(({ answeredBy }) => typeof answeredBy === "object")!;
-    const { content } = operationOf(route).responses["200"];
-    const { product, orders } = content["application/json"].examples.whole.value.data;
-    shop.products.answers((_request, response) => sendJson(response, 200, JSON.stringify(product)));
-    shop.orders.answers((_request, response) => sendJson(response, 200, JSON.stringify(orders)));
-    const whole = await ask(route);
-    expect(whole.body).toMatchObject({ data: { product, orders }, meta: { partial: false } });
-    expectDescribed(route, whole);
+  test.each(named(COMBINED))(
+    "$name: whole, and without each part that may be missing",
+    async ({ route }) => {
+      const combination = route.answeredBy as Combination;
+      const { content } = operationOf(route).responses["200"];
+      const { data } = content["application/json"].examples.whole.value;
+      const partsAnswer = (missing?: string): void => {
+        for (const [part, { service }] of Object.entries(combination)) {
+          shop.services[service].answers((_request, response) =>
+            sendJson(response, part === missing ? 500 : 200, JSON.stringify(data[part])),
+          );
+        }
+      };
+      partsAnswer();
+      const whole = await ask(route);
+      expect(whole.body).toMatchObject({ data, meta: { partial: false } });
+      expectDescribed(route, whole);
 
-    shop.orders.answers((_request, response) => sendJson(response, 500, "{}"));
-    const partial = await ask(route);
-    expect(partial.body).toMatchObject({
-      data: { product, orders: null },
-      meta: { partial: true },
-    });
-    expectDescribed(route, partial);
-  });
+      for (const part of optionalParts(combination)) {
+        partsAnswer(part);
+        const partial = await ask(route);
+        expect(partial.body).toMatchObject({
+          data: { ...data, [part]: null },
+          meta: { partial: true, unavailable: [part] },
+        });
+        expectDescribed(route, partial);
+      }
+    },
+  );
 
   test.each(named(withBody))(
     "$name: every body given as an example is taken",
@@ -162,13 +174,10 @@ describe("the errors that the document tells of are those that are given", () =>
     };
     servicesAnswer(200, "");
     await expectFailed("BAD_GATEWAY");
-    for (const service of [shop.products, shop.orders]) service.answers(() => undefined);
+    for (const service of Object.values(shop.services)) service.answers(() => undefined);
     await expectFailed("UPSTREAM_TIMEOUT");
-    const nobody = "http://127.0.0.1:1";
-    await expectFailed("UNAVAILABLE", {
-      PRODUCT_SERVICE_URLS: nobody,
-      ORDER_SERVICE_URLS: nobody,
-    });
+    const nobody = Object.values(SERVICES).map((variable) => [variable, "http://127.0.0.1:1"]);
+    await expectFailed("UNAVAILABLE", Object.fromEntries(nobody));
   });
 
   test.each(named(withBody))("$name: a body that is none", async ({ route }) => {

@@ -6,7 +6,7 @@ import { errorAnswer, errorAnswers } from "./error-answers.ts";
 import { ERRORS } from "./errors.ts";
 import { GATEWAY_OPERATIONS } from "./gateway-operations.ts";
 import { ANSWER_HEADERS, REQUEST_HEADERS } from "./headers.ts";
-import type { Operation } from "./operation.ts";
+import { TAGS, type Operation } from "./operation.ts";
 import { ORDER_OPERATIONS } from "./order-operations.ts";
 import { asWritten, parametersOf } from "./parameters.ts";
 import { PRODUCT_OPERATIONS } from "./product-operations.ts";
@@ -48,7 +48,7 @@ export function openApiDocument(): ReturnType<typeof createDocument> {
       openapi: "3.1.1",
       info: { title: "Order system", version: VERSION, description: DESCRIPTION },
       servers: PREFIXES.map((prefix) => ({ url: prefix || "/" })),
-      tags: ["Products", "Orders", "Gateway"].map((name) => ({ name })),
+      tags: TAGS.map((name) => ({ name })),
       paths,
       components: {
         headers: ANSWER_HEADERS,

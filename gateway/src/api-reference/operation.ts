@@ -2,10 +2,13 @@ import type { ErrorCode } from "@shop/contracts/errors";
 import type { z } from "zod";
 import type { AnswerHeader, RequestHeader } from "./headers.ts";
 
+/** The groups that the reference has, in their order. */
+export const TAGS = ["Products", "Orders", "Gateway"] as const;
+
 /** What the reference says of a route beside what its schemas say. */
 export interface Operation {
   readonly id: string;
-  readonly tag: "Products" | "Orders" | "Gateway";
+  readonly tag: (typeof TAGS)[number];
   readonly summary: string;
   readonly description?: string;
   /** Besides those that the route checks. */

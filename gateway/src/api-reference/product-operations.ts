@@ -1,6 +1,6 @@
-import { partialMeta } from "@shop/contracts/envelope";
 import { product, productPage } from "@shop/contracts/product";
-import { productWithOrdersData } from "../bff/product-with-orders.ts";
+import { dataOf, metaOf } from "../bff/combination.ts";
+import { productWithOrders } from "../bff/product-with-orders.ts";
 import { NO_ORDERS, ORDER_PAGE, PRODUCT, PRODUCT_PAGE } from "./examples.ts";
 import type { Link, Operation } from "./operation.ts";
 
@@ -64,8 +64,8 @@ export const PRODUCT_OPERATIONS: Readonly<Record<string, Operation>> = {
     answers: {
       200: {
         description: "The product, and its orders unless `meta.partial` is true",
-        data: productWithOrdersData,
-        meta: partialMeta,
+        data: dataOf(productWithOrders),
+        meta: metaOf(productWithOrders),
         examples: {
           whole: { product: PRODUCT, orders: ORDER_PAGE },
           "without orders": { product: PRODUCT, orders: NO_ORDERS },

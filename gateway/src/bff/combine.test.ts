@@ -1,9 +1,21 @@
+import { once } from "node:events";
 import type { RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createLogger } from "@shop/service-kit/log/logger";
 import { eventually } from "@shop/test-support/eventually";
+import { call } from "@shop/test-support/http";
+import express from "express";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { readGatewayConfig } from "../config.ts";
 import { PRODUCT_TEXT, sendJson } from "../fake-service.fixture.ts";
 import { expectEnvelope, expectFailure, startFixture, type Fixture } from "../gateway.fixture.ts";
+import { createMetrics } from "../metrics.ts";
 import { openRaw } from "../raw-client.fixture.ts";
+import { headersForServices } from "../upstream/service-headers.ts";
+import { connectUpstreams } from "../upstream/upstream.ts";
+import type { Combination } from "./combination.ts";
+import { combine } from "./combine.ts";
 
 const DEADLINE_MS = 250;
 const PATH = "/products/26-with-orders";
@@ -53,6 +65,20 @@ describe("a whole answer", () => {
     await fixture.request(PATH, { headers: { "x-request-id": "both-parts" } });
     for (const { seen } of [fixture.products, fixture.orders]) {
       expect(seen[0]!.headers["x-request-id"]).toBe("both-parts");
+    }
+  });
+
+  test("is given whatever it may match, since no part's condition is one of the whole", async () => {
+    const conditional: RequestListener = ({ headers }, response) => {
+      if (headers["if-none-match"] === undefined) return sendJson(response, 200, PRODUCT_TEXT);
+      response.writeHead(304).end();
+    };
+    fixture.products.answers(conditional);
+    for (const header of ["if-none-match", "if-match"]) {
+      const answer = await fixture.request(PATH, { headers: { [header]: "*" } });
+      expect(answer.status).toBe(200);
+      expect(fixture.products.seen.at(-1)!.headers).not.toHaveProperty(header);
+      expect(fixture.orders.seen.at(-1)!.headers).not.toHaveProperty(header);
     }
   });
 
@@ -154,3 +180,59 @@ test("a client that leaves ends both calls", async () => {
   socket.destroy();
   await Promise.all(left.map(({ promise }) => promise));
 });
+
+test("a part that needs another's answer is asked with it, and is missing without it", async () => {
+  const combination: Combination = {
+    orders: { service: "order-service", path: () => "/orders/1", required: false, data: z.any() },
+    product: {
+      service: "product-service",
+      path: async (_params, _query, answerOf) => {
+        const { productId } = (await answerOf("orders")) as { productId: number };
+        return `/products/${productId}`;
+      },
+      required: false,
+      data: z.any(),
+    },
+  };
+  const one = await startCombination(combination);
+  fixture.orders.answers((_request, response) => sendJson(response, 200, '{"productId":7}'));
+  expect((await call(one.url)).text).toContain(
+    `"data":{"orders":{"productId":7},"product":${PRODUCT_TEXT}},"meta"`,
+  );
+  expect(fixture.products.seen.map(({ url }) => url)).toEqual(["/products/7"]);
+
+  fixture.orders.answers(error(500, "INTERNAL"));
+  const { body } = await call(one.url);
+  expect(body).toMatchObject({
+    data: { orders: null, product: null },
+    meta: { partial: true, unavailable: ["orders", "product"] },
+  });
+  expect(fixture.products.seen).toHaveLength(1);
+  await one.stop();
+});
+
+/** A combination that is in no route, before the fixture's services. */
+async function startCombination(combination: Combination) {
+  const config = readGatewayConfig({ ...fixture.environment });
+  const upstreams = connectUpstreams(config, {
+    log: createLogger({ name: "test", level: "silent" }),
+    metrics: createMetrics(),
+  });
+  const answer = combine(combination, {
+    upstreams,
+    deadlineMs: DEADLINE_MS,
+    headersFor: headersForServices(config),
+    onMissing: () => undefined,
+  });
+  const server = express().get("/", answer).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    stop: async () => {
+      server.closeAllConnections();
+      server.close();
+      await Promise.all(Object.values(upstreams).map((upstream) => upstream.close()));
+    },
+  };
+}

@@ -1,23 +1,13 @@
 import type { RequestHandler, Response } from "express";
 import { sendWrapped } from "../answers.ts";
 import { envelopeEnd } from "../envelope.ts";
-import { exchangeOf, type Values } from "../exchange.ts";
-import type { ServiceName } from "../routes.ts";
+import { exchangeOf } from "../exchange.ts";
 import { CallEnded, toClientError } from "../upstream/failures.ts";
 import { Limit } from "../upstream/limit.ts";
 import type { HeadersForServices } from "../upstream/service-headers.ts";
 import type { Upstreams } from "../upstream/upstream.ts";
+import type { AnswerOf, Combination, Part } from "./combination.ts";
 import { fetchPart } from "./fetch-part.ts";
-
-interface Part {
-  readonly service: ServiceName;
-  path(params: Values, query: Values): string;
-  /** Without it there is no answer. Another part may be missing, and the answer says so. */
-  readonly required: boolean;
-}
-
-/** The parts of `data` by their names. All are asked at once, under one deadline. */
-export type Combination = Readonly<Record<string, Part>>;
 
 export interface CombineOptions {
   readonly upstreams: Upstreams;
@@ -43,9 +33,15 @@ export function combine(combination: Combination, options: CombineOptions): Requ
     const asking = new AbortController();
     new Limit(response, deadlineMs).whenOver((reason) => asking.abort(reason));
 
+    const asked = new Map<string, Promise<Buffer>>();
+    const answerOf: AnswerOf = async (name) => JSON.parse(String(await asked.get(name)));
+    const bytesOf = async (part: Part): Promise<Buffer> => {
+      const path = await part.path(params, query, answerOf);
+      return fetchPart(upstreams[part.service], { path, headers, signal: asking.signal });
+    };
     const ask = async ([name, part]: [string, Part]): Promise<NamedBytes> => {
-      const path = part.path(params, query);
-      const bytes = fetchPart(upstreams[part.service], { path, headers, signal: asking.signal });
+      const bytes = bytesOf(part);
+      asked.set(name, bytes);
       if (part.required) return { name, bytes: await bytes };
       return {
         name,

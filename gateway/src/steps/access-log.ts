@@ -15,7 +15,8 @@ export interface AccessLogOptions {
 }
 
 /**
- * Counts every request and logs the ones that an operator wants to see: failures of ours and slow ones at warn, the rest at debug.
+ * Counts every request and logs the ones that an operator wants to see: failures of ours and slow ones at warn, the rest at debug,
+ * as whoever looks after our health always is.
  * Refusals under load are counted only: writing them out would cost more than they do. Never bodies, headers or the query.
  */
 export function accessLog({
@@ -34,7 +35,8 @@ export function accessLog({
       observe(ms, request.method, route?.path ?? "none", status);
 
       const failed = status >= 500 && failure?.code !== "UNAVAILABLE";
-      const level = failed || ms >= slowMs ? "warn" : usual;
+      const level =
+        failed || ms >= slowMs ? "warn" : route?.answeredBy === "health" ? "debug" : usual;
       if (!log.isLevelEnabled(level)) return;
       log[level](
         lineOf(request, status, ms),

@@ -44,7 +44,7 @@ describe("a service's answer", () => {
     expect(answer.headers["content-length"]).toBe(String(Buffer.byteLength(answer.text)));
   });
 
-  test.each([1_000, 65_536, 65_537, 3_000_000])(
+  test.each([1_000, 1_048_576, 1_048_578, 3_000_000])(
     "of %i bytes has its length when the service tells it, and is whole in any case",
     async (bytes) => {
       const text = JSON.stringify("ü".repeat(bytes / 2));
@@ -199,10 +199,10 @@ describe("a broken answer", () => {
   });
 
   test("that breaks off in the middle of a long one breaks the client's connection too", async () => {
-    const long = "a".repeat(100_000);
+    const long = "a".repeat(1_200_000);
     for (const framing of [
-      "Content-Length: 200000\r\n\r\n",
-      "Transfer-Encoding: chunked\r\n\r\n186a0\r\n",
+      "Content-Length: 2000000\r\n\r\n",
+      "Transfer-Encoding: chunked\r\n\r\n124f80\r\n",
     ]) {
       fixture.products.answers(
         raw(`HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n${framing}${long}`),
@@ -293,6 +293,27 @@ describe("G6: time", () => {
         expect.objectContaining({ msg: "broken off", status: 499 }),
       ),
     );
+  });
+
+  test("clients that do not read keep no service from the others", async () => {
+    const text = JSON.stringify("a".repeat(900_000));
+    const failed = () => fixture.metric("upstream_request_seconds_count", 'outcome="failed"');
+    const before = await failed();
+    fixture.products.answers((_request, response) => sendJson(response, 200, text));
+    const sockets = await Promise.all(Array.from({ length: 8 }, () => openRaw(fixture.url)));
+    for (const socket of sockets) {
+      socket.pause();
+      socket.write("GET /products/26 HTTP/1.1\r\nHost: shop\r\n\r\n".repeat(4));
+    }
+    await eventually(() => expect(fixture.products.seen.length).toBeGreaterThanOrEqual(8));
+    fixture.products.answers(giveProduct);
+    const startedAt = performance.now();
+    expect((await fixture.request("/products/26")).status).toBe(200);
+    expect(performance.now() - startedAt).toBeLessThan(DEADLINE_MS);
+    // Past the deadline: none of them counts as a failure of the service.
+    await eventually(() => expect(performance.now() - startedAt).toBeGreaterThan(DEADLINE_MS * 2));
+    expect(await failed()).toBe(before);
+    for (const socket of sockets) socket.destroy();
   });
 
   test("a client that reads slowly holds the service back, not the gateway's memory", async () => {

@@ -7,8 +7,11 @@ import { PREFIXES } from "../routes.ts";
 import { BrokenAnswer } from "./failures.ts";
 import { parseServiceError } from "./service-error.ts";
 
-/** Up to here an answer is held until it is whole, so that a service that breaks off gives a clean error. */
-const HELD_BYTES = 65_536;
+/**
+ * Up to here an answer is held until it is whole: a service that breaks off gives a clean error, and a client that does not read
+ * keeps no connection to the service. Every answer of the contract fits.
+ */
+const HELD_BYTES = 1_048_576;
 const MOST_ERROR_BYTES = 65_536;
 
 const PASSED_HEADERS = ["etag", "idempotency-replayed"] as const;

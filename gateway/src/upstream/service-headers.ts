@@ -10,7 +10,10 @@ import type { GatewayConfig } from "../config.ts";
 import { exchangeOf } from "../exchange.ts";
 
 /** What of a client's headers a service gets to see. The rest is dropped: hop-by-hop, forwarded, forged, or of no use there. */
-const PASSED = ["if-match", "if-none-match", TRACEPARENT_HEADER, "tracestate"] as const;
+const PASSED = [TRACEPARENT_HEADER, "tracestate"] as const;
+
+/** About one service's `ETag`. Of an answer that several give, a part could be 304 or 412, which says nothing about the whole. */
+const PASSED_TO_ONE = [...PASSED, "if-match", "if-none-match"] as const;
 
 export type HeadersForServices = (request: Request) => Record<string, string>;
 
@@ -24,7 +27,8 @@ export function headersForServices(config: GatewayConfig): HeadersForServices {
       "x-forwarded-for": addressOf(request),
       "x-forwarded-proto": TRUST_PROXY === 0 ? "http" : request.protocol,
     };
-    for (const name of PASSED) {
+    const isOneServices = typeof route?.answeredBy === "string";
+    for (const name of isOneServices ? PASSED_TO_ONE : PASSED) {
       const value = request.headers[name];
       if (typeof value === "string") headers[name] = value;
     }

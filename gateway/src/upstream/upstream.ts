@@ -1,11 +1,11 @@
 import type { Logger } from "@shop/service-kit/log/logger";
 import type { GatewayConfig } from "../config.ts";
 import type { GatewayMetrics } from "../metrics.ts";
-import type { ServiceName } from "../routes.ts";
+import { SERVICES, type ServiceName } from "../services.ts";
 import { connectInstance, type Instance } from "./instance.ts";
 import { RetryBudget } from "./retry-budget.ts";
 
-/** Of all requests at work, those that one service may hold: when it hangs, there is room left for the other. */
+/** Of all requests at work, those that one service may hold: when it hangs, there is room left for the others. */
 const SHARE = 0.75;
 
 export interface UpstreamOptions {
@@ -86,8 +86,7 @@ export function connectUpstreams(
   parts: Pick<UpstreamOptions, "log" | "metrics">,
 ): Upstreams {
   const options = { ...parts, mostInFlight: Math.ceil(config.MAX_IN_FLIGHT * SHARE) };
-  return {
-    "product-service": new Upstream("product-service", config.PRODUCT_SERVICE_URLS, options),
-    "order-service": new Upstream("order-service", config.ORDER_SERVICE_URLS, options),
-  };
+  const connect = (name: ServiceName) => new Upstream(name, config[SERVICES[name]], options);
+  const names = Object.keys(SERVICES) as ServiceName[];
+  return Object.fromEntries(names.map((name) => [name, connect(name)])) as Upstreams;
 }

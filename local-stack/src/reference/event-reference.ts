@@ -20,6 +20,7 @@ const TYPES = Object.keys(EVENTS) as EventType[];
 const HINT_TYPES: readonly string[] = PRODUCT_TYPES;
 
 const EACH_INSTANCE = "each instance of order-service";
+const NOBODY = "nobody here yet";
 const number = (value: number): string => value.toLocaleString("en-US");
 
 export function eventReference(): string {
@@ -29,7 +30,7 @@ export function eventReference(): string {
     "## Rules",
     rules(),
     "## On the broker",
-    `One topic exchange, ${code(EVENTS_EXCHANGE)}; the routing key is the event's type. Both services declare all of what follows, so nothing is unroutable whoever starts first.`,
+    `One topic exchange, ${code(EVENTS_EXCHANGE)}; the routing key is the event's type. Every service declares all of what follows, so nothing is unroutable whoever starts first.`,
     table(["routing key", "from", "queue", "taken by"], TYPES.flatMap(bindings)),
     `Work queues are durable quorum queues, of at most ${number(MAX_QUEUE_MESSAGES)} messages; beyond that the broker refuses, and the rest waits in the outbox. A message that can't be read or applied goes through the direct exchange ${code(DEAD_EXCHANGE)} to the dead queue, and blocks nothing; so does one that was delivered ${DELIVERY_LIMIT} times over, since it kills its consumer.`,
     table(
@@ -78,7 +79,7 @@ function section(type: EventType): string[] {
   const takers = bindings(type).map(([, , , taker]) => taker);
   return [
     `## ${type}`,
-    `${from} → ${takers.join(", ")}. Told when ${when}.`,
+    `${from} → ${takers.join(", ") || NOBODY}. Told when ${when}.`,
     fieldTable(fieldsOf(EVENTS[type]).filter(({ path }) => path.startsWith("data."))),
     ...samplesOf(type).map((sample) => `\`\`\`json\n${sample}\n\`\`\``),
   ];

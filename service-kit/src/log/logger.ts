@@ -3,6 +3,9 @@ import { currentRequestId } from "./request-id.ts";
 
 export type { Logger } from "pino";
 
+/** For injection: the type is pino's, and gone when it runs. */
+export const LOGGER = Symbol("logger");
+
 export interface LogOptions {
   readonly name: string;
   readonly level: string;

@@ -147,6 +147,55 @@ describe("messages that the handler gives back", () => {
     expect(new Set(done).size).toBe(40);
   });
 
+  test("when the consumer ends while others are handled, then the ack of those does not reach over them", async () => {
+    const others = gate();
+    handle = async (events) => {
+      if (events.some(({ requestId }) => requestId === "r-1")) await others.passed;
+      return events.filter(isHeld);
+    };
+    await start();
+    await tell("held-1");
+    await eventually(() => expect(counts.setAside).toBeGreaterThan(0));
+    await tell("r-1");
+    await eventually(() => expect(handled()).toContain("r-1"));
+    const stopped = stop();
+    others.open();
+    await stopped;
+    await eventually(async () => expect(await client.depth(QUEUE)).toBe(1));
+  });
+
+  test("when a later one came back first and they must be handled one by one, then no ack reaches over the earlier one", async () => {
+    const others = gate();
+    const done: string[] = [];
+    let firstAt = Infinity;
+    let oneByOne = false;
+    handle = async (events) => {
+      if (events.some(({ requestId }) => requestId === "r-1")) await others.passed;
+      firstAt = Math.min(firstAt, performance.now());
+      if (!oneByOne) return events.filter(isHeld);
+      if (events.length > 1) throw badData();
+      done.push(...events.map(({ requestId }) => requestId));
+      return [];
+    };
+    await start();
+    await tell("held-1");
+    await eventually(() => expect(performance.now() - firstAt).toBeGreaterThan(100));
+    await tell("held-2");
+    await eventually(() => expect(handled().slice(-2)).toEqual(["held-2", "held-1"]));
+    await tell("r-1");
+    await eventually(() => expect(handled()).toContain("r-1"));
+    const heldFrom = performance.now();
+    // Both are due meanwhile, the second first.
+    await eventually(() => expect(performance.now() - heldFrom).toBeGreaterThan(600));
+    others.open();
+    oneByOne = true;
+    await eventually(() => expect(done.toSorted()).toEqual(["held-1", "held-2", "r-1"]));
+    await expectAllSettled();
+    expect(testLog.lines).not.toContainEqual(
+      expect.objectContaining({ msg: "waiting for the broker" }),
+    );
+  });
+
   test("when there are more of them than the broker gives out at once, then the others wait, and all are handled in the end", async () => {
     let mayHandle = false;
     const done = new Set<string>();

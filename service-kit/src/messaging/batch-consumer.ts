@@ -7,7 +7,7 @@ import type { EventLog } from "../log/logger.ts";
 import type { BrokerConnection } from "./broker-connection.ts";
 import type { BrokerSession } from "./broker-session.ts";
 import { tellBurial, type Burial } from "./burial.ts";
-import { decode, newestOf, type Delivery } from "./delivery.ts";
+import { asSent, decode, newestOf, type Delivery } from "./delivery.ts";
 import { handleUntilDone, type Handling } from "./handle-batch.ts";
 import { SetAside } from "./set-aside.ts";
 import { mostTogether } from "./suspects.ts";
@@ -64,7 +64,7 @@ export class BatchConsumer<T extends EventType> {
     this.subscription = undefined;
     if (!subscription) return;
     subscription.waiting.length = 0;
-    subscription.aside.clear();
+    subscription.aside.end();
     const { channel, tag } = subscription;
     await within(STOP_LIMIT_MS, Promise.resolve(this.working), () => new Error("stop limit")).catch(
       () => this.options.log.warn("a batch was not finished in time; it will be delivered again"),
@@ -92,7 +92,7 @@ export class BatchConsumer<T extends EventType> {
       channel.consume(this.options.queue.name, take),
     );
     const aside = new SetAside<Delivery<T>>(() => this.work());
-    session.onEnded(() => aside.clear());
+    session.onEnded(() => aside.end());
     watchConsumer(session, {
       queue: this.options.queue.name,
       everyMs: this.options.lookEveryMs ?? LOOK_EVERY_MS,
@@ -126,6 +126,8 @@ export class BatchConsumer<T extends EventType> {
       if ("delivery" in decoded) deliveries.push(decoded.delivery);
       else this.bury(subscription, { message, fault: decoded.fault });
     }
+    // What waited comes back in any order, and in groups an ack of a later one would reach over an earlier one.
+    deliveries.sort(asSent);
     const atOnce = mostTogether(deliveries);
     for (let first = 0; first < deliveries.length; first += atOnce) {
       await this.settle(subscription, deliveries.slice(first, first + atOnce));

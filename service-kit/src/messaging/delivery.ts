@@ -46,3 +46,7 @@ export const newestOf = <T extends EventType>(deliveries: readonly Delivery<T>[]
   deliveries.reduce((one, other) =>
     other.message.fields.deliveryTag > one.message.fields.deliveryTag ? other : one,
   );
+
+/** For sorting: in the order in which the broker sent them. */
+export const asSent = (one: Delivery<EventType>, other: Delivery<EventType>): number =>
+  one.message.fields.deliveryTag - other.message.fields.deliveryTag;

@@ -4,6 +4,7 @@ const REST_MS = 250;
 export class SetAside<D> {
   private readonly rounds: { readonly dueAt: number; readonly deliveries: D[] }[] = [];
   private timer: NodeJS.Timeout | undefined;
+  private ended = false;
 
   constructor(private readonly onDue: () => void) {}
 
@@ -33,15 +34,19 @@ export class SetAside<D> {
     return taken;
   }
 
-  clear(): void {
-    this.rounds.length = 0;
+  /** Nothing is due any more. What waits stays: as long as it is unacked, no ack may reach over it. */
+  end(): void {
+    this.ended = true;
     clearTimeout(this.timer);
   }
 
   private wakeUp(): void {
     clearTimeout(this.timer);
+    if (this.ended) return;
     const [first] = this.rounds;
-    if (first) this.timer = setTimeout(() => this.onTimer(), first.dueAt - performance.now());
+    if (!first) return;
+    const restMs = Math.max(0, first.dueAt - performance.now());
+    this.timer = setTimeout(() => this.onTimer(), restMs);
   }
 
   private onTimer(): void {

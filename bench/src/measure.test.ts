@@ -1,0 +1,73 @@
+import { expect, test } from "vitest";
+import { inTurn, measure } from "./measure.ts";
+import type { Scenario } from "./scenario.ts";
+
+const scenarioOf = (
+  runs: Record<string, (turn: number) => Record<string, number>>,
+  more: Partial<Scenario> = {},
+): Scenario => ({
+  name: "test",
+  title: "A test",
+  explanation: "",
+  columns: [{ key: "rate", title: "rate" }],
+  ratios: [{ key: "rate", title: "ratio", to: "a" }],
+  contenders: Object.entries(runs).map(([name, run]) => {
+    let turn = 0;
+    return { name, run: async () => run(turn++) };
+  }),
+  leftOut: [],
+  ...more,
+});
+const never = new AbortController().signal;
+
+test("each round begins with another contender", () => {
+  expect([0, 1, 2, 3].map((round) => inTurn(["a", "b", "c"], round).join(""))).toEqual([
+    "abc",
+    "bca",
+    "cab",
+    "abc",
+  ]);
+});
+
+test("medians of the rounds, and ratios of what was measured in the same round", async () => {
+  const speedOfMachine = [1, 10, 2];
+  const scenario = scenarioOf({
+    a: (turn) => ({ rate: 100 * speedOfMachine[turn]! }),
+    b: (turn) => ({ rate: 150 * speedOfMachine[turn]! }),
+  });
+  const { rows, rounds, columns } = await measure(scenario, { rounds: 3, seconds: 1 }, never);
+  expect(rounds).toBe(3);
+  expect(columns.map(({ title }) => title)).toEqual(["rate", "ratio"]);
+  expect(rows).toEqual([
+    { name: "a", figures: { rate: 200, "rate ratio": 1 } },
+    { name: "b", figures: { rate: 300, "rate ratio": 1.5 } },
+  ]);
+});
+
+test("figures by process become a table of their own, a row for each process", async () => {
+  const figures = { rate: 1, "cpu gateway": 50, "memory gateway": 120 };
+  const scenario = scenarioOf({ a: () => figures }, { processes: ["gateway"] });
+  const { details } = await measure(scenario, { rounds: 1, seconds: 1 }, never);
+  expect(details!.rows).toEqual([
+    { name: "gateway", figures: { "cpu a": 50, "memory a": 120, "half memory a": Number.NaN } },
+  ]);
+});
+
+test("a stop ends it before the next run", async () => {
+  const stop = new AbortController();
+  const runs: string[] = [];
+  const scenario = scenarioOf({
+    a: () => {
+      runs.push("a");
+      stop.abort(new Error("stopped"));
+      return { rate: 1 };
+    },
+    b: () => {
+      runs.push("b");
+      return { rate: 1 };
+    },
+  });
+  const measuring = measure(scenario, { rounds: 1, seconds: 1 }, stop.signal);
+  await expect(measuring).rejects.toThrow("stopped");
+  expect(runs).toEqual(["a"]);
+});

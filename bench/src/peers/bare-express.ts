@@ -1,0 +1,18 @@
+import { Agent } from "node:http";
+import express from "express";
+import { createProxyMiddleware } from "http-proxy-middleware";
+import { KEPT_CONNECTIONS } from "./kept-connections.ts";
+
+// As the README of http-proxy-middleware has it, with an agent that keeps connections.
+const [port, upstreamPort] = process.argv.slice(2).map(Number);
+const agent = new Agent({
+  keepAlive: true,
+  maxSockets: KEPT_CONNECTIONS,
+  maxFreeSockets: KEPT_CONNECTIONS,
+});
+const app = express();
+app.use(
+  createProxyMiddleware({ target: `http://127.0.0.1:${upstreamPort}`, changeOrigin: true, agent }),
+);
+app.listen(port!, "127.0.0.1");
+process.on("SIGTERM", () => process.exit(0));

@@ -1,0 +1,57 @@
+import type { Machine } from "../figures/machine.ts";
+import type { ScenarioRecord } from "./scenario-record.ts";
+import { markdownTable } from "./table.ts";
+
+const INTRODUCTION = `# Benchmarks
+
+Written by \`npm run bench\`; do not edit. Each table says when it was measured, on which commit, and with how many rounds.
+
+How it is measured:
+
+- The command starts everything that it measures: the peers in front of a stub, or a whole system on servers of its own.
+- What is compared takes turns, in short runs, and another begins each round. Figures are medians of the rounds; ratios are the
+  medians of the ratios within a round, so that a slow moment of the machine meets both sides.
+- The load generator is a process of its own on plain sockets with keep-alive. "Saturation" is a closed loop: each connection sends
+  its next request when it has the answer to its last. At a fixed rate, a latency counts from the moment at which the request should
+  have gone out, so that a stall shows in every request that it holds up; the generator's own timer adds up to about 1 ms.
+- CPU is what the system has booked to a process and all that it has started (Linux). It is the figure that other work on the machine
+  disturbs least.
+- Everything is as \`npm start\` runs it: durable PostgreSQL, quorum queues, publisher confirms, outbox, every check.
+
+What the gateway's peers do and do not do:
+
+- All stand in front of the same stub, which answers in an instant what our services answer, and all get the same bytes from the client. Each
+  is one process on one core of its own where \`taskset\` exists; stub and load generator use the others (on two cores they share
+  the second one, so that the fastest peer may be held back by them: look at its CPU, not at its rate).
+- All keep up to 256 connections to the stub open. Otherwise they are set up as their documentation recommends, with access logs off.
+- Ours validates the request, checks method, path and headers, gives it an id, wraps the answer in the envelope, counts it in its metrics, and
+  has a deadline, a breaker and a retry budget. "Everything on" adds JWT, rate limit, CORS and the internal token. The peers do
+  none of this: they pass bytes on.
+- KrakenD's aggregation asks the same two addresses and merges the two answers; it decodes and encodes them as JSON.`;
+
+export function benchmarksDocument(records: readonly ScenarioRecord[]): string {
+  const last = records.toSorted((a, b) => a.measuredAt.localeCompare(b.measuredAt)).at(-1);
+  const parts = [INTRODUCTION, ...records.map((record) => section(record, last!.machine))];
+  if (last) parts.splice(1, 0, machineLine(last.machine));
+  return `${parts.join("\n\n")}\n`;
+}
+
+const machineLine = ({ cpu, cores, memoryGb, system, node }: Machine): string =>
+  `Machine: ${cpu}, ${cores} ${cores === 1 ? "core" : "cores"}, ${memoryGb} GB, ${system}, Node ${node}.`;
+
+function section(record: ScenarioRecord, machine: Machine): string {
+  const { rounds, seconds, measuredAt } = record;
+  const when = `${measuredAt.slice(0, 16).replace("T", " ")} UTC, commit ${record.machine.commit}`;
+  const how = `${rounds} ${rounds === 1 ? "round" : "rounds"} of ${seconds} s`;
+  const elsewhere =
+    machineLine(record.machine) === machineLine(machine) ? [] : [machineLine(record.machine)];
+  return [
+    `## ${record.title}`,
+    record.explanation,
+    markdownTable(record),
+    ...(record.details ? ["By process:", markdownTable(record.details)] : []),
+    ...record.leftOut.map((reason) => `Left out: ${reason}.`),
+    `${when}, ${how} (\`npm run bench -- --only ${record.name}\`).`,
+    ...elsewhere,
+  ].join("\n\n");
+}

@@ -1,0 +1,101 @@
+import { join } from "node:path";
+import { CHECKOUT } from "local-stack/checkout";
+import { say } from "local-stack/say";
+import { writeWhole } from "local-stack/write-whole";
+import { parseBenchArguments, type BenchArguments } from "./bench-arguments.ts";
+import {
+  GATEWAY_SCENARIOS,
+  withGatewayScenarios,
+  type GatewayScenarioName,
+} from "./gateway-alone/gateway-scenarios.ts";
+import { measure } from "./measure.ts";
+import { benchmarksDocument } from "./report/benchmarks-document.ts";
+import { keepRecord, keptRecords } from "./report/scenario-record.ts";
+import { markdownTable } from "./report/table.ts";
+import type { Scenario, Settings } from "./scenario.ts";
+import { withBigSystems } from "./system/big-systems.ts";
+import {
+  BIG_SCENARIOS,
+  SYSTEM_SCENARIOS,
+  type BigScenarioName,
+  type SystemScenarioName,
+} from "./system/system-scenarios.ts";
+import { withSystemScenarios } from "./system/with-system-scenarios.ts";
+
+const DOCUMENT = join(CHECKOUT, "docs", "benchmarks.md");
+const STOPPED = 130;
+
+const TITLES = { gateway: GATEWAY_SCENARIOS, system: SYSTEM_SCENARIOS, big: BIG_SCENARIOS };
+const GROUPS = {
+  gateway: Object.keys(GATEWAY_SCENARIOS) as GatewayScenarioName[],
+  system: Object.keys(SYSTEM_SCENARIOS) as SystemScenarioName[],
+  big: Object.keys(BIG_SCENARIOS) as BigScenarioName[],
+};
+const DEFAULTS: Record<keyof typeof GROUPS, Settings> = {
+  gateway: { rounds: 7, seconds: 3 },
+  system: { rounds: 3, seconds: 10 },
+  big: { rounds: 3, seconds: 10 },
+};
+
+const among = <Name extends string>(names: readonly Name[], { names: wanted }: BenchArguments) =>
+  names.filter((name) => wanted.includes(name));
+
+type Use = (scenario: Scenario, settings: Settings, signal: AbortSignal) => Promise<void>;
+
+async function run(wanted: BenchArguments, use: Use): Promise<number> {
+  const settingsOf = (group: keyof typeof GROUPS): Settings => ({
+    rounds: wanted.rounds ?? DEFAULTS[group].rounds,
+    seconds: wanted.seconds ?? DEFAULTS[group].seconds,
+  });
+  const measuring =
+    (settings: Settings) =>
+    (scenario: Scenario, signal: AbortSignal): Promise<void> =>
+      use(scenario, settings, signal);
+
+  const gateway = among(GROUPS.gateway, wanted);
+  const system = among(GROUPS.system, wanted);
+  const big = among(GROUPS.big, wanted);
+  const [alone, whole, filled] = [settingsOf("gateway"), settingsOf("system"), settingsOf("big")];
+  if (gateway.length > 0) await withGatewayScenarios(gateway, alone.seconds, measuring(alone));
+  if (system.length > 0) await withSystemScenarios(system, whole.seconds, measuring(whole));
+  if (big.length > 0) await withBigSystems(big, filled.seconds, measuring(filled));
+  if (wanted.write) {
+    writeWhole(DOCUMENT, benchmarksDocument(keptRecords(Object.values(GROUPS).flat())));
+    say("\nWritten to docs/benchmarks.md.");
+  }
+  return 0;
+}
+
+function list(): number {
+  for (const [group, scenarios] of Object.entries(TITLES)) {
+    say(`${group}${group === "big" ? " (with --big)" : ""}`);
+    for (const [name, { title }] of Object.entries(scenarios)) say(`  ${name.padEnd(22)} ${title}`);
+  }
+  return 0;
+}
+
+async function main(): Promise<number> {
+  const wanted = parseBenchArguments(process.argv.slice(3), GROUPS);
+  if (wanted.list) return list();
+  let stop: AbortSignal | undefined;
+  try {
+    return await run(wanted, async (scenario, settings, signal) => {
+      stop = signal;
+      const record = await measure(scenario, settings, signal);
+      if (wanted.write) keepRecord(record);
+      say(`\n${markdownTable(record)}`);
+      if (record.details) say(`\n${markdownTable(record.details)}`);
+      for (const reason of record.leftOut) say(`Left out: ${reason}.`);
+    });
+  } catch (error) {
+    if (stop?.aborted) return STOPPED;
+    throw error;
+  }
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  say((error as Error).message);
+  process.exitCode = 1;
+}

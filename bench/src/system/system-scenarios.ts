@@ -1,0 +1,62 @@
+/** Titles and explanations; how each is run stands in system-contenders.ts. */
+export const SYSTEM_SCENARIOS = {
+  "orders-1000": {
+    title: "Orders at 1,000/s",
+    explanation:
+      "`POST /orders` through the gateway at a fixed 1,000/s, twenty products. Order to done: a client beside the load orders ten times a second and asks until its order is settled. Draining: until the last order is settled. Mistakes in the books: products whose stock does not add up, orders lost, doubled or without their stock movement.",
+  },
+  "orders-saturation": {
+    title: "Orders at saturation",
+    explanation:
+      "`POST /orders` from 64 connections, twenty products. Settled orders count over the whole time, draining included. Backlog: orders that are not settled yet.",
+  },
+  "hot-product": {
+    title: "One hot product",
+    explanation:
+      "`POST /orders` through the gateway from 64 connections: all for one product, against the same spread over twenty.",
+  },
+  "product-reads": {
+    title: "Product reads",
+    explanation:
+      "`GET /products/:id` through the gateway, 32 connections: twenty products (from the cache), against 100,000 in turn (each from the database: the cache has forgotten it by its next turn).",
+  },
+  "order-lists": {
+    title: "Order lists",
+    explanation:
+      "`GET /orders/product/:id` through the gateway, 32 connections, twenty products: first pages of 20 (from the cache), against pages of 25 (from the database).",
+  },
+  bff: {
+    title: "A product with its orders at 1,000/s",
+    explanation:
+      "`GET /products/:id-with-orders` through the gateway at a fixed 1,000/s, twenty products, real services behind it.",
+  },
+  mixed: {
+    title: "A mix at 1,000/s",
+    explanation:
+      "Through the gateway at a fixed 1,000/s: 60 % product reads, 20 % orders, 10 % order lists, 10 % products with orders.",
+  },
+} as const;
+
+export const BIG_SCENARIOS = {
+  "big-orders": {
+    title: "With a million orders in place: orders at saturation",
+    explanation:
+      "Two systems side by side, one empty and one with 1,000,000 orders and 100,000 products; only one is under load at a time. `POST /orders` through the gateway from 64 connections, twenty products.",
+  },
+  "big-orders-1000": {
+    title: "With a million orders in place: orders at 1,000/s",
+    explanation: "The same two systems, `POST /orders` at a fixed 1,000/s.",
+  },
+  "big-lists": {
+    title: "With a million orders in place: order lists from the database",
+    explanation: "The same two systems, pages of 25 orders, 32 connections.",
+  },
+  "big-product-reads": {
+    title: "With a million orders in place: uncached product reads",
+    explanation:
+      "The same two systems, 100,000 products in turn, 32 connections. For this one the empty system gets as many products.",
+  },
+} as const;
+
+export type SystemScenarioName = keyof typeof SYSTEM_SCENARIOS;
+export type BigScenarioName = keyof typeof BIG_SCENARIOS;

@@ -1,0 +1,35 @@
+import { partialMeta } from "@shop/contracts/envelope";
+import { z } from "zod";
+import type { Values } from "../exchange.ts";
+import type { ServiceName } from "../services.ts";
+
+export interface Part {
+  readonly service: ServiceName;
+  /** All parts are asked at once; only one that needs what a part above it says waits for that one. */
+  path(params: Values, query: Values, answerOf: AnswerOf): string | Promise<string>;
+  /** Without it there is no answer. Another part may be missing, and the answer says so. */
+  readonly required: boolean;
+  /** What its service answers. It is checked in tests, and never at work. */
+  readonly data: z.ZodType;
+}
+
+export type AnswerOf = (part: string) => Promise<unknown>;
+
+/** The parts of `data` by their names, under one deadline. */
+export type Combination = Readonly<Record<string, Part>>;
+
+/** What the reader of the whole answer gets. */
+export const dataOf = (combination: Combination): z.ZodObject =>
+  z.object(
+    Object.fromEntries(
+      Object.entries(combination).map(([name, { data, required }]) => [
+        name,
+        required ? data : data.nullable(),
+      ]),
+    ),
+  );
+
+export const metaOf = (combination: Combination) => partialMeta(...optionalParts(combination));
+
+export const optionalParts = (combination: Combination): string[] =>
+  Object.keys(combination).filter((name) => !combination[name]!.required);
