@@ -1,3 +1,4 @@
+import { STOPPED } from "../local-stack/src/exit-codes.ts";
 import { randomBytes } from "node:crypto";
 import { dockerAnswers } from "../local-stack/src/docker.ts";
 import { freePorts } from "../local-stack/src/ports.ts";
@@ -69,5 +70,5 @@ try {
   if (!signal.aborted) say((error as Error).message);
   process.exitCode = 1;
 }
-if (signal.aborted) process.exitCode = 130;
+if (signal.aborted) process.exitCode = STOPPED;
 ignore();

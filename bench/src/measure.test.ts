@@ -44,6 +44,16 @@ test("medians of the rounds, and ratios of what was measured in the same round",
   ]);
 });
 
+test("what must never happen is not hidden by a median", async () => {
+  const columns = [{ key: "mistakes", title: "mistakes", worst: true }] as const;
+  const scenario = scenarioOf(
+    { a: (turn) => ({ mistakes: [0, 2, 0][turn]! }) },
+    { columns, ratios: [] },
+  );
+  const { rows } = await measure(scenario, { rounds: 3, seconds: 1 }, never);
+  expect(rows).toEqual([{ name: "a", figures: { mistakes: 2 } }]);
+});
+
 test("figures by process become a table of their own, a row for each process", async () => {
   const figures = { rate: 1, "cpu gateway": 50, "memory gateway": 120 };
   const scenario = scenarioOf({ a: () => figures }, { processes: ["gateway"] });

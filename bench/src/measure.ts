@@ -58,7 +58,10 @@ function recordOf(
     rows: contenders.map((contender) => ({
       name: contender.name,
       figures: Object.fromEntries([
-        ...columns.map(({ key }) => [key, median(valuesOf(contender.name, key))]),
+        ...columns.map(({ key, worst }) => {
+          const values = valuesOf(contender.name, key);
+          return [key, worst ? Math.max(...values) : median(values)];
+        }),
         ...ratios.map(({ key, to }) => [
           ratioKey(key),
           pairedRatio(valuesOf(contender.name, key), valuesOf(to, key)),

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { CHECKOUT } from "local-stack/checkout";
+import { STOPPED } from "local-stack/exit-codes";
 import { say } from "local-stack/say";
 import { writeWhole } from "local-stack/write-whole";
 import { parseBenchArguments, type BenchArguments } from "./bench-arguments.ts";
@@ -23,7 +24,6 @@ import {
 import { withSystemScenarios } from "./system/with-system-scenarios.ts";
 
 const DOCUMENT = join(CHECKOUT, "docs", "benchmarks.md");
-const STOPPED = 130;
 
 const TITLES = { gateway: GATEWAY_SCENARIOS, system: SYSTEM_SCENARIOS, big: BIG_SCENARIOS };
 const GROUPS = {
@@ -78,15 +78,20 @@ async function main(): Promise<number> {
   const wanted = parseBenchArguments(process.argv.slice(3), GROUPS);
   if (wanted.list) return list();
   let stop: AbortSignal | undefined;
+  let booksAreRight = true;
   try {
-    return await run(wanted, async (scenario, settings, signal) => {
+    const code = await run(wanted, async (scenario, settings, signal) => {
       stop = signal;
       const record = await measure(scenario, settings, signal);
       if (wanted.write) keepRecord(record);
       say(`\n${markdownTable(record)}`);
       if (record.details) say(`\n${markdownTable(record.details)}`);
       for (const reason of record.leftOut) say(`Left out: ${reason}.`);
+      booksAreRight &&= record.rows.every(({ figures }) => (figures["mistakes"] ?? 0) === 0);
     });
+    if (booksAreRight) return code;
+    say("\nOrders were lost, doubled or oversold: see the mistakes in the books.");
+    return 1;
   } catch (error) {
     if (stop?.aborted) return STOPPED;
     throw error;

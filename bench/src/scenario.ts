@@ -5,6 +5,8 @@ export interface Column {
   readonly key: string;
   readonly title: string;
   readonly digits?: number;
+  /** The highest of all runs instead of the median, which would hide a single one that went wrong. */
+  readonly worst?: true;
 }
 
 /** One of those that are compared; a scenario may also have just one. */

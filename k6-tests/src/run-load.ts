@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { CHECKOUT, stateFolder } from "local-stack/checkout";
 import { withEnvFile } from "local-stack/env-file";
+import { NOT_INSTALLED, STOPPED } from "local-stack/exit-codes";
 import { say } from "local-stack/say";
 import { findShop, shopToken } from "local-stack/find-shop";
 import { listenForStop } from "local-stack/stop-signals";
@@ -15,8 +16,6 @@ import { markStopped, readRecord, recordFile } from "./record-files.ts";
 import { runK6 } from "./run-k6.ts";
 import { K6_TESTS, scriptNames } from "./scripts.ts";
 
-const NO_K6 = 3;
-const STOPPED = 130;
 const ANSWER_TIMEOUT_MS = 5_000;
 const PICTURE = "picture";
 const FOLDER = join(stateFolder(CHECKOUT), "load");
@@ -37,7 +36,7 @@ async function runScript(script: string, url: string | undefined, stop: AbortSig
   const k6 = await findK6(environment["K6"], stop);
   if (k6 === null) {
     say(howToGetK6(process.platform));
-    return NO_K6;
+    return NOT_INSTALLED;
   }
   mkdirSync(FOLDER, { recursive: true });
   const file = recordFile(script, new Date());

@@ -1,4 +1,5 @@
 import { CHECKOUT } from "./checkout.ts";
+import { STOPPED } from "./exit-codes.ts";
 import { packageTool } from "./package-tool.ts";
 import { runCommand } from "./run-command.ts";
 import { say, seconds } from "./say.ts";
@@ -26,7 +27,7 @@ for (const [tool, ...args] of STEPS) {
     });
     say(`ok      ${step} (${seconds(startedAt)})`);
   } catch (error) {
-    if (signal.aborted) process.exit(130);
+    if (signal.aborted) process.exit(STOPPED);
     say(`FAILED  ${step} (${seconds(startedAt)})\n${(error as Error).message}\n`);
     process.exitCode = 1;
   }

@@ -2,13 +2,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { CHECKOUT } from "./checkout.ts";
+import { NOT_INSTALLED, STOPPED } from "./exit-codes.ts";
 import { withOwnSystem } from "./own-system.ts";
 import { say } from "./say.ts";
-
-/** What npm run load and npm run fuzz end with when the tool that they need is not installed. */
-const MISSING = 3;
-/** What a shell says of a command that Ctrl-C ended. */
-const STOPPED = 130;
 
 const CLIENTS = [
   { title: "Postman collection", args: ["postman"] },
@@ -24,9 +20,9 @@ async function runClients(shop: string, stop: AbortSignal): Promise<number> {
     say(`\n${title}`);
     const code = await run(args, shop, stop);
     if (stop.aborted) return STOPPED;
-    if (code === MISSING) results.push(`left out  ${title}: not installed here`);
+    if (code === NOT_INSTALLED) results.push(`left out  ${title}: not installed here`);
     else results.push(`${code === 0 ? "ok      " : "FAILED  "}  ${title}`);
-    failed ||= code !== 0 && code !== MISSING;
+    failed ||= code !== 0 && code !== NOT_INSTALLED;
   }
   say(`\n${results.join("\n")}`);
   return failed ? 1 : 0;

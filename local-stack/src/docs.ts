@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { build } from "./build.ts";
 import { CHECKOUT } from "./checkout.ts";
+import { STOPPED } from "./exit-codes.ts";
 import { say } from "./say.ts";
 import { listenForStop } from "./stop-signals.ts";
 import { writeWhole } from "./write-whole.ts";
@@ -16,7 +17,7 @@ try {
   }
 } catch (error) {
   if (!signal.aborted) say((error as Error).message);
-  process.exitCode = signal.aborted ? 130 : 1;
+  process.exitCode = signal.aborted ? STOPPED : 1;
 } finally {
   ignore();
 }

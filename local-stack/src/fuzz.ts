@@ -5,12 +5,11 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { CHECKOUT } from "./checkout.ts";
 import { withEnvFile } from "./env-file.ts";
+import { NOT_INSTALLED, STOPPED } from "./exit-codes.ts";
 import { findShop, shopToken } from "./find-shop.ts";
 import { say } from "./say.ts";
 import { listenForStop } from "./stop-signals.ts";
 
-/** As of npm run load: what it needs is not installed. */
-const MISSING = 3;
 const MAX_SEED = 2 ** 31;
 const DEFAULT_EXAMPLES = "50";
 const COMMANDS = ["schemathesis", "st"];
@@ -58,7 +57,7 @@ async function fuzz(stop: AbortSignal): Promise<number> {
   const command = schemathesis();
   if (command === undefined) {
     say(HOW_TO_GET_IT);
-    return MISSING;
+    return NOT_INSTALLED;
   }
   const token = shopToken();
   say(`Fuzzing ${url} with ${examples} examples for each operation; repeat it with --seed ${seed}`);
@@ -79,7 +78,7 @@ async function fuzz(stop: AbortSignal): Promise<number> {
   );
   stop.addEventListener("abort", () => running.kill("SIGINT"), { once: true });
   const [code] = (await once(running, "exit")) as [number | null];
-  return stop.aborted ? 130 : (code ?? 1);
+  return stop.aborted ? STOPPED : (code ?? 1);
 }
 
 const { signal, ignore } = listenForStop();

@@ -50,7 +50,7 @@ export function defineProgram(program: Program, context: ProgramContext): Runnin
         onOutput: outputForTerminal(filter, say),
       }),
     isReady: async () =>
-      (await ask(`${programUrl(port)}${program.livePath ?? LIVE_PATH}`)) !== null,
+      (await ask(`${programUrl(port)}${program.readyPath ?? LIVE_PATH}`)) !== null,
     readyTimeoutMs: LIVE_TIMEOUT_MS,
     stopSignal: "SIGTERM",
     stopTimeoutMs: STOP_TIMEOUT_MS,

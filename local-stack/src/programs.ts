@@ -17,10 +17,8 @@ export interface Program {
   port: { variable: string; number: number };
   /** Further ports that it listens on. */
   morePorts?: { variable: string; number: number; passAs: string }[];
-  /** Answers 200 when it is ready; /health/ready unless it is another. */
+  /** Answers 200 when it is ready, and something else while it runs; /health/ready and /health/live unless it is another. */
   readyPath?: string;
-  /** Answers anything while it runs; /health/live unless it is another. */
-  livePath?: string;
   /** What it gets unless the user sets it. */
   defaults?: Record<string, string>;
   env(addresses: Addresses): Record<string, string>;
@@ -58,7 +56,6 @@ export const PROGRAMS: readonly Program[] = [
     port: { variable: "GATEWAY_PORT", number: 4000 },
     morePorts: [{ variable: "GATEWAY_ADMIN_PORT", number: 4100, passAs: "ADMIN_PORT" }],
     readyPath: "/health",
-    livePath: "/health",
     // Said aloud: it warns at its start.
     defaults: { AUTH: "off" },
     env: ({ programs }) => ({

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { CHECKOUT } from "./checkout.ts";
+import { STOPPED } from "./exit-codes.ts";
 import { getServers } from "./get-servers.ts";
 import { PROCESS_NOTES_VARIABLE, signalGroup } from "./managed-process.ts";
 import { packageTool } from "./package-tool.ts";
@@ -31,7 +32,7 @@ async function runVitest(folder: string, notes: string, stop: AbortSignal): Prom
   });
   stop.addEventListener("abort", () => vitest.kill("SIGTERM"), { once: true });
   const [code] = (await once(vitest, "exit")) as [number | null];
-  return stop.aborted ? 130 : (code ?? 1);
+  return stop.aborted ? STOPPED : (code ?? 1);
 }
 
 async function main(): Promise<number> {
@@ -43,7 +44,7 @@ async function main(): Promise<number> {
     return await runVitest(folder, notes, signal);
   } catch (error) {
     if (!signal.aborted) say((error as Error).message);
-    return signal.aborted ? 130 : 1;
+    return signal.aborted ? STOPPED : 1;
   } finally {
     await cleanUp(folder, notes);
     ignore();

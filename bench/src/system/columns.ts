@@ -5,7 +5,7 @@ const LATENCIES: readonly Column[] = [
   { key: "p95Ms", title: "p95, ms", digits: 1 },
   { key: "p99Ms", title: "p99, ms", digits: 1 },
 ];
-const FAILED: Column = { key: "failed", title: "failed" };
+const FAILED: Column = { key: "failed", title: "failed", worst: true };
 
 export const ORDER_COLUMNS: readonly Column[] = [
   { key: "settledPerSecond", title: "settled/s" },
@@ -17,7 +17,7 @@ export const ORDER_COLUMNS: readonly Column[] = [
   { key: "halfBacklog", title: "backlog half-way" },
   { key: "backlog", title: "backlog at the end" },
   { key: "drainMs", title: "drained in, ms" },
-  { key: "mistakes", title: "mistakes in the books" },
+  { key: "mistakes", title: "mistakes in the books", worst: true },
   { key: "cpuPrograms", title: "CPU per order, our programs, µs" },
 ];
 
