@@ -10,6 +10,7 @@ export default defineConfig({
       { find: /^@shop\/contracts\/(.*)$/, replacement: folder("./shared-contracts/src/$1.ts") },
       { find: /^@shop\/service-kit\/(.*)$/, replacement: folder("./service-kit/src/$1.ts") },
       { find: /^@shop\/test-support\/(.*)$/, replacement: folder("./test-support/src/$1.ts") },
+      { find: /^operations\/(.*)$/, replacement: folder("./operations/src/$1.ts") },
       { find: /^local-stack\/(.*)$/, replacement: folder("./local-stack/src/$1.ts") },
     ],
   },

@@ -24,11 +24,14 @@ type Folder = "product-service" | "order-service";
 async function startProgram(folder: Folder, environment: Record<string, string>) {
   const lines: string[] = [];
   let running: ServiceProcess;
+  let runs = false;
   const start = async (): Promise<void> => {
     running = await startServiceProcess(folder, environment);
+    runs = true;
   };
   const end = async (signal: NodeJS.Signals): Promise<number | null> => {
     const code = await running.end(signal);
+    runs = false;
     lines.push(...running.lines);
     return code;
   };
@@ -39,6 +42,7 @@ async function startProgram(folder: Folder, environment: Record<string, string>)
     lines: (): string[] => [...lines, ...running.lines],
     start,
     end,
+    isRunning: (): boolean => runs,
     ready: (): Promise<void> =>
       eventually(async () => {
         expect((await call(`${running.url}/health/ready`)).body.status).toBe("ok");
@@ -116,6 +120,8 @@ export async function startShop(
     broker,
     /** Another client of the broker, whose queues go when it is closed. */
     connectBroker: () => connectBroker(vhostUrl),
+    /** As somebody beside the programs finds them. */
+    addresses: { orderDb: orderUrl, productDb: productUrl, rabbitmq: vhostUrl },
     ways: { product: productBroker, order: orderBroker },
     truth,
     ledger,

@@ -13,6 +13,8 @@ const COMMANDS = {
   seed: "local-stack/src/seed.ts",
   load: "k6-tests/src/run-load.ts",
   postman: "postman/run.ts",
+  "orders:stuck": "operations/src/run-orders-stuck.ts",
+  "dead-letters": "operations/src/run-dead-letters.ts",
   drills: "drills/run.ts",
   test: "local-stack/src/run-tests.ts",
   check: "local-stack/src/check.ts",

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { CHECKOUT, stateFolder } from "./checkout.ts";
 import { withEnvFile } from "./env-file.ts";
 import { processesPath, readProcessesFile } from "./processes-file.ts";
+import { SERVERS, type ServerName } from "./server-table.ts";
 
 const environment = withEnvFile(join(CHECKOUT, ".env"), process.env);
 
@@ -17,6 +18,19 @@ export function findShop(): string {
     );
   }
   return gateway.url;
+}
+
+/** The URL of one of its servers: its variable, e.g. ORDER_DATABASE_URL, else the one that npm start runs here. */
+export function findServerUrl(name: ServerName): string {
+  const { urlVariable } = SERVERS[name];
+  const given = environment[urlVariable];
+  if (given) return given;
+  const running = readProcessesFile(processesPath(stateFolder(CHECKOUT)));
+  const server = running.find((entry) => entry.name === name);
+  if (server === undefined) {
+    throw new Error(`No ${name} runs here. Run npm start first, or set ${urlVariable}.`);
+  }
+  return server.url;
 }
 
 /** What a shop with authentication wants to see. */

@@ -1,0 +1,111 @@
+import type { BrokerSession } from "@shop/service-kit/messaging/broker-session";
+import { earlierDeliveries } from "@shop/service-kit/messaging/delivery";
+import type { Channel, ConsumeMessage } from "amqplib";
+import { orEnd } from "../broker.ts";
+import { carryOver, openWay, type Way } from "./put-on-queue.ts";
+
+/** Bodies of so many are in memory at a time: one of ours has 1 kB, but a stranger's may have megabytes. */
+const WINDOW = 100;
+const ACKS_AT_ONCE = 20;
+/** What does not come within it was taken by somebody else. */
+const QUIET_MS = 1_000;
+/**
+ * Handing a message back counts as a delivery in vain, and RabbitMQ 4 drops one at 20 where the queue sets no limit of its own, as
+ * ours does not. So one that has come back this often is written anew, which sets its count to zero.
+ */
+const WORN_DELIVERIES = 5;
+
+export interface Visit {
+  readonly queue: string;
+  /** It ends after so many, at what was there at its start, or when `work` has seen enough. */
+  readonly most: number;
+  readonly stop?: AbortSignal;
+  /** Tells which of these may go for good: what is to come of them is safe by then. The others stay in the queue. */
+  readonly work: (window: readonly ConsumeMessage[], way: Way) => Promise<Verdict>;
+}
+
+export interface Verdict {
+  readonly settled: readonly ConsumeMessage[];
+  readonly enough?: boolean;
+}
+
+export const NONE: Verdict = { settled: [] };
+
+/**
+ * Goes through a queue, a window at a time; hands back how many it has seen. Nothing is lost wherever it dies: what is not
+ * acknowledged returns by itself. What stays is held until the end, and then returned, in another order where it was many.
+ */
+export async function goThrough(session: BrokerSession, visit: Visit): Promise<number> {
+  const way = await openWay(session);
+  let seen = 0;
+  let held = 0;
+  await session.inChannel(async (channel) => {
+    const { messageCount } = await session.answered(channel.checkQueue(visit.queue));
+    const most = Math.min(visit.most, messageCount);
+    while (seen < most && !visit.stop?.aborted) {
+      const size = Math.min(WINDOW, most - seen);
+      const window = await takeWindow(session, channel, { queue: visit.queue, size });
+      if (window.length === 0) break;
+      const { gone, enough } = await workOn(window, visit, way);
+      seen += window.length;
+      held += window.length - gone.length;
+      if (held === 0) channel.ack(window.at(-1)!, true);
+      else await acknowledge(session, channel, { queue: visit.queue, messages: gone });
+      if (enough) break;
+    }
+    channel.nackAll(true);
+  });
+  return seen;
+}
+
+/** Hands back which may go, and whether that is enough. */
+async function workOn(window: readonly ConsumeMessage[], visit: Visit, way: Way) {
+  const { settled, enough = false } = await visit.work(window, way);
+  const isSettled = new Set(settled);
+  const worn = window.filter(
+    (message) => !isSettled.has(message) && earlierDeliveries(message) >= WORN_DELIVERIES,
+  );
+  await way.put(visit.queue, worn.map(carryOver));
+  return { gone: [...settled, ...worn], enough };
+}
+
+/**
+ * One by one, but not too many at once: a channel keeps back what is above 32 on its way to a quorum queue, and forgets it when it
+ * is closed. The message would be there once more.
+ */
+async function acknowledge(
+  session: BrokerSession,
+  channel: Channel,
+  { queue, messages }: { queue: string; messages: readonly ConsumeMessage[] },
+): Promise<void> {
+  for (let first = 0; first < messages.length; first += ACKS_AT_ONCE) {
+    for (const message of messages.slice(first, first + ACKS_AT_ONCE)) channel.ack(message);
+    await session.answered(channel.checkQueue(queue));
+  }
+}
+
+/** A consumer for each window: the one before has its hands full, and takes no more. */
+async function takeWindow(
+  session: BrokerSession,
+  channel: Channel,
+  { queue, size }: { queue: string; size: number },
+): Promise<ConsumeMessage[]> {
+  const window: ConsumeMessage[] = [];
+  const { promise: over, resolve: end } = Promise.withResolvers<void>();
+  const quiet = setTimeout(end, QUIET_MS);
+  try {
+    await session.answered(channel.prefetch(size));
+    const take = (message: ConsumeMessage | null): void => {
+      if (message === null) return session.fail(new Error(`${queue} was deleted`));
+      window.push(message);
+      if (window.length === size) end();
+      else quiet.refresh();
+    };
+    const { consumerTag } = await session.answered(channel.consume(queue, take));
+    await orEnd(session, over);
+    await session.answered(channel.cancel(consumerTag));
+    return window;
+  } finally {
+    clearTimeout(quiet);
+  }
+}
