@@ -116,7 +116,7 @@ test("when its message is nowhere, then when the sweeper tells it again", async 
   await shop.broker.purge(ORDER_CREATED_QUEUE.name);
   await shop.product.start();
   const text = await expectWhy(id, "nowhere");
-  expect(text).toMatch(/no message of it was found; the sweeper tells it again in \d+ s/);
+  expect(text).toMatch(/or none is left; the sweeper tells it again in \d+ s/);
   await shop.truth.orders("UPDATE orders SET next_tell_at = now() WHERE id = $1", [id]);
   await expectDone(id);
 });

@@ -3,11 +3,13 @@ import type { ServiceKit } from "@shop/service-kit/service-kit";
 import type { Part } from "@shop/service-kit/run-service";
 import { StoppableLoop } from "@shop/service-kit/stoppable-loop";
 import { deleteOldKeys } from "./idempotency.sql.ts";
+import { countPendingFor } from "./order.sql.ts";
 import type { OrderSettings } from "./settings.ts";
 import type { TellAgain } from "./tell-again.ts";
 
 /** Far more than is on its way under load. The sweeper looks through all of them, so this keeps its statement short as well. */
 const MOST_WAITING = 10_000;
+const PENDING_COUNTED_TO = 10_000;
 const PRUNE_EVERY_MS = 600_000;
 const PRUNE_BATCH = 5_000;
 const AFTER_ERROR_MS = 5_000;
@@ -27,6 +29,14 @@ export function sweeping(kit: ServiceKit, tellAgain: TellAgain, settings: OrderS
     }
     return settings.sweepEveryMs;
   });
+}
+
+export function watchPending(kit: ServiceKit, { sweepAfterMs }: OrderSettings): void {
+  kit.gaugeFromDatabase(
+    "orders_pending_too_long",
+    "Orders that have been pending for longer than the sweeper waits, counted up to 10,000",
+    (sql) => countPendingFor(sql, { longerThanMs: sweepAfterMs, most: PENDING_COUNTED_TO }),
+  );
 }
 
 export function pruning(kit: ServiceKit, { idempotencyKeepMs: keepMs }: OrderSettings): Part {

@@ -5,7 +5,7 @@ import { runService, type RunningService } from "@shop/service-kit/run-service";
 import { ServiceKit, type KitOptions } from "@shop/service-kit/service-kit";
 import { AppModule } from "./app.module.ts";
 import type { OrderServiceConfig } from "./config.ts";
-import { pruning, sweeping } from "./housekeeping.ts";
+import { pruning, sweeping, watchPending } from "./housekeeping.ts";
 import { IdempotencyKeyEntity } from "./idempotency-key.entity.ts";
 import { Orders1700000000001 } from "./migrations/1700000000001-orders.ts";
 import { OrderSubjects1700000000002 } from "./migrations/1700000000002-order-subjects.ts";
@@ -39,6 +39,7 @@ export async function startOrderService(
     events: kit.events,
   });
 
+  watchPending(kit, settings);
   const parts = [
     ...kit.parts(),
     sweeping(kit, app.get(TellAgain), settings),

@@ -145,6 +145,19 @@ export async function lockFreePending(sql: Sql, orderIds: readonly string[]): Pr
   return rows.map(({ id }) => id);
 }
 
+/** Counted up to `most`: in an outage that is all that were placed. */
+export async function countPendingFor(
+  sql: Sql,
+  { longerThanMs, most }: { longerThanMs: number; most: number },
+): Promise<number> {
+  const [row] = await sql.query<{ count: number }>(
+    `SELECT count(*)::int AS count FROM (SELECT 1 FROM orders WHERE status = 'pending'
+       AND created_at < now() - $1 * interval '1 millisecond' LIMIT $2) AS pending`,
+    [longerThanMs, most],
+  );
+  return row?.count ?? 0;
+}
+
 export interface Sweep {
   readonly firstWaitMs: number;
   readonly most: number;

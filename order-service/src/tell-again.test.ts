@@ -236,3 +236,17 @@ test("nothing is told again while much is still to be told for the first time", 
   await fixture.sql("DELETE FROM outbox WHERE leased_until > now() + interval '1 minute'");
   await toldAgain(orders, 1);
 });
+
+test("orders that have been pending for longer than the sweeper waits are counted", async () => {
+  const pendingTooLong = async (count: number): Promise<void> =>
+    expect((await fixture.request("/metrics")).text).toContain(
+      `orders_pending_too_long ${count}\n`,
+    );
+  const orders = await placed(3);
+  await pendingTooLong(0);
+  await fixture.sql(
+    "UPDATE orders SET created_at = now() - interval '1 minute' WHERE id = ANY($1::uuid[])",
+    [orders.slice(1).map(({ id }) => id)],
+  );
+  await pendingTooLong(2);
+});

@@ -111,14 +111,27 @@ describe("a service on its kit", () => {
     const answer = await post();
     expect(answer).toMatchObject({ status: 503, body: { code: "UNAVAILABLE" } });
     expect(answer.headers["retry-after"]).toBe("1");
-    expect((await get("/metrics")).text).toContain("outbox_rows Nan");
+    const { text } = await get("/metrics");
+    for (const line of [
+      "outbox_rows Nan",
+      "outbox_oldest_seconds Nan",
+      'queue_messages{queue="product-service.order-created"} Nan',
+      'dead_queue_messages{queue="product-service.order-created"} Nan',
+      'health_check{check="database"} 0',
+    ]) {
+      expect(text).toContain(line);
+    }
   });
 
   test("when the database comes, then it is ready, and keeps what it has to tell for the broker", async () => {
     await toDatabase.restore();
     await untilHealthIs(200, { database: "ok", broker: "degraded" });
     expect((await post()).status).toBe(201);
-    expect((await get("/metrics")).text).toContain("outbox_rows 1\n");
+    const { text } = await get("/metrics");
+    expect(text).toContain("outbox_rows 1\n");
+    expect(text).toMatch(/^outbox_oldest_seconds [0-9.]*[1-9]/m);
+    expect(text).toContain('health_check{check="database"} 1');
+    expect(text).toContain('health_check{check="broker"} 0');
     expect(taken).toEqual([]);
   });
 
@@ -130,6 +143,8 @@ describe("a service on its kit", () => {
     await eventually(async () => expect((await get("/metrics")).text).toContain("outbox_rows 0\n"));
     const { headers, text } = await get("/metrics");
     expect(headers["content-type"]).toContain("text/plain");
+    expect(text).toContain("outbox_oldest_seconds 0\n");
+    expect(text).toContain('health_check{check="broker"} 1');
     expect(text).toContain("events_published_total 1");
     expect(text).toMatch(
       /http_request_seconds_count\{method="POST",route="\/facts",status="201"\} 1/,

@@ -6,6 +6,7 @@ import { RedisCache } from "./cache/redis-cache.ts";
 import type { ServiceConfig } from "./config/variables.ts";
 import { dataSourceOptions, type Schema } from "./database/data-source.ts";
 import { Database } from "./database/database.ts";
+import type { Sql } from "./database/sql.ts";
 import { createLogger, EventLog, type Logger } from "./log/logger.ts";
 import { BatchConsumer } from "./messaging/batch-consumer.ts";
 import type { Handle } from "./messaging/handle-batch.ts";
@@ -14,7 +15,7 @@ import { declareTopology } from "./messaging/declare-topology.ts";
 import { Publisher } from "./messaging/publisher.ts";
 import { HealthReport } from "./operations/health.ts";
 import { Metrics } from "./operations/metrics.ts";
-import { countWaiting } from "./outbox/outbox.sql.ts";
+import { countWaiting, findOldestWaiting } from "./outbox/outbox.sql.ts";
 import { Relay } from "./outbox/relay.ts";
 import { UnitOfWork } from "./outbox/unit-of-work.ts";
 import type { Part } from "./run-service.ts";
@@ -62,10 +63,21 @@ export class ServiceKit {
     this.relay = new Relay(this.database, this.publisher, { log, events, observer: metrics.relay });
     this.work = new UnitOfWork(this.database, this.relay);
     this.health = this.healthReport();
-    metrics.gauge("outbox_rows", "Events that the broker has not confirmed yet", () =>
-      this.database
-        .answers()
-        .then((yes) => (yes ? countWaiting(this.database.sql, OUTBOX_COUNTED_TO) : NaN)),
+    this.watchOutbox();
+    this.watchQueues();
+    this.metrics.gaugeOfEach("health_check", "1: /health/ready says ok of it; 0: it does not", {
+      label: "check",
+      read: async () => {
+        const { checks } = await this.health.read();
+        return Object.entries(checks).map(([check, result]) => [check, result === "ok" ? 1 : 0]);
+      },
+    });
+  }
+
+  /** A gauge that the database is asked for; none while it does not answer. */
+  gaugeFromDatabase(name: string, help: string, read: (sql: Sql) => Promise<number>): void {
+    this.metrics.gauge(name, help, () =>
+      this.database.answers().then((yes) => (yes ? read(this.database.sql) : NaN)),
     );
   }
 
@@ -94,6 +106,33 @@ export class ServiceKit {
         stop: () => consumer.stop(),
       })),
     ];
+  }
+
+  private watchOutbox(): void {
+    this.gaugeFromDatabase("outbox_rows", "Events that the broker has not confirmed yet", (sql) =>
+      countWaiting(sql, OUTBOX_COUNTED_TO),
+    );
+    this.gaugeFromDatabase(
+      "outbox_oldest_seconds",
+      "Age of the oldest event that the broker has not confirmed yet; 0 without one",
+      async (sql) => {
+        const since = await findOldestWaiting(sql);
+        return since ? Math.max(0, Date.now() - since.getTime()) / 1_000 : 0;
+      },
+    );
+  }
+
+  private watchQueues(): void {
+    const depths = (one: "waiting" | "dead") => () =>
+      this.consumers.map(({ queue, depths: all }) => [queue.name, all[one]] as const);
+    this.metrics.gaugeOfEach("queue_messages", "Messages that wait in a queue of this service", {
+      label: "queue",
+      read: depths("waiting"),
+    });
+    this.metrics.gaugeOfEach("dead_queue_messages", "Messages in the dead queue of a queue", {
+      label: "queue",
+      read: depths("dead"),
+    });
   }
 
   private healthReport(): HealthReport {

@@ -37,7 +37,7 @@ export const ADVICE: Readonly<
     heading: "orders-stay-pending",
   },
   nowhere: {
-    text: "Wait for the sweeper. If an order was told again many times, look for its request id in the services' logs.",
+    text: "See whether both services answer on /health/ready: a frozen one keeps what it has in hand. Else wait for the sweeper; of an order that was told again many times, look for the request id in the services' logs.",
     heading: "orders-stay-pending",
   },
 };

@@ -1,7 +1,7 @@
 import { ORDER_CREATED_QUEUE, ORDER_UPDATED_QUEUE } from "@shop/contracts/topology";
 import { toldBy } from "../asked.ts";
 import type { QueueLook } from "../broker.ts";
-import { uuidTime } from "../uuid-time.ts";
+import { uuidTime } from "@shop/service-kit/uuid-time";
 import { counted, duration } from "../words.ts";
 import type { Decision, Holder, StuckOrder } from "./database.sql.ts";
 import type { Facts } from "./facts.ts";
@@ -47,7 +47,10 @@ function undecided(order: StuckOrder, facts: Facts): Why {
     inQueue(ORDER_CREATED_QUEUE.name, look) ??
     held("products", holder) ??
     drains(ORDER_CREATED_QUEUE.name, look) ??
-    nowhere(order, "product-service has not decided it, and no message of it was found")
+    nowhere(
+      order,
+      "product-service has not decided it; it has a message of it in hand, or none is left",
+    )
   );
 }
 
@@ -63,7 +66,7 @@ function decided(
     inQueue(ORDER_UPDATED_QUEUE.name, look) ||
     held("orders", facts.orders.holder) ||
     drains(ORDER_UPDATED_QUEUE.name, look) ||
-    nowhere(order, "no message of it was found");
+    nowhere(order, "order-service has the outcome in hand, or no message of it is left");
   return { code: why.code, text: `${start}; ${why.text}` };
 }
 

@@ -440,6 +440,7 @@ describe("a data error", () => {
     first.open();
 
     await eventually(async () => expect(await client.depth(DEAD)).toBe(1));
+    await eventually(() => expect(consumer.depths).toEqual({ waiting: 0, dead: 1 }));
     await eventually(() => expect(batches.at(-1)).toEqual(["r-9"]));
     const dead = await client.take(DEAD);
     expect(JSON.parse(dead!.content.toString())).toMatchObject({ requestId: "r-5" });
@@ -450,6 +451,10 @@ describe("a data error", () => {
     ]);
     await expectAllSettled();
     expect(counts.buried).toBe(1);
+    // Who can't look knows nothing.
+    await proxy.cut();
+    await eventually(() => expect(consumer.depths).toEqual({ waiting: NaN, dead: NaN }));
+    await proxy.restore();
     expect(counts.retried).toBe(0);
   });
 

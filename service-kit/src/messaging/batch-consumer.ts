@@ -11,13 +11,14 @@ import { tellBurial, type Burial } from "./burial.ts";
 import { handleUntilDone, type Handling } from "./handle-batch.ts";
 import { SetAside } from "./set-aside.ts";
 import { mostTogether } from "./suspects.ts";
-import { LOOK_EVERY_MS, watchConsumer } from "./watch-consumer.ts";
+import { LOOK_EVERY_MS, watchConsumer, type QueueDepths } from "./watch-consumer.ts";
 
 const MOST_IN_BATCH = 300;
 /** What is set aside counts as well: it must be a lot before it keeps the rest from coming. */
 const PREFETCH = 4 * MOST_IN_BATCH;
 const STOP_LIMIT_MS = 4_000;
 const CANCEL_LIMIT_MS = 1_000;
+const UNKNOWN: QueueDepths = { waiting: NaN, dead: NaN };
 
 export interface BatchConsumerOptions<T extends EventType> extends Handling<T> {
   readonly queue: WorkQueue;
@@ -45,6 +46,7 @@ export class BatchConsumer<T extends EventType> {
   private subscription: Subscription<T> | undefined;
   private working: Promise<void> | undefined;
   private stopping = false;
+  private lastLook = UNKNOWN;
 
   constructor(
     connection: BrokerConnection,
@@ -55,6 +57,15 @@ export class BatchConsumer<T extends EventType> {
 
   get consuming(): boolean {
     return this.subscription?.session.isAlive === true;
+  }
+
+  get queue(): WorkQueue {
+    return this.options.queue;
+  }
+
+  /** Some seconds old; unknown while there is no broker. */
+  get depths(): QueueDepths {
+    return this.lastLook;
   }
 
   /** Takes no more, finishes the batch in hand. What is unacked goes back to the queue when the connection closes. */
@@ -92,12 +103,16 @@ export class BatchConsumer<T extends EventType> {
       channel.consume(this.options.queue.name, take),
     );
     const aside = new SetAside<Delivery<T>>(() => this.work());
-    session.onEnded(() => aside.end());
+    session.onEnded(() => {
+      aside.end();
+      this.lastLook = UNKNOWN;
+    });
     watchConsumer(session, {
-      queue: this.options.queue.name,
+      queue: this.options.queue,
       everyMs: this.options.lookEveryMs ?? LOOK_EVERY_MS,
       delivered: () => delivered,
       idle: () => !this.working && waiting.length === 0 && aside.isEmpty,
+      onLook: (depths) => (this.lastLook = depths),
     });
     this.subscription = { session, channel, tag, waiting, aside };
     this.work();

@@ -1,16 +1,24 @@
+import type { WorkQueue } from "@shop/contracts/topology";
 import type { BrokerSession } from "./broker-session.ts";
 
 export const LOOK_EVERY_MS = 5_000;
 /** Once may be a moment between two deliveries. */
 const LOOKS = 2;
 
+export interface QueueDepths {
+  /** Those that no consumer has in hand. */
+  readonly waiting: number;
+  readonly dead: number;
+}
+
 export interface Watched {
-  readonly queue: string;
+  readonly queue: WorkQueue;
   readonly everyMs: number;
   /** How many messages have come so far. */
   readonly delivered: () => number;
   /** Nothing in hand: whatever waits in the queue should come. */
   readonly idle: () => boolean;
+  readonly onLook: (depths: QueueDepths) => void;
 }
 
 /**
@@ -27,8 +35,10 @@ export function watchConsumer(session: BrokerSession, watched: Watched): void {
     delivered = watched.delivered();
     await session.inChannel(async (channel) => {
       const { messageCount, consumerCount } = await session.answered(
-        channel.checkQueue(watched.queue),
+        channel.checkQueue(watched.queue.name),
       );
+      const dead = await session.answered(channel.checkQueue(watched.queue.deadQueue));
+      watched.onLook({ waiting: messageCount, dead: dead.messageCount });
       const isForgotten = consumerCount === 0 || (isWaiting && messageCount > 0);
       looksInVain = isForgotten ? looksInVain + 1 : 0;
     });

@@ -6,6 +6,8 @@ import type { RelayObserver } from "../outbox/relay.ts";
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 const BATCHES = [1, 2, 5, 10, 25, 50, 100, 200, 300];
 
+type Readings = readonly (readonly [which: string, value: number])[];
+
 export type { Counter } from "prom-client";
 
 /** What a service counts about itself; each service instance has a registry of its own. */
@@ -29,6 +31,23 @@ export class Metrics {
       help,
       registers: [this.registry],
       collect: async () => gauge.set(await Promise.resolve(read()).catch(() => NaN)),
+    });
+  }
+
+  /** One for each of several things, told apart by a label. */
+  gaugeOfEach(
+    name: string,
+    help: string,
+    { label, read }: { label: string; read: () => Readings | Promise<Readings> },
+  ): void {
+    const gauge: Gauge = new Gauge({
+      name,
+      help,
+      labelNames: [label],
+      registers: [this.registry],
+      collect: async () => {
+        for (const [which, value] of await read()) gauge.set({ [label]: which }, value);
+      },
     });
   }
 

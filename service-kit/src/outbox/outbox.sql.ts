@@ -1,4 +1,5 @@
 import type { Sql } from "../database/sql.ts";
+import { uuidTime } from "../uuid-time.ts";
 
 /** An event on its way to the broker: `payload` is the very text that is published. */
 export interface OutboxRow {
@@ -60,6 +61,12 @@ export async function postpone(sql: Sql, ids: readonly string[], restMs: number)
     `UPDATE outbox SET leased_until = now() + $2 * interval '1 millisecond' WHERE id = ANY($1::uuid[])`,
     [ids, restMs],
   );
+}
+
+/** Since when the oldest event waits: its id is a UUIDv7. Nothing when none does. */
+export async function findOldestWaiting(sql: Sql): Promise<Date | undefined> {
+  const [row] = await sql.query<{ id: string }>("SELECT id FROM outbox ORDER BY id LIMIT 1");
+  return row && uuidTime(row.id);
 }
 
 /** How many wait, counted up to `most`: a long outbox must not make its own metric slow. */
