@@ -1,12 +1,20 @@
+import { setTimeout as rest } from "node:timers/promises";
 import type { BrokerSession } from "@shop/service-kit/messaging/broker-session";
 import { earlierDeliveries } from "@shop/service-kit/messaging/delivery";
 import type { Channel, ConsumeMessage } from "amqplib";
+import { say } from "local-stack/say";
 import { orEnd } from "../broker.ts";
 import { carryOver, openWay, type Way } from "./put-on-queue.ts";
 
 /** Bodies of so many are in memory at a time: one of ours has 1 kB, but a stranger's may have megabytes. */
-const WINDOW = 100;
+const FIRST_WINDOW = 100;
+/** While bodies are small: the broker takes ever longer to give back what very many windows have held. */
+const WIDE_WINDOW = 1_000;
+const SMALL_WINDOW_BYTES = 4_000_000;
 const ACKS_AT_ONCE = 20;
+const LOOK_AGAIN_MS = 50;
+/** They return by themselves, when somebody else takes them meanwhile there are less. */
+const GIVE_BACK_LIMIT_MS = 60_000;
 /** What does not come within it was taken by somebody else. */
 const QUIET_MS = 1_000;
 /**
@@ -39,23 +47,46 @@ export async function goThrough(session: BrokerSession, visit: Visit): Promise<n
   const way = await openWay(session);
   let seen = 0;
   let held = 0;
+  let mostAtOnce = FIRST_WINDOW;
   await session.inChannel(async (channel) => {
     const { messageCount } = await session.answered(channel.checkQueue(visit.queue));
     const most = Math.min(visit.most, messageCount);
     while (seen < most && !visit.stop?.aborted) {
-      const size = Math.min(WINDOW, most - seen);
+      const size = Math.min(mostAtOnce, most - seen);
       const window = await takeWindow(session, channel, { queue: visit.queue, size });
       if (window.length === 0) break;
       const { gone, enough } = await workOn(window, visit, way);
       seen += window.length;
+      mostAtOnce = bytesOf(window) < SMALL_WINDOW_BYTES ? WIDE_WINDOW : FIRST_WINDOW;
       held += window.length - gone.length;
       if (held === 0) channel.ack(window.at(-1)!, true);
       else await acknowledge(session, channel, { queue: visit.queue, messages: gone });
       if (enough) break;
     }
-    channel.nackAll(true);
+    await giveBack(session, channel, { queue: visit.queue, held });
   });
   return seen;
+}
+
+const bytesOf = (window: readonly ConsumeMessage[]): number =>
+  window.reduce((sum, { content }) => sum + content.length, 0);
+
+/** Done when they are there again: of 100,000 that may take the broker half a minute, and whoever looks meanwhile would find none. */
+async function giveBack(
+  session: BrokerSession,
+  channel: Channel,
+  { queue, held }: { queue: string; held: number },
+): Promise<void> {
+  channel.nackAll(true);
+  const end = performance.now() + GIVE_BACK_LIMIT_MS;
+  while (performance.now() < end) {
+    const { messageCount } = await session.answered(channel.checkQueue(queue));
+    if (messageCount >= held) return;
+    await rest(LOOK_AGAIN_MS);
+  }
+  say(
+    `The broker is still giving back what was looked at in ${queue}. None is lost; wait before the next look.`,
+  );
 }
 
 /** Hands back which may go, and whether that is enough. */
