@@ -55,6 +55,9 @@ function metricsIn(expr: string): { name: string; labels: string[] }[] {
     });
 }
 
+/** Five programs and servers, beside other test files. */
+const START_LIMIT_MS = 120_000;
+
 let shop: ShopWithGateway;
 /** Of all programs: the labels of each metric. */
 const exported = new Map<string, Set<string>>();
@@ -72,7 +75,7 @@ beforeAll(async () => {
     expect(texts[1]).toMatch(/^dead_queue_messages\{queue="product-service.order-created"\} 0$/m);
     for (const text of texts) takeIn(text);
   });
-});
+}, START_LIMIT_MS);
 afterAll(() => shop?.stop());
 
 function takeIn(text: string): void {
