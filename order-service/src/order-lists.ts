@@ -36,15 +36,13 @@ export class OrderLists {
     if (cursor !== undefined) return this.query(productId, limit, orderCursorPlace(cursor));
     if (limit > DEFAULT_LIMIT) return this.query(productId, limit, null);
     const text = await this.firstPage(productId);
-    return limit === DEFAULT_LIMIT ? text : pageText((JSON.parse(text) as Page<Order>).items, limit);
+    return limit === DEFAULT_LIMIT
+      ? text
+      : pageText((JSON.parse(text) as Page<Order>).items, limit);
   }
 
   /** One subject's orders only. Never from the cache, nor into it: what is there is for everybody. */
-  async readOf(
-    subject: string,
-    productId: number,
-    { limit, cursor }: PageQuery,
-  ): Promise<string> {
+  async readOf(subject: string, productId: number, { limit, cursor }: PageQuery): Promise<string> {
     const before = cursor === undefined ? null : orderCursorPlace(cursor);
     const range = { productId, before, most: limit + 1 };
     return pageText(await listOrdersOf(this.database.sql, subject, range), limit);
