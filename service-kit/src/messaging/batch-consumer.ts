@@ -1,15 +1,16 @@
 import type { EventOf, EventType } from "@shop/contracts/event";
 import type { WorkQueue } from "@shop/contracts/topology";
-import type { Channel, ConsumeMessage } from "amqplib";
+import type { ConsumeMessage } from "amqplib";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { within } from "../limited-wait.ts";
 import type { EventLog } from "../log/logger.ts";
 import type { BrokerConnection } from "./broker-connection.ts";
 import type { BrokerSession } from "./broker-session.ts";
-import { asSent, decode, newestOf, type Delivery } from "./delivery.ts";
+import { asSent, decode, type Delivery } from "./delivery.ts";
 import { tellBurial, type Burial } from "./burial.ts";
 import { handleUntilDone, type Handling } from "./handle-batch.ts";
 import { SetAside } from "./set-aside.ts";
+import { ackHandled, hasWork, type Subscription } from "./subscription.ts";
 import { mostTogether } from "./suspects.ts";
 import { LOOK_EVERY_MS, watchConsumer, type QueueDepths } from "./watch-consumer.ts";
 
@@ -26,17 +27,6 @@ export interface BatchConsumerOptions<T extends EventType> extends Handling<T> {
   readonly events: EventLog;
   readonly lookEveryMs?: number;
 }
-
-interface Subscription<T extends EventType> {
-  readonly session: BrokerSession;
-  readonly channel: Channel;
-  readonly tag: string;
-  readonly waiting: ConsumeMessage[];
-  readonly aside: SetAside<Delivery<T>>;
-}
-
-const hasWork = ({ waiting, aside }: Subscription<EventType>): boolean =>
-  waiting.length > 0 || aside.hasDue;
 
 /**
  * Takes a work queue in batches: decode → validate → handle in a transaction → ack. One batch at a time; what arrives
@@ -180,24 +170,18 @@ export class BatchConsumer<T extends EventType> {
   }
 
   private finish(
-    { session, channel, aside }: Subscription<T>,
+    subscription: Subscription<T>,
     deliveries: readonly Delivery<T>[],
     held: ReadonlySet<EventOf<T>>,
   ): void {
     const handled = deliveries.filter(({ event }) => !held.has(event));
     if (held.size > 0)
       this.setAside(
-        aside,
+        subscription.aside,
         deliveries.filter(({ event }) => held.has(event)),
       );
     if (handled.length === 0) return;
-    if (aside.isEmpty) {
-      // Everything before the last one on this channel is settled, so one ack serves the batch.
-      channel.ack(newestOf(handled).message, true);
-    } else {
-      session.packTogether();
-      for (const { message } of handled) channel.ack(message);
-    }
+    ackHandled(subscription, handled);
     this.options.events.taken(handled.map(({ event }) => event));
   }
 
