@@ -1,7 +1,7 @@
 import { setTimeout as rest } from "node:timers/promises";
-import { call } from "@shop/test-support/http";
 import type { Entry, Ledger } from "@shop/test-support/ledger";
 import { between } from "@shop/test-support/random";
+import { call } from "./clients.ts";
 import type { Heard } from "./drill.ts";
 
 /** Requests on their way at once: who comes when so many wait goes away, and is counted. */

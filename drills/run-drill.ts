@@ -1,9 +1,9 @@
 import { randomUUIDv7 } from "node:crypto";
 import { setTimeout as rest } from "node:timers/promises";
 import { unrest, violations } from "@shop/test-support/checker";
-import { call } from "@shop/test-support/http";
 import { Ledger } from "@shop/test-support/ledger";
 import { randomOf } from "@shop/test-support/random";
+import { call } from "./clients.ts";
 import type { Drill, Scene } from "./drill.ts";
 import { firstSettledAfter, quantile, settling, type Settling } from "./figures.ts";
 import { startLoad } from "./load.ts";
@@ -59,7 +59,7 @@ export async function runDrill(
   const random = randomOf(seed);
   const rate = drill.rate === 0 ? 0 : (options.rate ?? drill.rate ?? DEFAULT_RATE);
   const since = randomUUIDv7();
-  const ledger = new Ledger();
+  const ledger = new Ledger(call);
   const productIds = await createProducts(system.gateway);
   const load = startLoad({
     gateway: system.gateway,

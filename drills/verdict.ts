@@ -1,6 +1,7 @@
 import { differencesAtTheDoor } from "@shop/test-support/front-door";
 import { Ledger, type Entry } from "@shop/test-support/ledger";
 import { shuffle } from "@shop/test-support/random";
+import { call } from "./clients.ts";
 import type { Drill, Heard, Scene } from "./drill.ts";
 import { shareOf, succeeded, tally } from "./figures.ts";
 
@@ -31,7 +32,7 @@ export async function checkTheDoor(
 }
 
 async function replay(gateway: string, { wish, key, order }: Entry): Promise<string[]> {
-  const again = await new Ledger().place(gateway, wish, { key: key! });
+  const again = await new Ledger(call).place(gateway, wish, { key: key! });
   return again.order?.id === order!.id
     ? []
     : [`(d) ${key} gave ${order!.id}, and now ${again.order?.id ?? again.status}`];

@@ -1,7 +1,7 @@
 import { setTimeout as rest } from "node:timers/promises";
-import { call } from "@shop/test-support/http";
 import { between } from "@shop/test-support/random";
 import { connectRedis } from "@shop/test-support/redis-client";
+import { call } from "../clients.ts";
 import { nothing, type Drill, type Scene } from "../drill.ts";
 
 const FOR_MS = 10_000;
