@@ -30,7 +30,7 @@ export function clients(connections: number): Ask {
     headersTimeout: ANSWER_LIMIT_MS,
     bodyTimeout: ANSWER_LIMIT_MS,
   });
-  return (url, request) => ask(agent, url, request);
+  return (url, wanted) => ask(agent, url, wanted);
 }
 
 export const call: Ask = clients(CONNECTIONS);
