@@ -11,7 +11,7 @@ export async function runAll(drills: readonly Drill[], wanted: Wanted): Promise<
   const results: DrillResult[] = [];
   const startedAt = Date.now();
   const stopped = await eachOnItsSystem(drills, async (drill, system, signal) => {
-    const { seed, instants, time, rate, patience } = wanted;
+    const { seed, instants, time, rate, patience, short } = wanted;
     const progress = (doing: string) => tellProgress(`${drill.id} ${drill.name}: ${doing}`);
     const result = await runDrill(drill, system, {
       seed,
@@ -19,6 +19,7 @@ export async function runAll(drills: readonly Drill[], wanted: Wanted): Promise<
       time,
       rate,
       patience,
+      lenient: short,
       signal,
       progress,
     });
