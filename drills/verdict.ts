@@ -63,6 +63,11 @@ const metItself = ({ what, status }: Heard): boolean => what === "POST /orders" 
 
 /** What overload is answered with: right from a machine that is too busy, and wrong from one that is not. */
 const UNDER_PRESSURE = new Set<number | undefined>([429, 503, 504]);
+/** Far beyond the gateway's deadline: it was the client who waited for its own turn so long, and gave up. */
+const GAVE_UP_MS = 10_000;
+
+const isPressure = ({ status, tookMs }: Heard): boolean =>
+  status === undefined ? tookMs >= GAVE_UP_MS : UNDER_PRESSURE.has(status);
 
 interface Unexpected {
   readonly refused: readonly string[];
@@ -75,8 +80,8 @@ export function unexpected(tolerates: Drill["tolerates"], told: Told): Unexpecte
     (one) => !succeeded(one) && !metItself(one) && !tolerates(one),
   );
   const heard = (all: readonly Heard[]) => tally(all).map((kind) => `heard ${kind}`);
-  const refused = heard(odd.filter(({ status }) => UNDER_PRESSURE.has(status)));
+  const refused = heard(odd.filter(isPressure));
   const { turnedAway = 0 } = told.load;
   if (turnedAway > 0) refused.push(`${turnedAway} were not sent: too many waited`);
-  return { refused, wrong: heard(odd.filter(({ status }) => !UNDER_PRESSURE.has(status))) };
+  return { refused, wrong: heard(odd.filter((one) => !isPressure(one))) };
 }
