@@ -49,15 +49,18 @@ const someOf = (all: readonly string[], mark: string): string[] => {
 };
 
 export function soakSummary(result: SoakResult): string[] {
-  const { seed, rate, minutes, violations = [], failures, warnings } = result;
-  const outcome = soakPassed(result) ? "ok" : "FAILED";
+  const { seed, rate, minutes, violations, failures, warnings } = result;
+  const wrong = [...(violations ?? []), ...failures].length > 0;
+  const outcome = wrong ? "FAILED" : violations ? "ok" : "stopped";
   return [
     `${outcome}: soak of ${minutes.toFixed(1)} min at ${rate} orders/s, seed ${seed}`,
     ...figuresOf(result).map((line) => `  ${line}`),
-    ...someOf(violations, "  violation: "),
+    ...someOf(violations ?? [], "  violation: "),
     ...someOf(failures, "  failure: "),
     ...someOf(warnings, "  warning: "),
-    ...table([COLUMNS, ...result.growth.map(cellsOf)]).map((line) => `  ${line}`),
+    ...(result.growth.length === 0 ? [] : table([COLUMNS, ...result.growth.map(cellsOf)])).map(
+      (line) => `  ${line}`,
+    ),
   ];
 }
 

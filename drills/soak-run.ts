@@ -9,7 +9,7 @@ import type { Wanted } from "./command-line.ts";
 import type { Drill, Heard } from "./drill.ts";
 import { settling, type Settling } from "./figures.ts";
 import { createGrowthTable, type GrowthRow } from "./growth-table.ts";
-import { startLoad, type Load } from "./load.ts";
+import { startLoad } from "./load.ts";
 import { openScene, play } from "./scene.ts";
 import { createProducts } from "./stock.ts";
 import type { DrillSystem } from "./system.ts";
@@ -62,6 +62,7 @@ export async function startSoak(
     productIds,
     random: randomOf(seed + 1),
     run: since,
+    signal,
   });
   const growth = createGrowthTable(rate);
   const faults = new Map<string, number>();
@@ -128,8 +129,8 @@ export async function startSoak(
   /** (a) to (f); none of them when the user wants an end. */
   async function check(): Promise<string[] | undefined> {
     try {
+      await load.stop();
       signal.throwIfAborted();
-      await stopUnless(load, signal);
       const atRest = await untilAtRest(system, REST_LIMIT_MS, signal);
       if (atRest === undefined) failures.push(`not at rest: ${(await left(system)).join(", ")}`);
       await system.ready(signal);
@@ -147,15 +148,6 @@ const NOT_READ: Settling = { orders: 0, p50: 0, p99: 0, max: 0 };
 
 const minutesSince = (startedAt: number): string =>
   ((performance.now() - startedAt) / 60_000).toFixed(1).padStart(5);
-
-/** Clients may go on asking for a while; who wants an end does not wait for them. */
-async function stopUnless(load: Load, signal: AbortSignal): Promise<void> {
-  const aborted = new Promise<void>((resolve) => {
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-  await Promise.race([load.stop(), aborted]);
-  signal.throwIfAborted();
-}
 
 /** Healed: all is well, and less than what comes in a second is left. */
 async function untilCalm(system: DrillSystem, rate: number, signal: AbortSignal): Promise<void> {
