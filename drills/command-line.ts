@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
  * In short runs: strikes, the share of its time that a fault lasts, and a load and a patience for any machine. What is checked is
  * the same; what is late or refused under pressure is a warning there, and a violation fails as ever.
  */
-const SHORT = { instants: 3, time: 0.25, rate: 100, patience: 4 };
+const SHORT = { instants: 2, time: 0.25, rate: 100, patience: 4 };
 const INSTANTS = 20;
 const SHORT_SEED = 20_261_120;
 
