@@ -1,70 +1,141 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { connectRedis } from "@shop/test-support/redis-client";
+import type { Sql } from "@shop/test-support/sql";
+import { heapOf, memoryOf, openFilesOf } from "./process-figures.ts";
 import type { DrillSystem } from "./system.ts";
 
-const PAGE_BYTES = 4_096;
 const MEGABYTE = 1_048_576;
 
-const COLUMNS = [
-  "minute",
-  "after",
-  "product-service",
-  "order-service",
-  "gateway",
-  "rabbitmq",
-  "outbox",
-  "queues",
-  "sessions",
+/** Up to `factor` times as much and `by` more is noise of collectors, pools and caches. */
+export interface Bound {
+  readonly factor: number;
+  readonly by: number;
+}
+
+export interface Watched {
+  readonly name: string;
+  /** A bound, or why it grows by design. */
+  readonly bound: Bound | string;
+  /** Nothing when it can't be read just then. */
+  read(system: DrillSystem): Promise<number | undefined> | number | undefined;
+}
+
+const SERVICES = ["product-service", "order-service"] as const;
+const DATABASES = ["products", "orders"] as const;
+const REDIS = ["product-redis", "order-redis"] as const;
+const PROGRAMS = [...SERVICES, "gateway"] as const;
+
+const HEAP: Bound = { factor: 1.25, by: 32 };
+/** V8 takes memory from the system in large steps and gives it back late; a thousand connections come and go beside it. */
+const MEMORY: Bound = { factor: 1.25, by: 96 };
+/** A broker keeps up to 64 MB of its log (`raft.wal_max_size_bytes`) in memory, and as much while it turns it over. */
+const BROKER_MEMORY: Bound = { factor: 1.25, by: 128 };
+/** As many sockets as the gateway opens to a service that is slow for a moment; a leak of one a second passes this in five minutes. */
+const FILES: Bound = { factor: 1.25, by: 300 };
+const SESSIONS: Bound = { factor: 1, by: 20 };
+const CACHED: Bound = { factor: 1.5, by: 50 };
+/** What waits is at most what comes in a second. */
+const waiting = (ordersPerSecond: number): Bound => ({ factor: 1, by: ordersPerSecond });
+
+const pidOf = (system: DrillSystem, name: string): number => system.part(name).server.pid;
+
+const counted = async (sql: Sql, text: string): Promise<number> =>
+  (await sql<{ count: number }>(`SELECT count(*)::int AS count FROM ${text}`))[0]!.count;
+
+type Redis = Awaited<ReturnType<typeof connectRedis>>;
+
+async function inRedis(
+  system: DrillSystem,
+  name: string,
+  look: (redis: Redis) => Promise<number>,
+): Promise<number> {
+  const redis = await connectRedis(system.url(name));
+  try {
+    return await look(redis);
+  } finally {
+    redis.destroy();
+  }
+}
+
+const usedMemory = async (redis: Redis): Promise<number> =>
+  Number(/used_memory:(\d+)/.exec(await redis.info("memory"))![1]) / MEGABYTE;
+
+/** What lives for days must not grow: memory, files, rows that wait, messages, sessions, caches. */
+export const whatIsWatched = (ordersPerSecond: number): readonly Watched[] => [
+  ...PROGRAMS.map((name) => ({
+    name: `memory of ${name}, MB`,
+    bound: MEMORY,
+    read: (system: DrillSystem) => memoryOf(pidOf(system, name)),
+  })),
+  ...SERVICES.map((name) => ({
+    name: `V8 heap of ${name}, MB`,
+    bound: HEAP,
+    read: (system: DrillSystem) => heapOf(system.url(name)),
+  })),
+  {
+    name: "memory of rabbitmq, MB",
+    bound: BROKER_MEMORY,
+    read: (system) => memoryOf(pidOf(system, "rabbitmq")),
+  },
+  ...[...PROGRAMS, "rabbitmq"].map((name) => ({
+    name: `open files and sockets of ${name}`,
+    bound: FILES,
+    read: (system: DrillSystem) => openFilesOf(pidOf(system, name)),
+  })),
+  ...DATABASES.flatMap((name): Watched[] => [
+    {
+      name: `sessions of the database of ${name}`,
+      bound: SESSIONS,
+      read: ({ truth }) =>
+        counted(truth[name], "pg_stat_activity WHERE backend_type = 'client backend'"),
+    },
+    {
+      name: `rows in the outbox of ${name}`,
+      bound: waiting(ordersPerSecond),
+      read: ({ truth }) => counted(truth[name], "outbox"),
+    },
+  ]),
+  {
+    name: "messages in the work queues",
+    bound: waiting(ordersPerSecond),
+    read: async (system) => sumOf(await system.queueDepths()),
+  },
+  {
+    name: "messages in the dead queues",
+    bound: { factor: 1, by: 0 },
+    read: async (system) => sumOf(await system.deadDepths()),
+  },
+  ...REDIS.flatMap((name): Watched[] => [
+    {
+      name: `keys in ${name}`,
+      bound: CACHED,
+      read: (system) => inRedis(system, name, (redis) => redis.dbSize()),
+    },
+    {
+      name: `memory of ${name}, MB`,
+      bound: { factor: 1.25, by: 10 },
+      read: (system) => inRedis(system, name, usedMemory),
+    },
+  ]),
+  {
+    name: "orders",
+    bound: "facts, kept for ever",
+    read: ({ truth }) => counted(truth.orders, "orders"),
+  },
+  {
+    name: "stock movements",
+    bound: "one for each order, kept for ever",
+    read: ({ truth }) => counted(truth.products, "stock_movements"),
+  },
+  {
+    name: "stock adjustments",
+    bound: "one for each change of a stock, kept for ever",
+    read: ({ truth }) => counted(truth.products, "stock_adjustments"),
+  },
+  {
+    name: "idempotency keys",
+    bound: "kept for 25 hours, then pruned",
+    read: ({ truth }) => counted(truth.orders, "idempotency_keys"),
+  },
 ];
 
-/** What a system holds at one moment; memory in MB and open files of each process, `*` when it is a new one. */
-type Row = readonly string[];
-
-export function createGrowthTable(system: DrillSystem) {
-  const startedAt = Date.now();
-  const seen = new Map<string, number>();
-  const rows: Row[] = [];
-
-  const processOf = (name: string): string => {
-    const { pid } = system.part(name).server;
-    const mark = seen.has(name) && seen.get(name) !== pid ? "*" : "";
-    seen.set(name, pid);
-    try {
-      const pages = Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]);
-      const files = readdirSync(`/proc/${pid}/fd`).length;
-      return `${Math.round((pages * PAGE_BYTES) / MEGABYTE)} MB, ${files} fd${mark}`;
-    } catch {
-      // Only Linux has it.
-      return "–";
-    }
-  };
-
-  return {
-    async take(after: string): Promise<void> {
-      const { products, orders } = system.truth;
-      const count = async (text: string): Promise<string> => {
-        const found = await Promise.all(
-          [products, orders].map((sql) => sql<{ count: number }>(text)),
-        );
-        return found.map(([row]) => row!.count).join(" + ");
-      };
-      rows.push([
-        ((Date.now() - startedAt) / 60_000).toFixed(1),
-        after,
-        ...["product-service", "order-service", "gateway", "rabbitmq"].map(processOf),
-        await count("SELECT count(*)::int AS count FROM outbox"),
-        (await system.queueDepths()).join(" + "),
-        await count(
-          "SELECT count(*)::int AS count FROM pg_stat_activity WHERE backend_type = 'client backend'",
-        ),
-      ]);
-    },
-    text: (): string[] => {
-      const widths = COLUMNS.map((column, index) =>
-        Math.max(column.length, ...rows.map((row) => row[index]!.length)),
-      );
-      return [COLUMNS, ...rows].map((row) =>
-        row.map((cell, index) => cell.padEnd(widths[index]!)).join("  "),
-      );
-    },
-  };
-}
+const sumOf = (all: readonly number[]): number => all.reduce((sum, one) => sum + one, 0);

@@ -1,7 +1,7 @@
 import { setTimeout as rest } from "node:timers/promises";
-import { call } from "@shop/test-support/http";
 import type { Entry, Ledger } from "@shop/test-support/ledger";
 import { between } from "@shop/test-support/random";
+import { call } from "./clients.ts";
 import type { Heard } from "./drill.ts";
 
 /** Requests on their way at once: who comes when so many wait goes away, and is counted. */
@@ -23,6 +23,8 @@ export interface LoadPlan {
   readonly random: () => number;
   /** Part of every key, so that no two runs share one. */
   readonly run: string;
+  /** The user wants an end: nobody comes any more, and nobody asks again. */
+  readonly signal: AbortSignal;
 }
 
 export interface Load {
@@ -44,6 +46,7 @@ export function startLoad(plan: LoadPlan): Load {
   const heard: Heard[] = [];
   const onTheWay = new Set<Promise<unknown>>();
   const stopped = new AbortController();
+  const ended = AbortSignal.any([stopped.signal, plan.signal]);
   let turnedAway = 0;
   let orders = 0;
 
@@ -68,7 +71,7 @@ export function startLoad(plan: LoadPlan): Load {
     orders += 1;
     const wish = { productId: anyProduct(), qty: between(random, 1, MOST_PIECES) };
     if (orders % 2 === 0) await ledger.place(gateway, wish);
-    else await askUntilAnswered(ledger, gateway, wish, `${plan.run}-${orders}`);
+    else await askUntilAnswered(plan, wish, `${plan.run}-${orders}`);
   };
 
   const read = (): Promise<void> => {
@@ -90,9 +93,9 @@ export function startLoad(plan: LoadPlan): Load {
   };
 
   const pace = Promise.all([
-    keepPace(plan.ordersPerSecond, () => send(order), stopped.signal),
-    keepPace(plan.ordersPerSecond * READS_PER_ORDER, () => send(read), stopped.signal),
-    keepPace(plan.ordersPerSecond > 0 ? WRITES_PER_SECOND : 0, () => send(write), stopped.signal),
+    keepPace(plan.ordersPerSecond, () => send(order), ended),
+    keepPace(plan.ordersPerSecond * READS_PER_ORDER, () => send(read), ended),
+    keepPace(plan.ordersPerSecond > 0 ? WRITES_PER_SECOND : 0, () => send(write), ended),
   ]);
   return {
     heard,
@@ -109,8 +112,7 @@ export function startLoad(plan: LoadPlan): Load {
 }
 
 async function askUntilAnswered(
-  ledger: Ledger,
-  gateway: string,
+  { ledger, gateway, signal }: LoadPlan,
   wish: { productId: number; qty: number },
   key: string,
 ): Promise<void> {
@@ -121,7 +123,7 @@ async function askUntilAnswered(
     restMs = Math.min(restMs * 2, ASK_AGAIN_REST_MS.most)
   ) {
     const entry = await ledger.place(gateway, wish, { key });
-    if (!isWorthAsking(entry) || performance.now() > end) return;
+    if (!isWorthAsking(entry) || performance.now() > end || signal.aborted) return;
     // Apart from each other: they were all refused in the same moment.
     await rest(restMs * (0.5 + Math.random()));
   }

@@ -73,7 +73,7 @@ function launcherSpeaksToAFile(): void {
   sayTo((line) => appendFileSync(join(FOLDER, "launcher.log"), `${line}\n`));
 }
 
-export function keepLogs({ logFolder }: DrillSystem, { name }: Drill): void {
+export function keepLogs({ logFolder }: DrillSystem, { name }: Pick<Drill, "name">): void {
   const folder = join(FOLDER, name);
   rmSync(folder, { recursive: true, force: true });
   cpSync(logFolder, folder, { recursive: true });

@@ -27,8 +27,11 @@ export const CRASH_POINTS: Record<string, Patch> = {
   },
 };
 
-/** A reader rests between its look into the database and its set in Redis: a writer comes between them nearly always. */
-const LATE = "await new Promise((go) => setTimeout(go, Math.random() * 40));";
+/**
+ * A reader rests between its look into the database and its set in Redis, for longer than a write takes on a busy machine: a writer
+ * comes between them nearly always.
+ */
+const LATE = "await new Promise((go) => setTimeout(go, Math.random() * 200));";
 const SLOW_READERS: readonly Patch[] = [
   {
     file: "product-service/dist/product-reads.js",

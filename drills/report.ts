@@ -1,8 +1,9 @@
 import { passed, type DrillResult } from "./run-drill.ts";
 
-const number = (value: number): string => Math.round(value).toLocaleString("en-US");
+export const number = (value: number): string => Math.round(value).toLocaleString("en-US");
 const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;
-const percent = (share: number): string => `${(Math.floor(share * 10_000) / 100).toFixed(2)} %`;
+export const percent = (share: number): string =>
+  `${(Math.floor(share * 10_000) / 100).toFixed(2)} %`;
 
 /** The figures of one drill, in the order of the columns of docs/guarantees.md. */
 export function figuresOf(result: DrillResult): string[] {
@@ -33,8 +34,8 @@ export function lineOf(result: DrillResult): string {
 
 const MOST_SHOWN = 12;
 
-export function complaintsOf({ violations, failed }: DrillResult): string[] {
-  const all = [...violations, ...failed];
+export function complaintsOf({ violations, failed, warned }: DrillResult): string[] {
+  const all = [...violations, ...failed, ...warned.map((text) => `warning: ${text}`)];
   const more = all.length - MOST_SHOWN;
   return [...all.slice(0, MOST_SHOWN), ...(more > 0 ? [`… and ${more} more`] : [])].map(
     (text) => `         ${text}`,

@@ -10,6 +10,7 @@ import { tell, tellProgress } from "./terminal.ts";
 const REST_LIMIT_MS = 15_000;
 const TIME = 0.35;
 const INSTANTS = 6;
+const TRIES = 3;
 
 /** Drills on programs that are broken on purpose: each must fail. Hands back the exit code. */
 export async function runBroken(
@@ -26,20 +27,28 @@ export async function runBroken(
         `There is no way "${name}" to break it: ${Object.keys(SABOTAGE).join(", ")}.`,
       );
     await onOneSystem({ patches: name }, async (system, signal) => {
-      const result = await runDrill(drill, system, {
-        seed,
-        rate,
-        patience,
-        signal,
-        instants: INSTANTS,
-        time: TIME,
-        restLimitMs: REST_LIMIT_MS,
-        progress: (doing) => tellProgress(`${name}, ${drill.name}: ${doing}`),
-      });
-      if (passed(result)) missed += 1;
-      tell(`${passed(result) ? "MISSED" : "caught"} ${name} by ${drill.name} (seed ${seed})`);
-      for (const complaint of complaintsOf(result).slice(0, 3)) tell(complaint);
+      // Some are seen by chance only: what one run of instants has missed, the next may meet.
+      for (let turn = 0; turn < TRIES; turn += 1) {
+        const result = await runDrill(drill, system, {
+          seed: seed + turn,
+          rate,
+          patience,
+          signal,
+          instants: INSTANTS,
+          time: TIME,
+          lenient: true,
+          restLimitMs: REST_LIMIT_MS,
+          progress: (doing) => tellProgress(`${name}, ${drill.name}: ${doing}`),
+        });
+        const { notes } = result;
+        const how = `${name} by ${drill.name} (seed ${seed + turn}; ${notes.join(", ")})`;
+        tell(`${passed(result) ? "missed" : "caught"} ${how}`);
+        for (const complaint of complaintsOf(result).slice(0, 3)) tell(complaint);
+        if (!passed(result)) return;
+      }
+      missed += 1;
     });
   }
+  if (missed > 0) tell(`${missed} of ${names.length} were not noticed in ${TRIES} tries.`);
   return missed === 0 ? 0 : 1;
 }

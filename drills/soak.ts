@@ -1,53 +1,59 @@
-import { randomOf, shuffle } from "@shop/test-support/random";
+import { randomOf } from "@shop/test-support/random";
 import type { Wanted } from "./command-line.ts";
 import type { Drill } from "./drill.ts";
-import { createGrowthTable } from "./growth.ts";
 import { keepLogs, onOneSystem } from "./on-its-system.ts";
-import { complaintsOf, lineOf } from "./report.ts";
-import { passed, runDrill } from "./run-drill.ts";
+import { writeSoak } from "./guarantees.ts";
+import { randomFaults } from "./soak-faults.ts";
+import { soakSummary, soakPassed } from "./soak-report.ts";
+import { startSoak, type SoakResult, type SoakRun } from "./soak-run.ts";
 import { tell, tellProgress } from "./terminal.ts";
 
-/** Many faults instead of long ones. */
-const TIME = 0.5;
-const INSTANTS = 3;
+const DEFAULT_RATE = 500;
+const PROGRESS_EVERY_MS = 1_000;
+/** Programs that can be told to die in between (D4), and are what is shipped but for that. */
+const SYSTEM = { patches: "crash-points" };
 
-/** All drills of one system in random order, again and again, until the time is up. Hands back the exit code. */
+/** Random faults under one load until the time is up or something fails; then all checks. Hands back the exit code. */
 export async function soak(catalogue: readonly Drill[], wanted: Wanted): Promise<number> {
-  const { seed, rate, minutes, patience } = wanted;
-  const random = randomOf(seed);
-  const until = Date.now() + minutes * 60_000;
-  const drills = catalogue.filter(({ system }) => system === undefined);
-  let failures = 0;
-  let rounds = 0;
-  let orders = 0;
-  const stopped = await onOneSystem({}, async (system, signal) => {
-    const growth = createGrowthTable(system);
-    await growth.take("start");
-    let order: Drill[] = [];
-    while (Date.now() < until && failures === 0 && !signal.aborted) {
-      if (order.length === 0) order = shuffle(drills, random);
-      const drill = order.pop()!;
-      rounds += 1;
-      const result = await runDrill(drill, system, {
-        rate,
-        patience,
-        signal,
-        instants: INSTANTS,
-        time: TIME,
-        seed: seed + rounds,
-        progress: (doing) => tellProgress(`soak, ${drill.name}: ${doing}`),
-      });
-      orders += result.settling.orders;
-      tell(lineOf(result));
-      for (const complaint of complaintsOf(result)) tell(complaint);
-      if (!passed(result)) {
-        failures += 1;
-        keepLogs(system, drill);
-      }
-      await growth.take(drill.name);
-    }
-    for (const line of growth.text()) tell(line);
+  const rate = wanted.rate ?? DEFAULT_RATE;
+  let result: SoakResult | undefined;
+  const stopped = await onOneSystem(SYSTEM, async (system, signal) => {
+    const run = await startSoak(system, { ...wanted, rate }, signal);
+    await untilTimeIsUp(run, randomFaults(catalogue, randomOf(wanted.seed + 2)), {
+      minutes: wanted.minutes,
+      signal,
+    });
+    tell("  checking");
+    result = await run.end();
+    if (!soakPassed(result) && !signal.aborted) keepLogs(system, { name: "soak" });
+    // Told before the servers are stopped: who has pressed Ctrl-C may press it again.
+    for (const line of soakSummary(result)) tell(line);
   });
-  tell(`${rounds} drills, ${orders} orders, ${failures} failures (seed ${seed}).`);
-  return failures === 0 && !stopped ? 0 : 1;
+  if (result === undefined) return 1;
+  if (wanted.write && !stopped) writeSoak(result);
+  return soakPassed(result) && !stopped ? 0 : 1;
+}
+
+async function untilTimeIsUp(
+  run: SoakRun,
+  nextFault: () => Drill,
+  { minutes, signal }: { minutes: number; signal: AbortSignal },
+): Promise<void> {
+  const until = performance.now() + minutes * 60_000;
+  let doing = "starting";
+  const ticking = setInterval(
+    () => tellProgress(`soak, ${doing}: ${run.orders()} orders asked for`),
+    PROGRESS_EVERY_MS,
+  );
+  try {
+    while (performance.now() < until && !run.failed() && !signal.aborted) {
+      const drill = nextFault();
+      doing = drill.name;
+      await run.suffer(drill);
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    clearInterval(ticking);
+  }
 }

@@ -62,6 +62,8 @@ export function openSystem(own: OwnSystem) {
       ),
     queueDepths: (): Promise<number[]> =>
       Promise.all(WORK_QUEUES.map(({ name }) => truth.broker.depth(name))),
+    deadDepths: (): Promise<number[]> =>
+      Promise.all(WORK_QUEUES.map(({ deadQueue }) => truth.broker.depth(deadQueue))),
     close: async (): Promise<void> => {
       await Promise.all([truth.products.end(), truth.orders.end()]);
     },

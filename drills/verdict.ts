@@ -1,6 +1,7 @@
 import { differencesAtTheDoor } from "@shop/test-support/front-door";
 import { Ledger, type Entry } from "@shop/test-support/ledger";
 import { shuffle } from "@shop/test-support/random";
+import { call } from "./clients.ts";
 import type { Drill, Heard, Scene } from "./drill.ts";
 import { shareOf, succeeded, tally } from "./figures.ts";
 
@@ -9,8 +10,8 @@ const LOOK_AGAIN_MS = 100;
 
 /** (f), and (d) through the door: whoever asks again under a key hears of the very same order. */
 export async function checkTheDoor(
-  drill: Drill,
   { system, load, ledger, random, pause }: Scene,
+  cachesMayLagMs: number,
 ): Promise<string[]> {
   const some = shuffle(ledger.accepted, random);
   const sample = {
@@ -18,7 +19,7 @@ export async function checkTheDoor(
     productIds: load.productIds,
   };
   const look = () => differencesAtTheDoor(system.gateway, system.truth, sample);
-  const until = performance.now() + (drill.cachesMayLagMs ?? 0);
+  const until = performance.now() + cachesMayLagMs;
   let differences = await look();
   while (differences.length > 0 && performance.now() < until) {
     await pause(LOOK_AGAIN_MS);
@@ -31,7 +32,7 @@ export async function checkTheDoor(
 }
 
 async function replay(gateway: string, { wish, key, order }: Entry): Promise<string[]> {
-  const again = await new Ledger().place(gateway, wish, { key: key! });
+  const again = await new Ledger(call).place(gateway, wish, { key: key! });
   return again.order?.id === order!.id
     ? []
     : [`(d) ${key} gave ${order!.id}, and now ${again.order?.id ?? again.status}`];
@@ -39,7 +40,7 @@ async function replay(gateway: string, { wish, key, order }: Entry): Promise<str
 
 interface Told {
   readonly ledger: Pick<Ledger, "entries">;
-  readonly load: { readonly heard: readonly Heard[] };
+  readonly load: { readonly heard: readonly Heard[]; readonly turnedAway?: number };
 }
 
 /** The orders as well as the rest. */
@@ -50,7 +51,7 @@ export function everythingHeard({ ledger, load }: Told): Heard[] {
 }
 
 /** Who asks again under a key has one wish. */
-export function availability({ ledger, load: { heard } }: Scene): number {
+export function availability({ ledger, load: { heard } }: Pick<Scene, "ledger" | "load">): number {
   const { entries, accepted } = ledger;
   const wishes = new Set(entries.map((entry) => entry.key ?? entry));
   const granted = new Set(accepted.map((entry) => entry.key ?? entry));
@@ -60,12 +61,27 @@ export function availability({ ledger, load: { heard } }: Scene): number {
 /** Who asks again under a key may meet the first request still at work: 409 is the contract's answer. */
 const metItself = ({ what, status }: Heard): boolean => what === "POST /orders" && status === 409;
 
+/** What overload is answered with: right from a machine that is too busy, and wrong from one that is not. */
+const UNDER_PRESSURE = new Set<number | undefined>([429, 503, 504]);
+/** Far beyond the gateway's deadline: it was the client who waited for its own turn so long, and gave up. */
+const GAVE_UP_MS = 10_000;
+
+const isPressure = ({ status, tookMs }: Heard): boolean =>
+  status === undefined ? tookMs >= GAVE_UP_MS : UNDER_PRESSURE.has(status);
+
+interface Unexpected {
+  readonly refused: readonly string[];
+  readonly wrong: readonly string[];
+}
+
 /** Whatever clients met that the drill does not allow. */
-export function unexpected(drill: Drill, scene: Scene): string[] {
-  const wrong = everythingHeard(scene).filter(
-    (one) => !succeeded(one) && !metItself(one) && !drill.tolerates(one),
+export function unexpected(tolerates: Drill["tolerates"], told: Told): Unexpected {
+  const odd = everythingHeard(told).filter(
+    (one) => !succeeded(one) && !metItself(one) && !tolerates(one),
   );
-  const heard = tally(wrong).map((kind) => `heard ${kind}`);
-  const { turnedAway } = scene.load;
-  return turnedAway === 0 ? heard : [...heard, `${turnedAway} were not sent: too many waited`];
+  const heard = (all: readonly Heard[]) => tally(all).map((kind) => `heard ${kind}`);
+  const refused = heard(odd.filter(isPressure));
+  const { turnedAway = 0 } = told.load;
+  if (turnedAway > 0) refused.push(`${turnedAway} were not sent: too many waited`);
+  return { refused, wrong: heard(odd.filter((one) => !isPressure(one))) };
 }

@@ -1,7 +1,8 @@
-import { WORK_QUEUES } from "@shop/contracts/topology";
-import { randomUUIDv7 } from "node:crypto";
+import { createHash, randomUUIDv7 } from "node:crypto";
+import { WORK_QUEUES, type WorkQueue } from "@shop/contracts/topology";
+import type { BrokerClient } from "@shop/test-support/broker-client";
 import { eventually } from "@shop/test-support/eventually";
-import { nothing, type Drill } from "../drill.ts";
+import { nothing, type Drill, type Scene } from "../drill.ts";
 import { settling } from "../figures.ts";
 
 const ROUNDS = 10;
@@ -10,11 +11,40 @@ const BIG_BYTES = 5_000_000;
 const DEAD_LIMIT_MS = 20_000;
 const OTHERS_P99_WITHIN_MS = 1_500;
 
-const POISON: readonly string[] = [
-  '{"bad json',
-  JSON.stringify({ id: randomUUIDv7(), type: "order.created", version: 1, data: { qty: "many" } }),
-  JSON.stringify({ type: "order.created", data: { note: "x".repeat(BIG_BYTES) } }),
+/** Each one is different from all others, so that none can stand for another in the dead queue. */
+const POISON: readonly ((type: string) => string)[] = [
+  () => `{"bad json ${randomUUIDv7()}`,
+  (type) => JSON.stringify({ id: randomUUIDv7(), type, version: 1, data: { qty: "many" } }),
+  (type) => JSON.stringify({ type, data: { note: randomUUIDv7() + "x".repeat(BIG_BYTES) } }),
 ];
+
+const digestOf = (content: string | Buffer): string =>
+  createHash("sha256").update(content).digest("hex");
+
+/** The dead queue holds, byte for byte, what was sent, nothing else, and each with the broker's word on why. */
+async function lookAtTheDead(
+  client: BrokerClient,
+  { name, deadQueue }: WorkQueue,
+  { sent, expect }: { sent: readonly string[]; expect: Scene["expect"] },
+): Promise<void> {
+  await eventually(async () => {
+    const depth = await client.depth(deadQueue);
+    if (depth < sent.length) throw new Error(`${depth} of ${sent.length} in ${deadQueue}`);
+  }, DEAD_LIMIT_MS);
+  const dead = await client.takeAll(deadQueue);
+  const found = dead.map(({ content }) => digestOf(content));
+  const missing = sent.filter((digest) => !found.includes(digest));
+  const others = found.filter((digest) => !sent.includes(digest));
+  const twice = found.length - new Set(found).size;
+  expect(missing.length === 0, `${missing.length} of the poison are not in ${deadQueue} as sent`);
+  expect(others.length === 0, `${others.length} in ${deadQueue} that were no poison`);
+  expect(twice === 0, `${twice} are in ${deadQueue} a second time`);
+  const mute = dead.filter(({ properties: { headers = {} } }) => {
+    const { "x-first-death-reason": reason, "x-first-death-queue": queue } = headers;
+    return reason !== "rejected" || queue !== name;
+  });
+  expect(mute.length === 0, `${mute.length} in ${deadQueue} do not say that ${name} rejected them`);
+}
 
 export const poisonDrill: Drill = {
   id: "M2",
@@ -27,23 +57,22 @@ export const poisonDrill: Drill = {
     const since = randomUUIDv7();
     const rounds = Math.ceil(lasting(ROUNDS));
     await system.broker(async (client) => {
+      const sent = new Map<WorkQueue, string[]>(WORK_QUEUES.map((queue) => [queue, []]));
       for (let round = 0; round < rounds; round += 1) {
-        for (const { types } of WORK_QUEUES) {
-          for (const poison of POISON) await client.send(types[0]!, poison);
+        for (const [{ types }, digests] of sent) {
+          for (const brew of POISON) {
+            const poison = brew(types[0]!);
+            digests.push(digestOf(poison));
+            await client.send(types[0]!, poison);
+          }
         }
         await pause(BETWEEN_MS);
       }
-      const each = rounds * POISON.length;
-      for (const { deadQueue } of WORK_QUEUES) {
-        const dead = await eventually(async () => {
-          const depth = await client.depth(deadQueue);
-          if (depth < each) throw new Error(`${depth} of ${each} in ${deadQueue}`);
-          return depth;
-        }, DEAD_LIMIT_MS);
-        expect(dead === each, `${dead} messages in ${deadQueue}, of ${each} that were poison`);
-        await client.purge(deadQueue);
+      for (const [queue, digests] of sent) {
+        await lookAtTheDead(client, queue, { sent: digests, expect });
       }
-      note(`${each * WORK_QUEUES.length} poisonous messages, all of them dead`);
+      const all = rounds * POISON.length * WORK_QUEUES.length;
+      note(`${all} poisonous messages, all of them dead, byte for byte`);
     });
     const { p99 } = await settling(system.truth.orders, since);
     inTime("p99 of the orders between them", p99, OTHERS_P99_WITHIN_MS);

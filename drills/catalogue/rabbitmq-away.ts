@@ -1,6 +1,7 @@
 import { waitUntil } from "local-stack/wait-until";
 import { nothing, type Drill, type Scene } from "../drill.ts";
 import { quantile } from "../figures.ts";
+import { untilGrownUp, watchMemory } from "../flat-memory.ts";
 
 const AWAY_MS = 60_000;
 const FROZEN_MS = 30_000;
@@ -80,13 +81,16 @@ export const rabbitmqAwayDrills: readonly Drill[] = [
   {
     id: "D8",
     name: "rabbitmq-alarm",
-    title: "RabbitMQ has a memory alarm and blocks publishers: the relay rests",
+    title: "RabbitMQ has a memory alarm and blocks publishers: the relay rests, memory stays flat",
     promise,
     tolerates: nothing,
     async run(scene) {
       const { system } = scene;
+      await untilGrownUp(scene);
       await system.rabbitmqctl("set_vm_memory_high_watermark", "0");
+      const checkMemory = watchMemory(scene);
       await away(scene, FROZEN_MS, async () => {
+        await checkMemory();
         await system.rabbitmqctl("set_vm_memory_high_watermark", "0.4");
       });
     },

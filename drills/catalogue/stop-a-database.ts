@@ -1,4 +1,4 @@
-import { call } from "@shop/test-support/http";
+import { call } from "../clients.ts";
 import { statuses, type Drill, type Scene } from "../drill.ts";
 import { quantile } from "../figures.ts";
 import { everythingHeard } from "../verdict.ts";

@@ -51,8 +51,6 @@ describe("orders that arrive together", () => {
   test("share transactions, and each has an answer, a row and an event of its own", async () => {
     const told = await fixture.broker.hear("order.created");
     const { id: productId } = fixture.products.put();
-    // The connections are there then, and none of the orders waits for its own.
-    await many(600, () => fixture.request("/health/live"));
     const answers = await many(600, (n) => fixture.place({ productId, qty: 1 + n }));
     expect(statuses(answers)).toEqual({ 201: 600 });
 

@@ -93,6 +93,17 @@ export async function connectBroker(url: string) {
     take: (queue: string): Promise<GetMessage | undefined> =>
       look(async (own) => (await own.get(queue, { noAck: true })) || undefined),
 
+    /** Takes everything off a queue, in order. */
+    takeAll: (queue: string): Promise<GetMessage[]> =>
+      look(async (own) => {
+        const all: GetMessage[] = [];
+        for (;;) {
+          const message = await own.get(queue, { noAck: true });
+          if (!message) return all;
+          all.push(message);
+        }
+      }),
+
     close: () => connection.close(),
   };
 }

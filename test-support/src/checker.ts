@@ -2,6 +2,7 @@ import { WORK_QUEUES } from "@shop/contracts/topology";
 import type { BrokerClient } from "./broker-client.ts";
 import type { Sql } from "./sql.ts";
 import type { Ledger } from "./ledger.ts";
+import { booksThatDiffer } from "./order-books.ts";
 
 /** Where the truth is: both databases and the broker. */
 export interface Truth {
@@ -28,13 +29,7 @@ export async function unrest({ products, orders, broker }: Truth): Promise<strin
   return left;
 }
 
-interface OrderRow {
-  readonly id: string;
-  readonly product_id: number;
-  readonly qty: number;
-  readonly status: string;
-  readonly reason: string | null;
-}
+const KEYS_AT_ONCE = 10_000;
 
 /** Below every id. */
 const THE_BEGINNING = "00000000-0000-0000-0000-000000000000";
@@ -50,20 +45,10 @@ export async function violations(
   ledger: Ledger,
   since: string = THE_BEGINNING,
 ): Promise<string[]> {
-  const rows = await truth.orders<OrderRow>(
-    "SELECT id, product_id, qty, status, reason FROM orders WHERE id >= $1",
-    [since],
-  );
-  const orders = new Map(rows.map((row) => [row.id, row]));
-  const movements = await truth.products<OrderRow>(
-    "SELECT order_id AS id, product_id, qty, status, reason FROM stock_movements WHERE order_id >= $1",
-    [since],
-  );
   return [
     ...(await stockThatDoesNotAddUp(truth.products)),
-    ...promisesNotKept(ledger, orders),
-    ...movementsThatDiffer(movements, orders),
-    ...(await keysWithOtherOrders(truth.orders, ledger, since)),
+    ...(await booksThatDiffer(truth, ledger, since)),
+    ...(await keysWithOtherOrders(truth.orders, ledger)),
     ...(await deadLetters(truth.broker)),
   ];
 }
@@ -82,63 +67,23 @@ async function stockThatDoesNotAddUp(products: Sql): Promise<string[]> {
     .map(({ id, qty, should }) => `(a) product ${id} has ${qty} pieces and should have ${should}`);
 }
 
-/** (b) */
-function promisesNotKept(ledger: Ledger, orders: ReadonlyMap<string, OrderRow>): string[] {
-  const wrong: string[] = [];
-  const promised = new Map<string, string | undefined>();
-  for (const { wish, key, order } of ledger.accepted) {
-    const { id } = order!;
-    const row = orders.get(id);
-    if (!row) wrong.push(`(b) order ${id} was promised and is not there`);
-    else if (row.status === "pending") wrong.push(`(b) order ${id} is not settled`);
-    else if (row.product_id !== wish.productId || row.qty !== wish.qty)
-      wrong.push(`(b) order ${id} is not what was wished for`);
-    if (promised.has(id) && (key === undefined || promised.get(id) !== key))
-      wrong.push(`(b) order ${id} was promised to two requests`);
-    promised.set(id, key);
-  }
-  const unknown = mayBeThere(ledger);
-  if (orders.size > promised.size + unknown)
-    wrong.push(`(b) ${orders.size} orders of ${promised.size} promised and ${unknown} unknown`);
-  return wrong;
-}
-
-/** Orders of which nobody was told: one for each request without an answer, or for each key that never got one. */
-function mayBeThere({ entries, accepted }: Ledger): number {
-  const answered = new Set(accepted.map(({ key }) => key));
-  const unknown = entries.filter(({ outcome }) => outcome === "unknown");
-  const open = unknown.flatMap(({ key }) => (key === undefined || answered.has(key) ? [] : [key]));
-  return unknown.filter(({ key }) => key === undefined).length + new Set(open).size;
-}
-
-/** (c) Compared whole, so that `done` is also what took stock. */
-function movementsThatDiffer(
-  movements: readonly OrderRow[],
-  orders: ReadonlyMap<string, OrderRow>,
-): string[] {
-  const text = ({ product_id: productId, qty, status, reason }: OrderRow): string =>
-    `${qty} of product ${productId} ${status} ${reason ?? ""}`;
-  const decided = new Map(movements.map((movement) => [movement.id, text(movement)]));
-  const wrong = [...decided.keys()]
-    .filter((id) => !orders.has(id))
-    .map((id) => `(c) a movement for the order ${id}, which is not there`);
-  for (const [id, row] of orders) {
-    const movement = decided.get(id) ?? "not decided";
-    if (movement !== text(row)) wrong.push(`(c) order ${id} is ${text(row)}, decided ${movement}`);
-  }
-  return wrong;
-}
-
 /** (d) The tables' primary keys hold the rest: no id twice, no key twice. */
-async function keysWithOtherOrders(orders: Sql, ledger: Ledger, since: string): Promise<string[]> {
-  const rows = await orders<{ key: string; order_id: string }>(
-    "SELECT key, order_id FROM idempotency_keys WHERE order_id >= $1",
-    [since],
-  );
-  const holders = new Map(rows.map(({ key, order_id: id }) => [key, id]));
-  return ledger.accepted
-    .filter(({ key, order }) => key !== undefined && holders.get(key) !== order!.id)
-    .map(({ key, order }) => `(d) ${key} was answered ${order!.id} and is ${holders.get(key!)}`);
+async function keysWithOtherOrders(orders: Sql, { accepted }: Ledger): Promise<string[]> {
+  const wrong: string[] = [];
+  const keyed = accepted.filter(({ key }) => key !== undefined);
+  for (let from = 0; from < keyed.length; from += KEYS_AT_ONCE) {
+    const some = keyed.slice(from, from + KEYS_AT_ONCE);
+    const rows = await orders<{ key: string; order_id: string }>(
+      "SELECT key, order_id FROM idempotency_keys WHERE caller = '' AND key = ANY($1::text[])",
+      [some.map(({ key }) => key)],
+    );
+    const holders = new Map(rows.map(({ key, order_id: id }) => [key, id]));
+    for (const { key, order } of some) {
+      const holder = holders.get(key!);
+      if (holder !== order!.id) wrong.push(`(d) ${key} was answered ${order!.id} and is ${holder}`);
+    }
+  }
+  return wrong;
 }
 
 /** (e) */

@@ -17,15 +17,26 @@ export interface Call {
 /** Far beyond every deadline of the gateway's: who waits so long was forgotten. */
 const ANSWER_LIMIT_MS = 20_000;
 
-const agent = new Agent({
-  connections: 1_000,
-  pipelining: 1,
-  headersTimeout: ANSWER_LIMIT_MS,
-  bodyTimeout: ANSWER_LIMIT_MS,
-});
+const CONNECTIONS = 200;
 
 /** A client's request as it stands; nothing is followed, retried or thrown for its status. */
-export async function call<T = any>(
+export type Ask = <T = any>(url: string, call?: Call) => Promise<Answer<T>>;
+
+/** Clients with connections of their own, at most so many to one address: more requests wait for theirs. */
+export function clients(connections: number): Ask {
+  const agent = new Agent({
+    connections,
+    pipelining: 1,
+    headersTimeout: ANSWER_LIMIT_MS,
+    bodyTimeout: ANSWER_LIMIT_MS,
+  });
+  return (url, wanted) => ask(agent, url, wanted);
+}
+
+export const call: Ask = clients(CONNECTIONS);
+
+async function ask<T>(
+  agent: Agent,
   url: string,
   { method, body, headers }: Call = {},
 ): Promise<Answer<T>> {

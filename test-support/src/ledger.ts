@@ -1,6 +1,6 @@
 import { setTimeout as rest } from "node:timers/promises";
 import type { Order } from "@shop/contracts/order";
-import { call, type Answer } from "./http.ts";
+import { call, type Answer, type Ask } from "./http.ts";
 
 /** Between two tries of a client that got no answer. */
 const RETRY_REST_MS = 25;
@@ -32,6 +32,11 @@ export interface Entry {
 /** Places orders as clients do, and remembers what each was told. */
 export class Ledger {
   readonly entries: Entry[] = [];
+  private readonly ask: Ask;
+
+  constructor(ask: Ask = call) {
+    this.ask = ask;
+  }
 
   get accepted(): Entry[] {
     return this.entries.filter(({ outcome }) => outcome === "accepted");
@@ -45,7 +50,7 @@ export class Ledger {
       ...(requestId !== undefined && { "x-request-id": requestId }),
     };
     const at = performance.now();
-    const answer = await call(`${url}/orders`, {
+    const answer = await this.ask(`${url}/orders`, {
       body: wish,
       headers,
     }).catch(() => undefined);
