@@ -1,8 +1,6 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
+import { megabytesOf } from "./memory.ts";
 import type { DrillSystem } from "./system.ts";
-
-const PAGE_BYTES = 4_096;
-const MEGABYTE = 1_048_576;
 
 const COLUMNS = [
   "minute",
@@ -29,9 +27,8 @@ export function createGrowthTable(system: DrillSystem) {
     const mark = seen.has(name) && seen.get(name) !== pid ? "*" : "";
     seen.set(name, pid);
     try {
-      const pages = Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]);
       const files = readdirSync(`/proc/${pid}/fd`).length;
-      return `${Math.round((pages * PAGE_BYTES) / MEGABYTE)} MB, ${files} fd${mark}`;
+      return `${megabytesOf(pid)} MB, ${files} fd${mark}`;
     } catch {
       // Only Linux has it.
       return "–";

@@ -42,6 +42,20 @@ const SLOW_READERS: readonly Patch[] = [
   },
 ];
 
+/** Both sides keep idle connections for seconds instead of a minute: gateway 3, services 2. */
+const SHORT_KEEP_ALIVE: readonly Patch[] = [
+  {
+    file: "gateway/dist/server.js",
+    find: "KEEP_ALIVE_TIMEOUT_MS = 65_000",
+    replace: "KEEP_ALIVE_TIMEOUT_MS = 3_000",
+  },
+  {
+    file: "service-kit/dist/http/create-http-app.js",
+    find: "KEEP_ALIVE_TIMEOUT_MS = 65_000",
+    replace: "KEEP_ALIVE_TIMEOUT_MS = 2_000",
+  },
+];
+
 /** What heals a lost message after a while: with it nobody could tell that one was lost. */
 const NO_SWEEPER: Patch = {
   file: "order-service/dist/tell-again.js",
@@ -108,6 +122,105 @@ export const SABOTAGE: Record<string, Sabotage> = {
       },
     ],
   },
+  // Node reads on where the standard says stop, and the gateway works on what comes behind its last answer.
+  "lenient-gateway": {
+    drill: "smuggle-requests",
+    patches: [
+      {
+        file: "gateway/dist/server.js",
+        find: "requireHostHeader: false",
+        replace: "requireHostHeader: false, insecureHTTPParser: true",
+      },
+    ],
+  },
+  "passes-any-subject": {
+    drill: "forge-headers",
+    patches: [
+      {
+        file: "gateway/dist/upstream/service-headers.js",
+        find: "[TRACEPARENT_HEADER,",
+        replace: '["x-subject", TRACEPARENT_HEADER,',
+      },
+    ],
+  },
+  "route-to-metrics": {
+    drill: "internal-paths",
+    patches: [
+      {
+        file: "gateway/dist/routes.js",
+        find: "export const ROUTES = [",
+        replace:
+          'export const ROUTES = [{ method: "GET", path: "/metrics", answeredBy: "product-service" },',
+      },
+    ],
+  },
+  "any-request-id": {
+    drill: "request-ids",
+    patches: [
+      {
+        file: "service-kit/dist/log/request-id.js",
+        find: "REQUEST_ID_PATTERN.test(candidate)",
+        replace: "true",
+      },
+    ],
+  },
+  "any-body": {
+    drill: "slow-clients",
+    patches: [
+      {
+        file: "service-kit/dist/strict-json.js",
+        find: "100 * 1024",
+        replace: "1024 ** 3",
+      },
+    ],
+  },
+  "no-deadline": {
+    drill: "hang-a-service",
+    patches: [
+      {
+        file: "gateway/dist/upstream/limit.js",
+        find: "timedOut()), deadlineMs)",
+        replace: "timedOut()), 60_000)",
+      },
+    ],
+  },
+  "takes-everything": {
+    drill: "overload",
+    patches: [
+      {
+        file: "gateway/dist/steps/load-shedding.js",
+        find: "inFlight.count >= most",
+        replace: "false",
+      },
+      {
+        file: "gateway/dist/upstream/upstream.js",
+        find: "this.inFlight >= this.options.mostInFlight",
+        replace: "false",
+      },
+    ],
+  },
+  // The gateway keeps connections longer than the services do.
+  "deaf-to-keep-alive": {
+    drill: "idle-gaps",
+    patches: [
+      ...SHORT_KEEP_ALIVE,
+      {
+        file: "gateway/dist/upstream/service-agent.js",
+        find: "keepAlive === lastHint",
+        replace: "true",
+      },
+    ],
+  },
+  "any-name": {
+    drill: "odd-values",
+    patches: [
+      {
+        file: "shared-contracts/dist/product.js",
+        find: "!/\\p{Cc}/u.test(name)",
+        replace: "true",
+      },
+    ],
+  },
   "list-without-token": {
     drill: "stale-set",
     patches: [
@@ -125,6 +238,7 @@ export const SABOTAGE: Record<string, Sabotage> = {
 export function patchesNamed(name: string): readonly Patch[] {
   if (name === "crash-points") return Object.values(CRASH_POINTS);
   if (name === "slow-readers") return SLOW_READERS;
+  if (name === "short-keep-alive") return SHORT_KEEP_ALIVE;
   const found = SABOTAGE[name];
   if (!found) throw new Error(`there are no patches "${name}"`);
   return found.patches;

@@ -25,7 +25,7 @@ export async function runBroken(
       throw new Error(
         `There is no way "${name}" to break it: ${Object.keys(SABOTAGE).join(", ")}.`,
       );
-    await onOneSystem({ patches: name }, async (system, signal) => {
+    await onOneSystem({ ...drill.system, patches: name }, async (system, signal) => {
       const result = await runDrill(drill, system, {
         seed,
         rate,

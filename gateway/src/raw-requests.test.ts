@@ -346,10 +346,7 @@ describe("G4: request ids", () => {
   });
 
   test.each(CONTROL_CHARACTERS)("%j in one is not HTTP", async (character) => {
-    const { answers } = await sendRaw(
-      fixture.url,
-      `${GET}X-Request-ID: a${character}b\r\n${LAST}`,
-    );
+    const { answers } = await sendRaw(fixture.url, `${GET}X-Request-ID: a${character}b\r\n${LAST}`);
     expect(answers[0]).toMatchObject({ status: 400, text: "" });
   });
 

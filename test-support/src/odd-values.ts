@@ -142,7 +142,7 @@ export const ODD_HEADERS: readonly string[] = [
   "Authorization: Bearer \xed\xa0\x80",
   "Cookie: __proto__=1",
   "Range: bytes=-1-1e309",
-  "X-Forwarded-For: ', \"__proto__\"",
+  'X-Forwarded-For: \', "__proto__"',
   "__proto__: 1",
   "constructor: 1",
   "Content-Type: \xff",

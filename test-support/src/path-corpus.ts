@@ -91,8 +91,8 @@ const escaped = (text: string): string =>
   ).join("");
 
 /** All of them, under both prefixes and as a proxy would be asked. `services`: where these answer. */
-export const internalTargets = (services: readonly string[]): string[] =>
-  INTERNAL.flatMap((route) => [
-    ...["", "/api/v1"].flatMap((prefix) => DISGUISES.map((disguise) => prefix + disguise(route))),
-    ...services.map((url) => `${url}/${route}`),
-  ]);
+export function internalTargets(services: readonly string[]): string[] {
+  const whole = services.flatMap((url) => INTERNAL.map((route) => `${url}/${route}`));
+  const disguised = INTERNAL.flatMap((route) => DISGUISES.map((disguise) => disguise(route)));
+  return [...whole, ...disguised, ...disguised.map((path) => `/api/v1${path}`)];
+}

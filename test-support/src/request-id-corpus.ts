@@ -17,4 +17,9 @@ export const BAD_REQUEST_IDS: readonly [name: string, id: string][] = [
 /** With these a request is not HTTP. */
 export const CONTROL_CHARACTERS: readonly string[] = ["\0", "\x07", "\x1b[31m", "\x7f"];
 
-export const GOOD_REQUEST_IDS: readonly string[] = ["a", "good.ONE-1_x", "9".repeat(64), "__proto__"];
+export const GOOD_REQUEST_IDS: readonly string[] = [
+  "a",
+  "good.ONE-1_x",
+  "9".repeat(64),
+  "__proto__",
+];
