@@ -122,7 +122,7 @@ export const SABOTAGE: Record<string, Sabotage> = {
       },
     ],
   },
-  // Node reads on where the standard says stop, and the gateway works on what comes behind its last answer.
+  // Node takes what the standard leaves no room for.
   "lenient-gateway": {
     drill: "smuggle-requests",
     patches: [
