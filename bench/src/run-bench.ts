@@ -4,13 +4,14 @@ import { STOPPED } from "local-stack/exit-codes";
 import { say } from "local-stack/say";
 import { writeWhole } from "local-stack/write-whole";
 import { parseBenchArguments, type BenchArguments } from "./bench-arguments.ts";
+import { bareServerRate } from "./figures/yardstick.ts";
 import {
   GATEWAY_SCENARIOS,
   withGatewayScenarios,
   type GatewayScenarioName,
 } from "./gateway-alone/gateway-scenarios.ts";
 import { measure } from "./measure.ts";
-import { benchmarksDocument } from "./report/benchmarks-document.ts";
+import { benchmarksDocument, yardstickLine } from "./report/benchmarks-document.ts";
 import { keepRecord, keptRecords } from "./report/scenario-record.ts";
 import { markdownTable } from "./report/table.ts";
 import type { Scenario, Settings } from "./scenario.ts";
@@ -82,10 +83,14 @@ async function main(): Promise<number> {
   try {
     const code = await run(wanted, async (scenario, settings, signal) => {
       stop = signal;
-      const record = await measure(scenario, settings, signal);
+      const before = await bareServerRate(signal);
+      const measured = await measure(scenario, settings, signal);
+      const yardstick = { before, after: await bareServerRate(signal) };
+      const record = { ...measured, yardstick };
       if (wanted.write) keepRecord(record);
       say(`\n${markdownTable(record)}`);
       if (record.details) say(`\n${markdownTable(record.details)}`);
+      say(`\n${yardstickLine(yardstick)}`);
       for (const reason of record.leftOut) say(`Left out: ${reason}.`);
       booksAreRight &&= record.rows.every(({ figures }) => (figures["mistakes"] ?? 0) === 0);
     });

@@ -1,6 +1,7 @@
 import type { ContractError } from "@shop/contracts/errors";
+import { JSON_TYPE } from "@shop/contracts/headers";
 import type { Request, Response } from "express";
-import { ENVELOPE_START, JSON_TYPE, failureText, successText } from "./envelope.ts";
+import { ENVELOPE_START, failureText, successText } from "./envelope.ts";
 import { exchangeOf } from "./exchange.ts";
 import { endAfterUnreadBody } from "./unread-body.ts";
 

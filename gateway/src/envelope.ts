@@ -4,8 +4,6 @@ import type { ErrorBody } from "@shop/contracts/errors";
  * The envelope as text around a service's bytes: `data` is what the service sent, never parsed and never built again. Ids hold
  * no character that JSON escapes, so they are put in as they are.
  */
-export const JSON_TYPE = "application/json; charset=utf-8";
-
 export const ENVELOPE_START = '{"success":true,"data":';
 
 export const envelopeEnd = (requestId: string, moreMeta = ""): string =>

@@ -2,9 +2,9 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { Socket } from "node:net";
 import { randomUUID } from "node:crypto";
 import { ContractError, type ErrorCode } from "@shop/contracts/errors";
-import { REQUEST_ID_HEADER } from "@shop/contracts/headers";
+import { JSON_TYPE, REQUEST_ID_HEADER } from "@shop/contracts/headers";
 import { comesTooLate } from "./closing-connection.ts";
-import { JSON_TYPE, failureText } from "./envelope.ts";
+import { failureText } from "./envelope.ts";
 import { ROUTES } from "./routes.ts";
 import { allowOf } from "./steps/route-table.ts";
 

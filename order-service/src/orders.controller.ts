@@ -3,10 +3,11 @@ import { ContractError } from "@shop/contracts/errors";
 import {
   IDEMPOTENCY_KEY_HEADER,
   IDEMPOTENCY_REPLAYED_HEADER,
+  JSON_TYPE,
   orderHeaders,
 } from "@shop/contracts/headers";
 import { orderId, placeOrderBody, type Order, type PlaceOrderBody } from "@shop/contracts/order";
-import { pageQuery, type Page, type PageQuery } from "@shop/contracts/page";
+import { pageQuery, type PageQuery } from "@shop/contracts/page";
 import { productIdText } from "@shop/contracts/product";
 import { validationFailed } from "@shop/contracts/validation";
 import { Database } from "@shop/service-kit/database/database";
@@ -40,14 +41,17 @@ export class OrdersController {
   }
 
   @Get("product/:productId")
-  list(
+  async list(
     @Param("productId", { schema: productIdText }) productId: number,
     @Query({ schema: pageQuery }) query: PageQuery,
     @Headers() headers: CallerHeaders,
-  ): Promise<Page<Order>> {
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
     const { readsOf } = callerOf(headers);
-    if (readsOf === null) return this.lists.read(productId, query);
-    return this.lists.readOf(readsOf, productId, query);
+    const text = await (readsOf === null
+      ? this.lists.read(productId, query)
+      : this.lists.readOf(readsOf, productId, query));
+    await reply.type(JSON_TYPE).send(text);
   }
 
   @Get(":id")

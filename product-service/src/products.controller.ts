@@ -11,7 +11,7 @@ import {
   Query,
   Res,
 } from "@nestjs/common";
-import { etagOf, namesVersion } from "@shop/contracts/headers";
+import { etagOf, JSON_TYPE, namesVersion } from "@shop/contracts/headers";
 import { pageQuery, type Page, type PageQuery } from "@shop/contracts/page";
 import {
   createProductBody,
@@ -60,7 +60,7 @@ export class ProductsController {
     if (ifNoneMatch !== undefined && namesVersion(ifNoneMatch, version)) {
       await reply.status(304).send();
     } else {
-      await reply.type("application/json; charset=utf-8").send(text);
+      await reply.type(JSON_TYPE).send(text);
     }
   }
 

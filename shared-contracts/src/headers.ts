@@ -5,6 +5,9 @@ export const IDEMPOTENCY_KEY_HEADER = "idempotency-key";
 export const IDEMPOTENCY_REPLAYED_HEADER = "idempotency-replayed";
 export const TRACEPARENT_HEADER = "traceparent";
 
+/** Of every body but those of the API reference's pages. */
+export const JSON_TYPE = "application/json; charset=utf-8";
+
 /** What may go into every log line, header and event without being escaped. */
 export const REQUEST_ID_PATTERN = /^[A-Za-z0-9._-]{1,64}$/;
 

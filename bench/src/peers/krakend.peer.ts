@@ -1,24 +1,50 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { findOnPath } from "local-stack/find-server";
+import { runCommand } from "local-stack/run-command";
 import { versionOf } from "../figures/machine.ts";
 import { KEPT_CONNECTIONS } from "./kept-connections.ts";
 import type { Peer, Place } from "./peer.ts";
 import { PRODUCT_ID } from "./stub-answers.ts";
 
-const krakend = findOnPath(process.env["KRAKEND"] || "krakend");
+const SOURCE = join(import.meta.dirname, "..", "..", "krakend");
+const BUILD_LIMIT_MS = 300_000;
+
+const installed = findOnPath(process.env["KRAKEND"] || "krakend");
+const go = findOnPath("go");
 
 export const krakendPeer: Peer = {
-  name: krakend === null ? "KrakenD" : `KrakenD ${versionOf(krakend, "version")}`,
+  name:
+    installed === null
+      ? `KrakenD's engine (Lura ${luraVersion()})`
+      : `KrakenD ${versionOf(installed, "version")}`,
   // Its paths take no text behind a parameter, so this one has another name than ours.
   aggregatePath: `/products-with-orders/${PRODUCT_ID}`,
-  prepare: async (place) => {
-    if (krakend === null) return "no krakend on the PATH (or in KRAKEND)";
+  prepare: async (place, signal) => {
     const file = join(place.folder, "krakend.json");
     writeFileSync(file, JSON.stringify(configuration(place)));
-    return { command: krakend, args: ["run", "-c", file] };
+    if (installed !== null) return { command: installed, args: ["run", "-c", file] };
+    if (go === null)
+      return "neither krakend on the PATH (or in KRAKEND) nor go to build its engine";
+    const command = join(place.folder, "krakend");
+    try {
+      await runCommand({
+        command: go,
+        args: ["build", "-C", SOURCE, "-buildvcs=false", "-o", command, "."],
+        timeoutMs: BUILD_LIMIT_MS,
+        signal,
+      });
+    } catch (error) {
+      return `go could not build its engine: ${(error as Error).message}`;
+    }
+    return { command, args: [file] };
   },
 };
+
+function luraVersion(): string {
+  const module = readFileSync(join(SOURCE, "go.mod"), "utf8");
+  return /lura\/v2 v(\S+)/.exec(module)?.[1] ?? "of unknown version";
+}
 
 function configuration({ port, upstreamPort }: Place): object {
   const host = [`http://127.0.0.1:${upstreamPort}`];

@@ -1,6 +1,6 @@
 import type { Machine } from "../figures/machine.ts";
 import type { ScenarioRecord } from "./scenario-record.ts";
-import { markdownTable } from "./table.ts";
+import { formatFigure, markdownTable } from "./table.ts";
 
 const INTRODUCTION = `# Benchmarks
 
@@ -16,7 +16,9 @@ How it is measured:
   have gone out, so that a stall shows in every request that it holds up; the generator's own timer adds up to about 1 ms.
 - CPU is what the system has booked to a process and all that it has started (Linux). It is the figure that other work on the machine
   disturbs least.
-- Everything is as \`npm start\` runs it: durable PostgreSQL, quorum queues, publisher confirms, outbox, every check.
+- The yardstick under each table is a bare Node HTTP server on one core, loaded from another, just before and after: how fast the
+  machine was. Rates and times of different machines, or of a shared machine on different days, compare by it.
+- Everything is as \`npm start\` runs it (but without a log line for each slow request): durable PostgreSQL, quorum queues, publisher confirms, outbox, every check.
 
 What the gateway's peers do and do not do:
 
@@ -27,7 +29,8 @@ What the gateway's peers do and do not do:
 - Ours validates the request, checks method, path and headers, gives it an id, wraps the answer in the envelope, counts it in its metrics, and
   has a deadline, a breaker and a retry budget. "Everything on" adds JWT, rate limit, CORS and the internal token. The peers do
   none of this: they pass bytes on.
-- KrakenD's aggregation asks the same two addresses and merges the two answers; it decodes and encodes them as JSON.`;
+- KrakenD's aggregation asks the same two addresses and merges the two answers; it decodes and encodes them as JSON. Where no
+  \`krakend\` is installed, its engine and router are built from their Go modules (\`bench/krakend\`), without its plugins.`;
 
 export function benchmarksDocument(records: readonly ScenarioRecord[]): string {
   const last = records.toSorted((a, b) => a.measuredAt.localeCompare(b.measuredAt)).at(-1);
@@ -38,6 +41,12 @@ export function benchmarksDocument(records: readonly ScenarioRecord[]): string {
 
 const machineLine = ({ cpu, cores, memoryGb, system, node }: Machine): string =>
   `Machine: ${cpu}, ${cores} ${cores === 1 ? "core" : "cores"}, ${memoryGb} GB, ${system}, Node ${node}.`;
+
+export const yardstickLine = ({
+  before,
+  after,
+}: NonNullable<ScenarioRecord["yardstick"]>): string =>
+  `Yardstick: a bare Node server answered ${formatFigure(before)} requests/s before, ${formatFigure(after)} after.`;
 
 function section(record: ScenarioRecord, machine: Machine): string {
   const { rounds, seconds, measuredAt } = record;
@@ -50,6 +59,7 @@ function section(record: ScenarioRecord, machine: Machine): string {
     record.explanation,
     markdownTable(record),
     ...(record.details ? ["By process:", markdownTable(record.details)] : []),
+    ...(record.yardstick ? [yardstickLine(record.yardstick)] : []),
     ...record.leftOut.map((reason) => `Left out: ${reason}.`),
     `${when}, ${how} (\`npm run bench -- --only ${record.name}\`).`,
     ...elsewhere,

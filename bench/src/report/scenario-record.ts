@@ -26,6 +26,8 @@ export interface ScenarioRecord extends Table {
   readonly seconds: number;
   readonly measuredAt: string;
   readonly machine: Machine;
+  /** Of a bare Node server, before the first round and after the last. */
+  readonly yardstick?: { readonly before: number; readonly after: number };
 }
 
 const FOLDER = join(stateFolder(CHECKOUT), "bench", "results");

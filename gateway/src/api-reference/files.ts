@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { JSON_TYPE } from "@shop/contracts/headers";
 import { openApiDocument } from "./document.ts";
 import { DOCS_FILES, type DocsFile } from "./docs-files.ts";
 import { INITIALIZER, PAGE, PAGE_POLICY } from "./page.ts";
@@ -22,7 +23,7 @@ export function apiReferenceFiles(): ServedFiles {
   const json = JSON.stringify(openApiDocument());
   const page = servedFile(Buffer.from(PAGE), "text/html; charset=utf-8");
   return new Map([
-    ["/openapi.json", servedFile(Buffer.from(json), "application/json; charset=utf-8")],
+    ["/openapi.json", servedFile(Buffer.from(json), JSON_TYPE)],
     ["/docs", { ...page, headers: { ...page.headers, "content-security-policy": PAGE_POLICY } }],
     ...DOCS_FILES.map((name) => [`/docs/${name}`, docsFile(name)] as const),
   ]);

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from "node:http";
+import { JSON_TYPE } from "@shop/contracts/headers";
 import type { Request, Response } from "express";
 import { sendFailure, sendWrapped } from "../answers.ts";
-import { ENVELOPE_START, JSON_TYPE, envelopeEnd } from "../envelope.ts";
+import { ENVELOPE_START, envelopeEnd } from "../envelope.ts";
 import { exchangeOf } from "../exchange.ts";
 import { PREFIXES } from "../routes.ts";
 import { BrokenAnswer } from "./failures.ts";

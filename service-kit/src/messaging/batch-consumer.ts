@@ -120,6 +120,7 @@ export class BatchConsumer<T extends EventType> {
     const startedAt = performance.now();
     // At most a half, so that what waits for something never crowds out what does not.
     const deliveries = subscription.aside.takeDue(MOST_IN_BATCH / 2);
+    const waited = deliveries.length > 0;
     const messages = subscription.waiting.splice(0, MOST_IN_BATCH - deliveries.length);
     for (const message of messages) {
       const decoded = decode(message, this.options.types);
@@ -127,7 +128,7 @@ export class BatchConsumer<T extends EventType> {
       else this.bury(subscription, { message, fault: decoded.fault });
     }
     // What waited comes back in any order, and in groups an ack of a later one would reach over an earlier one.
-    deliveries.sort(asSent);
+    if (waited) deliveries.sort(asSent);
     const atOnce = mostTogether(deliveries);
     for (let first = 0; first < deliveries.length; first += atOnce) {
       await this.settle(subscription, deliveries.slice(first, first + atOnce));
