@@ -1,7 +1,7 @@
 import type { Wanted } from "./command-line.ts";
 import type { Drill } from "./drill.ts";
 import { onOneSystem } from "./on-its-system.ts";
-import { SABOTAGE } from "./patches.ts";
+import { SABOTAGE } from "./sabotage.ts";
 import { complaintsOf } from "./report.ts";
 import { passed, runDrill } from "./run-drill.ts";
 import { tell, tellProgress } from "./terminal.ts";

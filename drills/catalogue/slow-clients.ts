@@ -23,8 +23,7 @@ const BEGINNINGS = [`${HEAD}X-Slow: `, `${HEAD}Content-Length: 90000\r\n\r\n{"na
 async function dripFor(scene: Scene, ms: number): Promise<void> {
   const { system, pause, expect, inTime } = scene;
   const sockets: Socket[] = [];
-  const startedAt = performance.now();
-  let headsEndedAt = 0;
+  let headsEndedAt = performance.now();
   let headsOpen = CLIENTS / 2;
   for (let at = 0; at < CLIENTS; at += 1) {
     const socket = await openRaw(system.gateway);
@@ -34,17 +33,18 @@ async function dripFor(scene: Scene, ms: number): Promise<void> {
     if (at % 2 === 0) {
       socket.once("close", () => {
         headsOpen -= 1;
-        headsEndedAt = performance.now() - startedAt;
+        headsEndedAt = performance.now();
       });
     }
     sockets.push(socket);
   }
+  const startedAt = performance.now();
   while (performance.now() - startedAt < ms) {
     await pause(DRIP_EVERY_MS);
     for (const socket of sockets) if (socket.writable) socket.write("a");
   }
   expect(headsOpen === 0, `${headsOpen} connections are open that sent half a head`);
-  inTime("cutting them off", headsEndedAt, HEADS_CUT_OFF_AFTER_MS);
+  inTime("cutting them off", headsEndedAt - startedAt, HEADS_CUT_OFF_AFTER_MS);
   for (const socket of sockets) socket.destroy();
 }
 
