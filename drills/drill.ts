@@ -17,6 +17,10 @@ export interface SystemNeeds {
   readonly replicas?: number;
   /** A change of the programs, by its name in patches.ts. */
   readonly patches?: string;
+  /** Environment variables of the programs. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** The gateway reaches order-service through a proxy, `wayToOrders`. */
+  readonly throughProxy?: true;
 }
 
 export interface Drill {

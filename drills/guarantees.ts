@@ -24,7 +24,9 @@ export function writeGuarantees(results: readonly DrillResult[]): void {
   const rows = CATALOGUE.flatMap(({ id, name }) => {
     const start = `| ${id} \`${name}\` |`;
     const result = results.find(({ drill }) => drill.name === name);
-    const row = result ? rowOf(start, result) : before.find((line) => line.startsWith(start));
+    const row = result
+      ? rowOf(start, result)
+      : before.find((line) => line.replaceAll(/ +/g, " ").startsWith(start));
     return row === undefined ? [] : [row];
   });
   const table = [BEGIN, "", ...HEAD, ...rows, "", END].join("\n");

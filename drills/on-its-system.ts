@@ -1,6 +1,7 @@
 import { appendFileSync, cpSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { CHECKOUT, stateFolder } from "local-stack/checkout";
+import { startTcpProxy } from "@shop/test-support/tcp-proxy";
 import { withOwnSystem } from "local-stack/own-system";
 import { sayTo } from "local-stack/say";
 import type { Drill, SystemNeeds } from "./drill.ts";
@@ -48,14 +49,20 @@ export async function onOneSystem(
   tellProgress("starting a system");
   let stop: AbortSignal | undefined;
   let failure: unknown;
-  await withOwnSystem(async (own, signal) => {
-    stop = signal;
-    const system = openSystem(own);
-    // Thrown further when everything is down: the launcher would keep it to itself.
-    await work(system, signal).catch((error: unknown) => (failure = error));
-    await system.close();
-    return 0;
-  }, optionsFor(needs));
+  // Where it leads is known when the gateway starts.
+  const way = needs.throughProxy ? await startTcpProxy("http://127.0.0.1") : undefined;
+  await withOwnSystem(
+    async (own, signal) => {
+      stop = signal;
+      const system = openSystem(own, way);
+      // Thrown further when everything is down: the launcher would keep it to itself.
+      await work(system, signal).catch((error: unknown) => (failure = error));
+      await system.close();
+      return 0;
+    },
+    optionsFor(needs, way),
+  );
+  await way?.stop();
   if (failure !== undefined && !stop?.aborted) throw failure;
   if (!stop) throw new Error(`The system did not start; see ${FOLDER}.`);
   return stop.aborted;

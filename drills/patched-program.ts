@@ -1,7 +1,8 @@
 // Loaded into a program in front of its own code, by NODE_OPTIONS.
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { registerHooks } from "node:module";
-import { patchesNamed, type Patch } from "./patches.ts";
+import type { Patch } from "./patches.ts";
+import { patchesNamed } from "./sabotage.ts";
 
 const patches = patchesNamed(process.env["DRILL_PATCHES"] ?? "");
 const orders = process.env["DRILL_CRASH_ORDERS"] ?? "";

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { tmpdir } from "node:os";
 import type { OwnSystemOptions } from "local-stack/own-system";
+import type { TcpProxy } from "@shop/test-support/tcp-proxy";
 import { PROGRAMS, type Program } from "local-stack/programs";
 import type { SystemNeeds } from "./drill.ts";
 
@@ -9,9 +10,20 @@ const PATCHED_PROGRAM = fileURLToPath(new URL("patched-program.ts", import.meta.
 /** The file that the programs look into, where they are built to die. */
 export const CRASH_ORDERS = join(tmpdir(), `drill-crash-${process.pid}`);
 
-export function optionsFor({ patches, replicas = 1 }: SystemNeeds): OwnSystemOptions {
+type Environment = Record<string, string>;
+
+export function optionsFor(
+  { patches, settings, replicas = 1 }: SystemNeeds,
+  wayToOrders?: TcpProxy,
+): OwnSystemOptions {
+  const programs = replicas === 1 ? PROGRAMS : withReplicas(replicas);
   return {
-    programs: replicas === 1 ? PROGRAMS : withReplicas(replicas),
+    programs: programs.map((program) =>
+      withEnvironment(program, (addresses) => ({
+        ...throughProxy(program.env(addresses), wayToOrders),
+        ...settings,
+      })),
+    ),
     settings:
       patches === undefined
         ? {}
@@ -21,6 +33,13 @@ export function optionsFor({ patches, replicas = 1 }: SystemNeeds): OwnSystemOpt
             DRILL_CRASH_ORDERS: CRASH_ORDERS,
           },
   };
+}
+
+function throughProxy(env: Environment, way: TcpProxy | undefined): Environment {
+  const { ORDER_SERVICE_URLS: url } = env;
+  return way === undefined || url === undefined
+    ? env
+    : { ...env, ORDER_SERVICE_URLS: way.aim(url) };
 }
 
 /** Several of each service behind one gateway: "product-service", "product-service-2" and so on. */

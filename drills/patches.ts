@@ -6,9 +6,8 @@ export interface Patch {
   readonly replace: string;
 }
 
-const CONSUMER = "service-kit/dist/messaging/batch-consumer.js";
+export const CONSUMER = "service-kit/dist/messaging/batch-consumer.js";
 const RELAY = "service-kit/dist/outbox/relay.js";
-const SETTLE_ORDERS = "product-service/dist/settle-orders.js";
 
 /** Ends the program, there and then, when a drill has asked for it. */
 const dieAt = (point: string): string => `globalThis.dieIfAsked("${point}");`;
@@ -32,7 +31,7 @@ export const CRASH_POINTS: Record<string, Patch> = {
  * comes between them nearly always.
  */
 const LATE = "await new Promise((go) => setTimeout(go, Math.random() * 200));";
-const SLOW_READERS: readonly Patch[] = [
+export const SLOW_READERS: readonly Patch[] = [
   {
     file: "product-service/dist/product-reads.js",
     find: "const text = toText(product);",
@@ -45,90 +44,23 @@ const SLOW_READERS: readonly Patch[] = [
   },
 ];
 
+/** Both sides keep idle connections for seconds instead of a minute: gateway 3, services 2. */
+export const SHORT_KEEP_ALIVE: readonly Patch[] = [
+  {
+    file: "gateway/dist/server.js",
+    find: "KEEP_ALIVE_TIMEOUT_MS = 65_000",
+    replace: "KEEP_ALIVE_TIMEOUT_MS = 3_000",
+  },
+  {
+    file: "service-kit/dist/http/create-http-app.js",
+    find: "KEEP_ALIVE_TIMEOUT_MS = 65_000",
+    replace: "KEEP_ALIVE_TIMEOUT_MS = 2_000",
+  },
+];
+
 /** What heals a lost message after a while: with it nobody could tell that one was lost. */
-const NO_SWEEPER: Patch = {
+export const NO_SWEEPER: Patch = {
   file: "order-service/dist/tell-again.js",
   find: "await takeOverduePending(sql, { firstWaitMs, most: MOST_AT_ONCE })",
   replace: "[]",
 };
-
-export interface Sabotage {
-  readonly patches: readonly Patch[];
-  /** The drill that must notice. */
-  readonly drill: string;
-}
-
-/** Ways to break the promises. */
-export const SABOTAGE: Record<string, Sabotage> = {
-  // Every message decides anew, whatever was decided before, and the table takes the second decision.
-  "no-inbox": {
-    drill: "triple-and-shuffle",
-    patches: [
-      {
-        file: SETTLE_ORDERS,
-        find: "findMovements(sql, [...orders.keys()]),",
-        replace: "[],",
-      },
-      {
-        file: "product-service/dist/stock.sql.js",
-        find: "     ORDER BY 1`",
-        replace: "     ORDER BY 1 ON CONFLICT DO NOTHING`",
-      },
-    ],
-  },
-  "ack-before-commit": {
-    drill: "kill-product-service",
-    patches: [
-      {
-        file: CONSUMER,
-        find: "const outcome = await handleUntilDone(",
-        replace:
-          "subscription.channel.ack(last.message, true); await new Promise((go) => setTimeout(go, 20)); const outcome = await handleUntilDone(",
-      },
-      NO_SWEEPER,
-      { file: CONSUMER, find: "channel.ack(newestOf(handled).message, true);", replace: "" },
-    ],
-  },
-  "publish-outside-the-transaction": {
-    drill: "kill-rabbitmq",
-    patches: [
-      {
-        file: "service-kit/dist/outbox/unit-of-work.js",
-        find: "open.alongside(insertLeased(open.sql, rows, LEASE_MS));",
-        replace: ";",
-      },
-      NO_SWEEPER,
-    ],
-  },
-  "cache-without-version": {
-    drill: "stale-set",
-    patches: [
-      ...SLOW_READERS,
-      {
-        file: "service-kit/dist/cache/cache-scripts.js",
-        find: "version > tonumber(ARGV[1])",
-        replace: "false",
-      },
-    ],
-  },
-  "list-without-token": {
-    drill: "stale-set",
-    patches: [
-      ...SLOW_READERS,
-      {
-        file: "service-kit/dist/cache/cache-scripts.js",
-        find: "~= ARGV[1] then return 0 end",
-        replace: "~= ARGV[1] and false then return 0 end",
-      },
-    ],
-  },
-};
-
-/** Those that a program was started with. */
-export function patchesNamed(name: string): readonly Patch[] {
-  if (name === "crash-points") return Object.values(CRASH_POINTS);
-  if (name === "slow-readers") return SLOW_READERS;
-  const found = SABOTAGE[name];
-  if (!found) throw new Error(`there are no patches "${name}"`);
-  return found.patches;
-}

@@ -1,7 +1,7 @@
 import type { Wanted } from "./command-line.ts";
 import type { Drill } from "./drill.ts";
 import { onOneSystem } from "./on-its-system.ts";
-import { SABOTAGE } from "./patches.ts";
+import { SABOTAGE } from "./sabotage.ts";
 import { complaintsOf } from "./report.ts";
 import { passed, runDrill } from "./run-drill.ts";
 import { tell, tellProgress } from "./terminal.ts";
@@ -26,7 +26,7 @@ export async function runBroken(
       throw new Error(
         `There is no way "${name}" to break it: ${Object.keys(SABOTAGE).join(", ")}.`,
       );
-    await onOneSystem({ patches: name }, async (system, signal) => {
+    await onOneSystem({ ...drill.system, patches: name }, async (system, signal) => {
       // Some are seen by chance only: what one run of instants has missed, the next may meet.
       for (let turn = 0; turn < TRIES; turn += 1) {
         const result = await runDrill(drill, system, {

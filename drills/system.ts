@@ -2,6 +2,7 @@ import { WORK_QUEUES } from "@shop/contracts/topology";
 import { connectBroker, type BrokerClient } from "@shop/test-support/broker-client";
 import type { Truth } from "@shop/test-support/checker";
 import { connectSql } from "@shop/test-support/sql";
+import type { TcpProxy } from "@shop/test-support/tcp-proxy";
 import type { KeptServer } from "local-stack/keep-running";
 import type { OwnSystem } from "local-stack/own-system";
 import type { RabbitmqServer } from "local-stack/rabbitmq";
@@ -13,7 +14,7 @@ const HEALTH_LIMIT_MS = 3_000;
 export type DrillSystem = ReturnType<typeof openSystem>;
 
 /** What drills do to a system and see of it, from beside the programs. */
-export function openSystem(own: OwnSystem) {
+export function openSystem(own: OwnSystem, wayToOrders?: TcpProxy) {
   const { running, logFolder } = own;
   const url = (name: string): string => own.url(name);
   const parts = () => [...running.servers, ...running.programs];
@@ -48,6 +49,10 @@ export function openSystem(own: OwnSystem) {
     broker,
     truth,
     logFolder,
+    get wayToOrders(): TcpProxy {
+      if (!wayToOrders) throw new Error("the gateway asks order-service without a proxy");
+      return wayToOrders;
+    },
     rabbitmqctl: (...args: string[]): Promise<string> =>
       (part("rabbitmq").server as RabbitmqServer).control(args),
     /** Who runs, to see whether any of them was ended. */

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { expectFailure, startFixture, type Fixture } from "./gateway.fixture.ts";
-import { openRaw, readToEnd, sendRaw } from "./raw-client.fixture.ts";
+import { GIGABYTES, pourGigabyte } from "@shop/test-support/endless-body";
+import { NOT_JSON, ODD_QUERIES } from "@shop/test-support/odd-values";
+import { openRaw, readToEnd, sendRaw } from "@shop/test-support/raw-client";
 
 let fixture: Fixture;
 
@@ -124,32 +126,11 @@ describe("a body", () => {
 });
 
 describe("G5: a body of a gigabyte", () => {
-  const MEGABYTE = Buffer.alloc(1_048_576, "a");
-  const head = "POST /products HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\n";
-
-  test.each([
-    ["declared", "Content-Length: 1073741824\r\n\r\n", MEGABYTE],
-    [
-      "in chunks",
-      "Transfer-Encoding: chunked\r\n\r\n",
-      Buffer.concat([Buffer.from("100000\r\n"), MEGABYTE, Buffer.from("\r\n")]),
-    ],
-  ])("%s: 413, memory flat, and the connection ends", async (_name, framing, piece) => {
+  test.each(GIGABYTES)("%s: 413, memory flat, and the connection ends", async (_name, ...how) => {
     const before = process.memoryUsage().rss;
-    const socket = await openRaw(fixture.url);
-    const ended = readToEnd(socket);
-    socket.write(head + framing);
-    let sent = 0;
-    const send = (): void => {
-      while (!socket.destroyed && sent < 1_024) {
-        sent += 1;
-        if (!socket.write(piece)) return void socket.once("drain", send);
-      }
-    };
-    send();
-    const { answers } = await ended;
+    const { answers, sentMegabytes } = await pourGigabyte(fixture.url, ...how);
     expectFailure(answers[0]!, 413, "PAYLOAD_TOO_LARGE");
-    expect(sent).toBeLessThan(64);
+    expect(sentMegabytes).toBeLessThan(64);
     expect(process.memoryUsage().rss - before).toBeLessThan(150 * 1_048_576);
     expect(seen()).toEqual([]);
   });
@@ -188,20 +169,7 @@ describe("G9: odd values", () => {
     expect(seen()).toEqual([]);
   });
 
-  test.each([
-    ["half an object", Buffer.from('{"name":')],
-    ["two values", Buffer.from("{} {}")],
-    ["a trailing comma", Buffer.from('{"name":"a",}')],
-    ["a comment", Buffer.from('{/**/"name":"a"}')],
-    ["NaN", Buffer.from('{"price":NaN}')],
-    ["a byte order mark", Buffer.from('\ufeff{"name":"a","price":1,"qty":1}')],
-    ["an overlong encoding", Buffer.from('{"name":"\xc0\x80","price":1,"qty":1}', "latin1")],
-    ["latin1", Buffer.from('{"name":"caf\xe9","price":1,"qty":1}', "latin1")],
-    ["a surrogate in UTF-8", Buffer.from('{"name":"\xed\xa0\x80","price":1,"qty":1}', "latin1")],
-    ["UTF-16", Buffer.from('{"name":"a"}', "utf16le")],
-    ["NUL", Buffer.from('{"name":"a\0b"}')],
-    ["50,000 open brackets", Buffer.from("[".repeat(50_000))],
-  ])("%s is not JSON", async (_name, body) => {
+  test.each(NOT_JSON)("%s is not JSON", async (_name, body) => {
     expectFailure(await fixture.request("/products", { body }), 400, "MALFORMED_JSON");
     expect(seen()).toEqual([]);
   });
@@ -219,21 +187,7 @@ describe("G9: odd values", () => {
     expect(answer.text.length).toBeLessThan(5_000);
   });
 
-  test.each([
-    ["limit=0", "limit"],
-    ["limit=101", "limit"],
-    ["limit=1e1", "limit"],
-    ["limit=+5", "limit"],
-    ["limit=%205", "limit"],
-    ["limit=", "limit"],
-    ["limit=5&limit=6", "limit"],
-    ["limit[]=5", "limit[]"],
-    ["cursor=a&cursor=b", "cursor"],
-    ["offset=5", "offset"],
-    ["__proto__=1", "__proto__"],
-    ["limit=%00", "limit"],
-    ["%6Cimit=500", "limit"],
-  ])("?%s: 400 that names what is wrong", async (query, path) => {
+  test.each(ODD_QUERIES)("?%s: 400 that names what is wrong", async (query, path) => {
     for (const list of ["/products", "/orders/product/26"]) {
       const answer = await fixture.request(`${list}?${query}`);
       expectFailure(answer, 400, "VALIDATION_FAILED");

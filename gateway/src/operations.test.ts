@@ -9,7 +9,7 @@ import { buildPipeline } from "./pipeline.ts";
 import type { AnswerOptions } from "./steps/answer-route.ts";
 import { giveProduct, sendJson } from "./fake-service.fixture.ts";
 import { expectEnvelope, expectFailure, startFixture, type Fixture } from "./gateway.fixture.ts";
-import { openRaw, readToEnd } from "./raw-client.fixture.ts";
+import { openRaw, readToEnd } from "@shop/test-support/raw-client";
 import { SERVICES } from "./services.ts";
 
 const stops: (() => Promise<unknown>)[] = [];

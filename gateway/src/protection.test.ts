@@ -7,7 +7,7 @@ import { startRedis } from "local-stack/redis";
 import { afterEach, describe, expect, test } from "vitest";
 import { giveProduct, startFakeService } from "./fake-service.fixture.ts";
 import { expectFailure, startFixture, type Fixture } from "./gateway.fixture.ts";
-import { openRaw, readToEnd, sendRaw } from "./raw-client.fixture.ts";
+import { openRaw, readToEnd, sendRaw } from "@shop/test-support/raw-client";
 
 const stops: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

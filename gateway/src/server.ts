@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { randomUUID } from "node:crypto";
 import { ContractError, type ErrorCode } from "@shop/contracts/errors";
 import { JSON_TYPE, REQUEST_ID_HEADER } from "@shop/contracts/headers";
+import { comesTooLate } from "./closing-connection.ts";
 import { failureText } from "./envelope.ts";
 import { ROUTES } from "./routes.ts";
 import { allowOf } from "./steps/route-table.ts";
@@ -19,9 +20,12 @@ const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 
 /** Node's HTTP server with the limits that keep one client from being everybody's trouble. */
 export function createHttpServer(
-  onRequest: RequestListener,
+  handle: RequestListener,
   { maxConnections }: { maxConnections: number },
 ): Server {
+  const onRequest: RequestListener = (request, response) => {
+    if (!comesTooLate(request)) handle(request, response);
+  };
   const server = createServer(
     {
       headersTimeout: HEADERS_TIMEOUT_MS,

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { closeAfter } from "./closing-connection.ts";
 
 /** How much, and how long, is read of a body that nobody wants, so that its sender can hear the answer. */
 const MOST_BYTES = 1_048_576;
@@ -21,7 +22,7 @@ export function endAfterUnreadBody(
   text: string,
 ): void {
   if (!declaresBody(request) || request.complete) return void response.end(text);
-  response.setHeader("connection", "close");
+  closeAfter(request, response);
   response.write(text);
 
   let left = MOST_BYTES;

@@ -12,15 +12,34 @@ export interface TcpProxy {
   restore(): Promise<void>;
   /** Keeps connections open and lets nothing through, as a server that hangs. */
   stall(): void;
+  /** Lets answers through byte by byte, as a server that drips. */
+  drip(): void;
   flow(): void;
+  /** Leads to another server from the next connection on; hands back that server's URL, through the proxy. */
+  aim(url: string): string;
   stop(): Promise<void>;
 }
 
+const DRIP_EVERY_MS = 200;
+
 /** A way to a real server that can be cut or stalled without touching what other tests use. */
 export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
-  const target = new URL(targetUrl);
+  let target = new URL(targetUrl);
   const sockets = new Set<Socket>();
   let stalled = false;
+  let dripping = false;
+
+  const dripInto = (to: Socket, bytes: Buffer, done: () => void): void => {
+    let sent = 0;
+    const timer = setInterval(() => {
+      const next = dripping ? sent + 1 : bytes.length;
+      if (!to.destroyed) to.write(bytes.subarray(sent, next));
+      sent = next;
+      if (sent < bytes.length && !to.destroyed) return;
+      clearInterval(timer);
+      done();
+    }, DRIP_EVERY_MS);
+  };
 
   const server = createServer((client) => {
     const upstream = connect(Number(target.port), target.hostname);
@@ -32,7 +51,10 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
       from.setNoDelay(true);
       if (stalled) from.pause();
       from.on("data", (chunk) => {
-        if (!to.write(chunk)) from.pause();
+        if (dripping && from === upstream) {
+          from.pause();
+          dripInto(to, chunk, () => from.resume());
+        } else if (!to.write(chunk)) from.pause();
       });
       to.on("drain", () => {
         if (!stalled) from.resume();
@@ -56,21 +78,30 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
 
   await listen(0);
   const { port } = server.address() as AddressInfo;
+  const through = (url: string): string =>
+    Object.assign(new URL(url), { port: String(port), hostname: "127.0.0.1" }).href;
   return {
     port,
     get connections() {
       return sockets.size / 2;
     },
-    through: (url) =>
-      Object.assign(new URL(url), { port: String(port), hostname: "127.0.0.1" }).href,
+    through,
+    aim: (url) => {
+      target = new URL(url);
+      return through(url);
+    },
     cut: close,
     restore: () => listen(port),
     stall: () => {
       stalled = true;
       for (const socket of sockets) socket.pause();
     },
+    drip: () => {
+      dripping = true;
+    },
     flow: () => {
       stalled = false;
+      dripping = false;
       for (const socket of sockets) socket.resume();
     },
     stop: async () => {

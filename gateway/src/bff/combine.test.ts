@@ -11,7 +11,7 @@ import { readGatewayConfig } from "../config.ts";
 import { PRODUCT_TEXT, sendJson } from "../fake-service.fixture.ts";
 import { expectEnvelope, expectFailure, startFixture, type Fixture } from "../gateway.fixture.ts";
 import { createMetrics } from "../metrics.ts";
-import { openRaw } from "../raw-client.fixture.ts";
+import { openRaw } from "@shop/test-support/raw-client";
 import { headersForServices } from "../upstream/service-headers.ts";
 import { connectUpstreams } from "../upstream/upstream.ts";
 import type { Combination } from "./combination.ts";

@@ -1,9 +1,10 @@
 import type { RequestHandler } from "express";
+import { closeAfter } from "../closing-connection.ts";
 
 /** While the gateway stops, clients are asked to come back on another connection, before idle ones are cut. */
 export const sayGoodbye =
   (isStopping: () => boolean): RequestHandler =>
-  (_request, response, next) => {
-    if (isStopping()) response.setHeader("connection", "close");
+  (request, response, next) => {
+    if (isStopping()) closeAfter(request, response);
     next();
   };

@@ -2,11 +2,14 @@ import { ContractError } from "@shop/contracts/errors";
 import type { RequestHandler } from "express";
 
 /**
- * Refuses heads that another server might read otherwise: not one host, or a body that is coded in more ways than chunks. Node
- * itself has refused what breaks the grammar.
+ * Refuses heads that another server might read otherwise: of HTTP/0.9, which Node takes and which has no headers, with not one
+ * host, or with a body that is coded in more ways than chunks. Node itself has refused what breaks the grammar.
  */
 export const refuseAmbiguousHeads: RequestHandler = (request, _response, next) => {
-  const { headers, rawHeaders, httpVersion } = request;
+  const { headers, rawHeaders, httpVersion, httpVersionMajor } = request;
+  if (httpVersionMajor !== 1) {
+    return next(new ContractError("BAD_REQUEST", "Send the request as HTTP/1.1"));
+  }
   const hosts = countHosts(rawHeaders);
   if (hosts > 1 || (hosts === 0 && httpVersion === "1.1")) {
     const wrong = hosts === 0 ? "is missing" : "is there more than once";

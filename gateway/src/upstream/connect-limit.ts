@@ -18,9 +18,15 @@ export function limitConnecting<A extends Agent>(agent: A, secure: boolean): A {
 }
 
 function giveUpLate(socket: Socket, whenConnected: string): void {
-  const timer = setTimeout(() => {
+  let late: NodeJS.Immediate | undefined;
+  const giveUp = (): void => {
     socket.destroy(Object.assign(new Error("connecting took too long"), { code: CONNECT_TIMEOUT }));
-  }, CONNECT_LIMIT_MS);
-  const stop = (): void => clearTimeout(timer);
+  };
+  // After a pause of this very process the connection may be there, and only not be noticed yet: that comes before.
+  const timer = setTimeout(() => (late = setImmediate(giveUp)), CONNECT_LIMIT_MS);
+  const stop = (): void => {
+    clearTimeout(timer);
+    clearImmediate(late);
+  };
   socket.once(whenConnected, stop).once("close", stop);
 }

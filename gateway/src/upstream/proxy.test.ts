@@ -5,7 +5,7 @@ import { eventually } from "@shop/test-support/eventually";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { PRODUCT, PRODUCT_TEXT, giveProduct, sendJson } from "../fake-service.fixture.ts";
 import { expectEnvelope, expectFailure, startFixture, type Fixture } from "../gateway.fixture.ts";
-import { openRaw, sendRaw } from "../raw-client.fixture.ts";
+import { openRaw, sendRaw } from "@shop/test-support/raw-client";
 
 const DEADLINE_MS = 300;
 

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 
-interface RawAnswer {
+export interface RawAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly text: string;
@@ -33,14 +33,17 @@ export async function openRaw(url: string): Promise<Socket> {
   return socket;
 }
 
+/** Fails when the connection is not closed in time. */
 export async function readToEnd(socket: Socket): Promise<RawExchange> {
   const chunks: Buffer[] = [];
   socket.on("data", (chunk: Buffer) => chunks.push(chunk));
-  socket.setTimeout(LIMIT_MS, () =>
-    socket.destroy(new Error("the connection was not closed in time")),
-  );
-  await new Promise((resolve) => {
-    socket.once("close", resolve);
+  await new Promise<void>((resolve, reject) => {
+    socket.once("close", () => resolve());
+    socket.setTimeout(LIMIT_MS, () => {
+      const heard = Buffer.concat(chunks).toString("latin1").slice(0, 200);
+      reject(new Error(`the connection was not closed in time, after: ${heard}`));
+      socket.destroy();
+    });
   });
   return parseAnswers(Buffer.concat(chunks).toString("latin1"));
 }

@@ -1,0 +1,110 @@
+import { SHORT_KEEP_ALIVE, type Patch } from "./patches.ts";
+
+export interface Sabotage {
+  readonly patches: readonly Patch[];
+  /** The drill that must notice. */
+  readonly drill: string;
+}
+
+/** Ways to break what stands between clients and services. */
+export const GATEWAY_SABOTAGE: Record<string, Sabotage> = {
+  // Node takes what the standard leaves no room for.
+  "lenient-gateway": {
+    drill: "smuggle-requests",
+    patches: [
+      {
+        file: "gateway/dist/server.js",
+        find: "requireHostHeader: false",
+        replace: "requireHostHeader: false, insecureHTTPParser: true",
+      },
+    ],
+  },
+  "passes-any-subject": {
+    drill: "forge-headers",
+    patches: [
+      {
+        file: "gateway/dist/upstream/service-headers.js",
+        find: "[TRACEPARENT_HEADER,",
+        replace: '["x-subject", TRACEPARENT_HEADER,',
+      },
+    ],
+  },
+  "route-to-metrics": {
+    drill: "internal-paths",
+    patches: [
+      {
+        file: "gateway/dist/steps/route-table.js",
+        find: "Map.groupBy(ROUTES,",
+        replace:
+          'Map.groupBy([...ROUTES, { method: "GET", path: "/metrics", answeredBy: "product-service" }],',
+      },
+    ],
+  },
+  "any-request-id": {
+    drill: "request-ids",
+    patches: [
+      {
+        file: "service-kit/dist/log/request-id.js",
+        find: "REQUEST_ID_PATTERN.test(candidate)",
+        replace: "true",
+      },
+    ],
+  },
+  "any-body": {
+    drill: "slow-clients",
+    patches: [
+      {
+        file: "service-kit/dist/strict-json.js",
+        find: "100 * 1024",
+        replace: "1024 ** 3",
+      },
+    ],
+  },
+  "no-deadline": {
+    drill: "hang-a-service",
+    patches: [
+      {
+        file: "gateway/dist/upstream/limit.js",
+        find: "timedOut()), deadlineMs)",
+        replace: "timedOut()), 60_000)",
+      },
+    ],
+  },
+  "takes-everything": {
+    drill: "overload",
+    patches: [
+      {
+        file: "gateway/dist/steps/load-shedding.js",
+        find: "inFlight.count >= most",
+        replace: "false",
+      },
+      {
+        file: "gateway/dist/upstream/upstream.js",
+        find: "this.inFlight >= this.options.mostInFlight",
+        replace: "false",
+      },
+    ],
+  },
+  // The gateway keeps connections longer than the services do.
+  "deaf-to-keep-alive": {
+    drill: "idle-gaps",
+    patches: [
+      ...SHORT_KEEP_ALIVE,
+      {
+        file: "gateway/dist/upstream/service-agent.js",
+        find: "keepAlive === lastHint",
+        replace: "true",
+      },
+    ],
+  },
+  "any-name": {
+    drill: "odd-values",
+    patches: [
+      {
+        file: "shared-contracts/dist/product.js",
+        find: "!/\\p{Cc}/u.test(name)",
+        replace: "true",
+      },
+    ],
+  },
+};

@@ -1,0 +1,88 @@
+import {
+  CONSUMER,
+  CRASH_POINTS,
+  NO_SWEEPER,
+  SHORT_KEEP_ALIVE,
+  SLOW_READERS,
+  type Patch,
+} from "./patches.ts";
+import { GATEWAY_SABOTAGE, type Sabotage } from "./gateway-sabotage.ts";
+
+const SETTLE_ORDERS = "product-service/dist/settle-orders.js";
+
+/** Ways to break the promises. */
+export const SABOTAGE: Record<string, Sabotage> = {
+  ...GATEWAY_SABOTAGE,
+  // Every message decides anew, whatever was decided before, and the table takes the second decision.
+  "no-inbox": {
+    drill: "triple-and-shuffle",
+    patches: [
+      {
+        file: SETTLE_ORDERS,
+        find: "findMovements(sql, [...orders.keys()]),",
+        replace: "[],",
+      },
+      {
+        file: "product-service/dist/stock.sql.js",
+        find: "     ORDER BY 1`",
+        replace: "     ORDER BY 1 ON CONFLICT DO NOTHING`",
+      },
+    ],
+  },
+  "ack-before-commit": {
+    drill: "kill-product-service",
+    patches: [
+      {
+        file: CONSUMER,
+        find: "const outcome = await handleUntilDone(",
+        replace:
+          "subscription.channel.ack(last.message, true); await new Promise((go) => setTimeout(go, 20)); const outcome = await handleUntilDone(",
+      },
+      NO_SWEEPER,
+      { file: CONSUMER, find: "ackHandled(subscription, handled);", replace: "" },
+    ],
+  },
+  "publish-outside-the-transaction": {
+    drill: "kill-rabbitmq",
+    patches: [
+      {
+        file: "service-kit/dist/outbox/unit-of-work.js",
+        find: "open.alongside(insertLeased(open.sql, rows, LEASE_MS));",
+        replace: ";",
+      },
+      NO_SWEEPER,
+    ],
+  },
+  "cache-without-version": {
+    drill: "stale-set",
+    patches: [
+      ...SLOW_READERS,
+      {
+        file: "service-kit/dist/cache/cache-scripts.js",
+        find: "version > tonumber(ARGV[1])",
+        replace: "false",
+      },
+    ],
+  },
+  "list-without-token": {
+    drill: "stale-set",
+    patches: [
+      ...SLOW_READERS,
+      {
+        file: "service-kit/dist/cache/cache-scripts.js",
+        find: "~= ARGV[1] then return 0 end",
+        replace: "~= ARGV[1] and false then return 0 end",
+      },
+    ],
+  },
+};
+
+/** Those that a program was started with. */
+export function patchesNamed(name: string): readonly Patch[] {
+  if (name === "crash-points") return Object.values(CRASH_POINTS);
+  if (name === "slow-readers") return SLOW_READERS;
+  if (name === "short-keep-alive") return SHORT_KEEP_ALIVE;
+  const found = SABOTAGE[name];
+  if (!found) throw new Error(`there are no patches "${name}"`);
+  return found.patches;
+}
