@@ -71,7 +71,9 @@ export function stageWithBases(name: string): string {
 export const imageVariables = (target: string): Record<string, string> =>
   Object.fromEntries(
     [...stageWithBases(target).matchAll(/^ENV (.+)$/gm)].flatMap(([, pairs = ""]) =>
-      pairs.split(" ").map((pair) => pair.split("=") as [string, string]),
+      [...pairs.matchAll(/(\w+)=(?:"([^"]*)"|(\S*))/g)].map(
+        ([, name, quoted, plain]) => [name!, quoted ?? plain!] as const,
+      ),
     ),
   );
 

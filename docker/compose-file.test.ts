@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { readGatewayConfig } from "../gateway/src/config.ts";
 import { portVariables, readConfig, serverUrlVariables } from "../local-stack/src/config.ts";
-import { PROGRAMS } from "../local-stack/src/programs.ts";
+import { NODE_OPTIONS, PROGRAMS } from "../local-stack/src/programs.ts";
 import { readExample } from "../local-stack/src/reference/configuration-reference.ts";
 import { SERVER_NAMES } from "../local-stack/src/server-table.ts";
 import { readOrderServiceConfig } from "../order-service/src/config.ts";
@@ -159,8 +159,10 @@ describe.each(PROGRAM_NAMES)("%s", (program) => {
   });
 
   test("has room for more than V8's old objects", () => {
-    const { environment, mem_limit } = services[program]!;
-    const heapMb = /^--max-old-space-size=(\d+)$/.exec(environment![NOT_THE_PROGRAMS]!)?.[1];
+    const { mem_limit } = services[program]!;
+    const given = environmentOf(program)[NOT_THE_PROGRAMS]!;
+    expect(given).toBe(NODE_OPTIONS);
+    const heapMb = /^--max-old-space-size=(\d+) /.exec(given)?.[1];
     expect(Number(heapMb)).toBeLessThanOrEqual(Number.parseInt(mem_limit) / 2);
     expect(mem_limit).toMatch(/m$/);
   });

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { tmpdir } from "node:os";
 import type { OwnSystemOptions } from "local-stack/own-system";
 import type { TcpProxy } from "@shop/test-support/tcp-proxy";
-import { PROGRAMS, type Program } from "local-stack/programs";
+import { NODE_OPTIONS, PROGRAMS, type Program } from "local-stack/programs";
 import type { SystemNeeds } from "./drill.ts";
 
 const PATCHED_PROGRAM = fileURLToPath(new URL("patched-program.ts", import.meta.url));
@@ -28,7 +28,7 @@ export function optionsFor(
       patches === undefined
         ? {}
         : {
-            NODE_OPTIONS: `--import ${PATCHED_PROGRAM}`,
+            NODE_OPTIONS: `${NODE_OPTIONS} --import ${PATCHED_PROGRAM}`,
             DRILL_PATCHES: patches,
             DRILL_CRASH_ORDERS: CRASH_ORDERS,
           },

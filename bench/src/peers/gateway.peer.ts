@@ -2,6 +2,7 @@ import { createHmac } from "node:crypto";
 import { join } from "node:path";
 import { CHECKOUT } from "local-stack/checkout";
 import { lastingPorts } from "local-stack/ports";
+import { NODE_OPTIONS } from "local-stack/programs";
 import type { Peer } from "./peer.ts";
 import { PRODUCT_ID } from "./stub-answers.ts";
 
@@ -37,6 +38,7 @@ const gatewayPeer = (name: string, settings: Record<string, string>): Peer => ({
       cwd: join(CHECKOUT, "gateway"),
       env: {
         NODE_ENV: "production",
+        NODE_OPTIONS,
         HOST: "127.0.0.1",
         PORT: `${port}`,
         ADMIN_PORT: `${adminPort}`,
