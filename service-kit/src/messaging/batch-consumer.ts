@@ -1,7 +1,6 @@
 import type { EventOf, EventType } from "@shop/contracts/event";
 import type { WorkQueue } from "@shop/contracts/topology";
 import type { ConsumeMessage } from "amqplib";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { within } from "../limited-wait.ts";
 import type { EventLog } from "../log/logger.ts";
 import type { BrokerConnection } from "./broker-connection.ts";
@@ -10,6 +9,7 @@ import { asSent, decode, type Delivery } from "./delivery.ts";
 import { tellBurial, type Burial } from "./burial.ts";
 import { handleUntilDone, type Handling } from "./handle-batch.ts";
 import { SetAside } from "./set-aside.ts";
+import { Pace } from "./pace.ts";
 import { ackHandled, hasWork, type Subscription } from "./subscription.ts";
 import { mostTogether } from "./suspects.ts";
 import { LOOK_EVERY_MS, watchConsumer, type QueueDepths } from "./watch-consumer.ts";
@@ -36,6 +36,7 @@ export class BatchConsumer<T extends EventType> {
   private subscription: Subscription<T> | undefined;
   private working: Promise<void> | undefined;
   private stopping = false;
+  private readonly pace = new Pace(MOST_IN_BATCH);
   private lastLook = UNKNOWN;
 
   constructor(
@@ -120,8 +121,7 @@ export class BatchConsumer<T extends EventType> {
   }
 
   private async takeBatch(subscription: Subscription<T>): Promise<void> {
-    // The rest of this turn's deliveries join the batch.
-    await nextTurn();
+    await this.pace.gather(() => subscription.waiting.length);
     const startedAt = performance.now();
     // At most a half, so that what waits for something never crowds out what does not.
     const deliveries = subscription.aside.takeDue(MOST_IN_BATCH / 2);
@@ -134,6 +134,7 @@ export class BatchConsumer<T extends EventType> {
     }
     // What waited comes back in any order, and in groups an ack of a later one would reach over an earlier one.
     if (waited) deliveries.sort(asSent);
+    this.pace.took(deliveries.length);
     const atOnce = mostTogether(deliveries);
     for (let first = 0; first < deliveries.length; first += atOnce) {
       await this.settle(subscription, deliveries.slice(first, first + atOnce));
