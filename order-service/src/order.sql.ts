@@ -83,31 +83,38 @@ export interface ListRange {
   readonly most: number;
 }
 
+/** Above every id: a page without a cursor begins below it. */
+const TOP = "ffffffff-ffff-ffff-ffff-ffffffffffff";
+
+/**
+ * A list of one, and its column in the order: like this only the index that begins with that column has the rows in order. With a
+ * plain `=` the planner may walk the primary key backwards instead, past everybody else's orders, for as long as it takes to find
+ * this product's.
+ */
+export const LIST_ORDERS = `SELECT ${ORDER_COLUMNS} FROM orders
+   WHERE product_id = ANY($1::integer[]) AND id < $2 ORDER BY product_id, id DESC LIMIT $3`;
+
+/** The same, of one subject: a statement of its own, with an index of its own. */
+export const LIST_ORDERS_OF = `SELECT ${ORDER_COLUMNS} FROM orders
+   WHERE subject = ANY($1::text[]) AND product_id = $2 AND id < $3
+   ORDER BY subject, id DESC LIMIT $4`;
+
 /** Newest first, from below `before`: ids are UUIDv7, so their order is the order of time. */
 export async function listOrders(
   sql: Sql,
   { productId, before, most }: ListRange,
 ): Promise<Order[]> {
-  const rows = await sql.query<OrderRow>(
-    `SELECT ${ORDER_COLUMNS} FROM orders
-     WHERE product_id = $1 AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3`,
-    [productId, before, most],
-  );
+  const rows = await sql.query<OrderRow>(LIST_ORDERS, [[productId], before ?? TOP, most]);
   return rows.map(toOrder);
 }
 
-/** The same, of one subject: a statement of its own, with an index of its own. */
 export async function listOrdersOf(
   sql: Sql,
   subject: string,
   { productId, before, most }: ListRange,
 ): Promise<Order[]> {
-  const rows = await sql.query<OrderRow>(
-    `SELECT ${ORDER_COLUMNS} FROM orders
-     WHERE subject = $1 AND product_id = $2 AND ($3::uuid IS NULL OR id < $3)
-     ORDER BY id DESC LIMIT $4`,
-    [subject, productId, before, most],
-  );
+  const values = [[subject], productId, before ?? TOP, most];
+  const rows = await sql.query<OrderRow>(LIST_ORDERS_OF, values);
   return rows.map(toOrder);
 }
 

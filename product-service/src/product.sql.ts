@@ -44,15 +44,17 @@ export async function findProduct(sql: Sql, id: number): Promise<Product | undef
   return row && toProduct(row);
 }
 
+/** A page without a cursor begins below it: one statement, which finds a later page's place as fast as the first one's. */
+const ABOVE_ALL = 2 ** 31;
+
 /** Newest first, from below `before`; ids grow, so a page never repeats or skips what was there. */
 export async function listProducts(
   sql: Sql,
   { before, most }: { before: number | null; most: number },
 ): Promise<Product[]> {
   const rows = await sql.query<ProductRow>(
-    `SELECT ${PRODUCT_COLUMNS} FROM products WHERE $1::integer IS NULL OR id < $1
-     ORDER BY id DESC LIMIT $2`,
-    [before, most],
+    `SELECT ${PRODUCT_COLUMNS} FROM products WHERE id < $1::bigint ORDER BY id DESC LIMIT $2`,
+    [before ?? ABOVE_ALL, most],
   );
   return rows.map(toProduct);
 }
