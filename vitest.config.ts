@@ -22,6 +22,8 @@ export default defineConfig({
     isolate: false,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // A second is not enough for a program to start on a busy machine.
+    expect: { poll: { timeout: 10_000 } },
     coverage: {
       include: ["{shared-contracts,service-kit,*-service,gateway}/src/**/*.ts"],
       exclude: ["**/*.test.ts", "**/*.fixture.ts", "**/main.ts"],
