@@ -29,9 +29,13 @@ afterAll(() => shop.stop());
 /** The command, with every order at once. */
 async function stuck(at: Partial<Addresses> = {}, ...args: string[]) {
   const lines: string[] = [];
-  sayTo((line) => lines.push(line));
-  const code = await ordersStuck(["--older-than", "0", ...args], { ...addresses, ...at });
-  return { code, text: lines.join("\n") };
+  const sayAsBefore = sayTo((line) => lines.push(line));
+  try {
+    const code = await ordersStuck(["--older-than", "0", ...args], { ...addresses, ...at });
+    return { code, text: lines.join("\n") };
+  } finally {
+    sayAsBefore();
+  }
 }
 
 /** What it says of one order, once it says this, and in these words. */

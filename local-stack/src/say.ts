@@ -5,9 +5,11 @@ export function say(line: string): void {
   sink(line);
 }
 
-/** For who runs a system as a part of something else, and has its own to say. */
-export function sayTo(other: (line: string) => void): void {
+/** For who runs a system as a part of something else, and has its own to say. What it gives back ends that. */
+export function sayTo(other: (line: string) => void): () => void {
+  const before = sink;
   sink = other;
+  return () => (sink = before);
 }
 
 export function seconds(sinceMs: number): string {

@@ -81,7 +81,11 @@ export async function said(
   command: () => Promise<number>,
 ): Promise<{ code: number; text: string }> {
   const lines: string[] = [];
-  sayTo((line) => lines.push(line));
-  const code = await command();
-  return { code, text: lines.join("\n") };
+  const sayAsBefore = sayTo((line) => lines.push(line));
+  try {
+    const code = await command();
+    return { code, text: lines.join("\n") };
+  } finally {
+    sayAsBefore();
+  }
 }
