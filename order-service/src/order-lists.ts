@@ -62,7 +62,7 @@ export class OrderLists {
     const keys = keysOf(productId);
     const seen = await this.redis.ask((client) => client.mGet([keys.list, keys.token]));
     const [cached, token] = seen ?? [];
-    if (cached && looksLikeAPage(cached)) return cached;
+    if (cached && isPage(cached)) return cached;
 
     // A load that began under an older token may lack what its caller has just written, so it is not joined.
     return this.loads.do(`${productId} ${seen ? (token ?? "") : "no redis"}`, async () => {
@@ -79,9 +79,15 @@ export class OrderLists {
   }
 }
 
-/** Of what was put there by hand or by another release. To read it whole would cost more than the cache saves. */
-const looksLikeAPage = (text: string): boolean =>
-  text.startsWith('{"items":[') && text.endsWith("}");
+/** What was put there by hand or by another release is as good as nothing. */
+function isPage(text: string): boolean {
+  try {
+    const page = JSON.parse(text) as Page<Order> | null;
+    return page !== null && Array.isArray(page.items);
+  } catch {
+    return false;
+  }
+}
 
 /** The first `limit` of what was found; where it is cut off the next page begins. */
 function pageText(found: readonly Order[], limit: number): string {

@@ -46,7 +46,9 @@ export class Metrics {
       labelNames: [label],
       registers: [this.registry],
       collect: async () => {
-        for (const [which, value] of await read()) gauge.set({ [label]: which }, value);
+        // What can't be read just then hides none of the others.
+        const readings = await Promise.resolve(read()).catch(() => []);
+        for (const [which, value] of readings) gauge.set({ [label]: which }, value);
       },
     });
   }
