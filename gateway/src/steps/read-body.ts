@@ -4,7 +4,7 @@ import { MAX_BODY_BYTES } from "@shop/service-kit/strict-json";
 import { declaresBody } from "../unread-body.ts";
 
 const NOTHING = Buffer.alloc(0);
-const JSON_TYPE = /^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?;?$/i;
+const IS_JSON = /^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?;?$/i;
 
 const tooLarge = (): ContractError =>
   new ContractError("PAYLOAD_TOO_LARGE", "The body is larger than 100 kB");
@@ -17,7 +17,7 @@ export async function readBody(
   if (!declaresBody(request)) return NOTHING;
   const { headers } = request;
   const coding = headers["content-encoding"] ?? "identity";
-  if (coding !== "identity" || !JSON_TYPE.test(headers["content-type"] ?? "")) {
+  if (coding !== "identity" || !IS_JSON.test(headers["content-type"] ?? "")) {
     throw new ContractError("UNSUPPORTED_MEDIA_TYPE", "Send the body as application/json");
   }
   if (Number(headers["content-length"]) > MAX_BODY_BYTES) throw tooLarge();

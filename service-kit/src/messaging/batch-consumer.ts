@@ -30,7 +30,7 @@ export interface BatchConsumerOptions<T extends EventType> extends Handling<T> {
 
 /**
  * Takes a work queue in batches: decode → validate → handle in a transaction → ack. One batch at a time; what arrives
- * meanwhile is the next one, so batches grow with the load and a single message waits for nothing.
+ * meanwhile is the next one, so batches grow with the load (`Pace`), and in quiet a message waits for nothing.
  */
 export class BatchConsumer<T extends EventType> {
   private subscription: Subscription<T> | undefined;
