@@ -11,7 +11,7 @@ export interface GrowthRow {
   readonly most: number;
   readonly bound: string;
   readonly verdict: string;
-  readonly grows: boolean;
+  readonly fails: boolean;
 }
 
 /** A sample a minute, and a comparison of the first third with the last. */
@@ -37,24 +37,27 @@ export function createGrowthTable(ordersPerSecond: number) {
     get taken() {
       return taken;
     },
-    rows: (): GrowthRow[] =>
-      watched.flatMap((one) => {
-        const all = samples.get(one)!;
-        return all.length === 0 ? [] : [rowOf(one, all)];
-      }),
+    rows: (): GrowthRow[] => watched.map((one) => rowOf(one, samples.get(one)!, taken)),
   };
 }
 
-function rowOf({ name, bound }: Watched, all: readonly number[]): GrowthRow {
+/** Fewer tell nothing: a median of two is whatever a collector did last. */
+const ENOUGH = 6;
+
+function rowOf({ name, bound }: Watched, all: readonly number[], taken: number): GrowthRow {
   const third = Math.max(1, Math.floor(all.length / 3));
   const first = quantile(all.slice(0, third), 0.5);
   const last = quantile(all.slice(-third), 0.5);
-  const figures = { name, first, last, most: Math.round(Math.max(...all)) };
+  const figures = { name, first, last, most: Math.round(Math.max(0, ...all)) };
   if (typeof bound === "string")
-    return { ...figures, bound: "–", verdict: `by design: ${bound}`, grows: false };
+    return { ...figures, bound: "–", verdict: `by design: ${bound}`, fails: false };
   const limit = Math.round(first * bound.factor + bound.by);
-  const grows = last > limit;
-  return { ...figures, bound: wordsOf(bound, limit), verdict: grows ? "GROWS" : "flat", grows };
+  const row = { ...figures, bound: wordsOf(bound, limit) };
+  if (taken < ENOUGH) return { ...row, verdict: "too few samples", fails: false };
+  if (all.length < taken / 2) return { ...row, verdict: "NOT READ", fails: true };
+  return last > limit
+    ? { ...row, verdict: "GROWS", fails: true }
+    : { ...row, verdict: "flat", fails: false };
 }
 
 const wordsOf = ({ factor, by }: Bound, limit: number): string =>

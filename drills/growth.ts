@@ -25,12 +25,11 @@ const REDIS = ["product-redis", "order-redis"] as const;
 const PROGRAMS = [...SERVICES, "gateway"] as const;
 
 const HEAP: Bound = { factor: 1.25, by: 32 };
-/** V8 takes memory from the system in large steps and gives it back late; a thousand connections come and go beside it. */
-const MEMORY: Bound = { factor: 1.25, by: 96 };
+/** V8 takes memory from the system in large steps and gives it back late. */
+const MEMORY: Bound = { factor: 1.25, by: 32 };
 /** A broker keeps up to 64 MB of its log (`raft.wal_max_size_bytes`) in memory, and as much while it turns it over. */
 const BROKER_MEMORY: Bound = { factor: 1.25, by: 128 };
-/** As many sockets as the gateway opens to a service that is slow for a moment; a leak of one a second passes this in five minutes. */
-const FILES: Bound = { factor: 1.25, by: 300 };
+const FILES: Bound = { factor: 1.25, by: 100 };
 const SESSIONS: Bound = { factor: 1, by: 20 };
 const CACHED: Bound = { factor: 1.5, by: 50 };
 /** What waits is at most what comes in a second. */

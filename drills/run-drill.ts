@@ -1,14 +1,8 @@
-import { randomUUIDv7 } from "node:crypto";
 import { violations } from "@shop/test-support/checker";
-import { Ledger } from "@shop/test-support/ledger";
-import { randomOf } from "@shop/test-support/random";
 import { left, untilAtRest } from "./at-rest.ts";
-import { call } from "./clients.ts";
 import type { Drill } from "./drill.ts";
 import { firstSettledAfter, quantile, settling, type Settling } from "./figures.ts";
-import { startLoad } from "./load.ts";
-import { openScene, play, type Pace } from "./scene.ts";
-import { createProducts } from "./stock.ts";
+import { openScene, openStage, play, type Pace } from "./scene.ts";
 import type { DrillSystem } from "./system.ts";
 import { availability, checkTheDoor, everythingHeard, unexpected } from "./verdict.ts";
 
@@ -58,21 +52,10 @@ export async function runDrill(
   options: RunOptions,
 ): Promise<DrillResult> {
   const { seed, signal, progress } = options;
-  const random = randomOf(seed);
   const rate = drill.rate === 0 ? 0 : (options.rate ?? drill.rate ?? DEFAULT_RATE);
-  const since = randomUUIDv7();
-  const ledger = new Ledger(call);
-  const productIds = await createProducts(system.gateway);
-  const load = startLoad({
-    gateway: system.gateway,
-    ledger,
-    ordersPerSecond: rate,
-    productIds,
-    random: randomOf(seed + 1),
-    run: since,
-    signal,
-  });
-  const { scene, outcome } = openScene({ system, load, ledger, random, signal, rate }, options);
+  const stage = await openStage(system, { seed, rate, signal });
+  const { load, ledger, since } = stage;
+  const { scene, outcome } = openScene(stage, options);
   const { failed, slow } = outcome;
   const doing = { text: "warming up" };
   const ticking = setInterval(

@@ -53,6 +53,28 @@ export const SABOTAGE: Record<string, Sabotage> = {
       NO_SWEEPER,
     ],
   },
+  // What does not need the broker waits for it all the same.
+  "refuses-without-broker": {
+    drill: "kill-rabbitmq",
+    patches: [
+      {
+        file: "service-kit/dist/messaging/broker-connection.js",
+        find: "this.isUp = true;",
+        replace: "this.isUp = globalThis.brokerIsUp = true;",
+      },
+      {
+        file: "service-kit/dist/messaging/broker-connection.js",
+        find: "signal.removeEventListener(",
+        replace: "globalThis.brokerIsUp = false; signal.removeEventListener(",
+      },
+      {
+        file: "order-service/dist/place-order.js",
+        find: "const { claim } = request;",
+        replace:
+          'if (!globalThis.brokerIsUp) throw new ContractError("UNAVAILABLE", "no broker"); const { claim } = request;',
+      },
+    ],
+  },
   "cache-without-version": {
     drill: "stale-set",
     patches: [

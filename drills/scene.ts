@@ -1,5 +1,12 @@
+import { randomUUIDv7 } from "node:crypto";
 import { setTimeout as rest } from "node:timers/promises";
+import { Ledger } from "@shop/test-support/ledger";
+import { randomOf } from "@shop/test-support/random";
+import { call } from "./clients.ts";
 import type { Drill, Scene } from "./drill.ts";
+import { startLoad } from "./load.ts";
+import { createProducts } from "./stock.ts";
+import type { DrillSystem } from "./system.ts";
 
 /** How a drill is to be run, beside what it runs on. */
 export interface Pace {
@@ -18,7 +25,32 @@ export interface Outcome {
   healedAt: Date | undefined;
 }
 
-type Stage = Pick<Scene, "system" | "load" | "ledger" | "random" | "signal" | "rate">;
+export interface Stage extends Pick<
+  Scene,
+  "system" | "load" | "ledger" | "random" | "signal" | "rate"
+> {
+  /** Orders of this run have ids that are not before it. */
+  readonly since: string;
+}
+
+/** Products, a ledger, and clients who come. */
+export async function openStage(
+  system: DrillSystem,
+  { seed, rate, signal }: { seed: number; rate: number; signal: AbortSignal },
+): Promise<Stage> {
+  const since = randomUUIDv7();
+  const ledger = new Ledger(call);
+  const load = startLoad({
+    gateway: system.gateway,
+    ledger,
+    ordersPerSecond: rate,
+    productIds: await createProducts(system.gateway),
+    random: randomOf(seed + 1),
+    run: since,
+    signal,
+  });
+  return { system, load, ledger, random: randomOf(seed), signal, rate, since };
+}
 
 export function openScene(
   stage: Stage,

@@ -1,17 +1,11 @@
-import { randomUUIDv7 } from "node:crypto";
 import { violations } from "@shop/test-support/checker";
-import { Ledger } from "@shop/test-support/ledger";
-import { randomOf } from "@shop/test-support/random";
 import { waitUntil } from "local-stack/wait-until";
 import { untilAtRest, left } from "./at-rest.ts";
-import { call } from "./clients.ts";
 import type { Wanted } from "./command-line.ts";
 import type { Drill, Heard } from "./drill.ts";
 import { settling, type Settling } from "./figures.ts";
 import { createGrowthTable, type GrowthRow } from "./growth-table.ts";
-import { startLoad } from "./load.ts";
-import { openScene, play } from "./scene.ts";
-import { createProducts } from "./stock.ts";
+import { openScene, openStage, play } from "./scene.ts";
 import type { DrillSystem } from "./system.ts";
 import { tell } from "./terminal.ts";
 import { availability, checkTheDoor, unexpected } from "./verdict.ts";
@@ -50,25 +44,13 @@ export async function startSoak(
   signal: AbortSignal,
 ) {
   const { seed, rate, patience } = wanted;
-  const random = randomOf(seed);
-  const since = randomUUIDv7();
-  const ledger = new Ledger(call);
-  const productIds = await createProducts(system.gateway);
+  const stage = await openStage(system, { seed, rate, signal });
+  const { load, ledger, since } = stage;
   const startedAt = performance.now();
-  const load = startLoad({
-    gateway: system.gateway,
-    ledger,
-    ordersPerSecond: rate,
-    productIds,
-    random: randomOf(seed + 1),
-    run: since,
-    signal,
-  });
   const growth = createGrowthTable(rate);
   const faults = new Map<string, number>();
   const failures: string[] = [];
   const warnings: string[] = [];
-  const stage = { system, load, ledger, random, signal, rate };
   let before: Drill | undefined;
 
   /** What was heard since these lengths, measured by what this fault and the one before it allow. */
@@ -108,7 +90,9 @@ export async function startSoak(
       if (!signal.aborted && growth.taken === 0) await growth.take(system);
       const found = await check();
       const rows = growth.rows();
-      const grown = rows.filter(({ grows }) => grows).map(({ name }) => `${name}: grows`);
+      const grown = rows
+        .filter(({ fails }) => fails)
+        .map(({ name, verdict }) => `${name}: ${verdict}`);
       return {
         seed,
         rate,

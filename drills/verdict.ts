@@ -65,6 +65,8 @@ const metItself = ({ what, status }: Heard): boolean => what === "POST /orders" 
 const UNDER_PRESSURE = new Set<number | undefined>([429, 503, 504]);
 /** Far beyond the gateway's deadline: it was the client who waited for its own turn so long, and gave up. */
 const GAVE_UP_MS = 10_000;
+/** Of all that is heard. A busy machine explains no more: what is refused beyond it is a promise that was not kept. */
+const MOST_UNDER_PRESSURE = 0.1;
 
 const isPressure = ({ status, tookMs }: Heard): boolean =>
   status === undefined ? tookMs >= GAVE_UP_MS : UNDER_PRESSURE.has(status);
@@ -76,12 +78,15 @@ interface Unexpected {
 
 /** Whatever clients met that the drill does not allow. */
 export function unexpected(tolerates: Drill["tolerates"], told: Told): Unexpected {
-  const odd = everythingHeard(told).filter(
-    (one) => !succeeded(one) && !metItself(one) && !tolerates(one),
-  );
-  const heard = (all: readonly Heard[]) => tally(all).map((kind) => `heard ${kind}`);
-  const refused = heard(odd.filter(isPressure));
+  const all = everythingHeard(told);
+  const odd = all.filter((one) => !succeeded(one) && !metItself(one) && !tolerates(one));
+  const pressure = odd.filter(isPressure);
   const { turnedAway = 0 } = told.load;
-  if (turnedAway > 0) refused.push(`${turnedAway} were not sent: too many waited`);
-  return { refused, wrong: heard(odd.filter((one) => !isPressure(one))) };
+  const notSent = turnedAway > 0 ? [`${turnedAway} were not sent: too many waited`] : [];
+  const wrong = heard(odd.filter((one) => !isPressure(one)));
+  return pressure.length > all.length * MOST_UNDER_PRESSURE
+    ? { refused: notSent, wrong: [...wrong, ...heard(pressure)] }
+    : { refused: [...heard(pressure), ...notSent], wrong };
 }
+
+const heard = (all: readonly Heard[]): string[] => tally(all).map((kind) => `heard ${kind}`);

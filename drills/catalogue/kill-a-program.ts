@@ -96,10 +96,10 @@ const now = ({ ledger, load }: Scene): Moment => ({
   others: load.heard.length,
 });
 
+/** The moment is taken when it is dead: what it had just begun is no sign of life. */
 function killUnasked(scene: Scene, victim: Victim): Moment {
-  const since = now(scene);
   process.kill(scene.system.part(victim).server.pid, "SIGKILL");
-  return since;
+  return now(scene);
 }
 
 /** Hands back the moment of the last kill. */
@@ -109,8 +109,8 @@ async function killAndStart(
   againAfterMs: number | undefined,
 ): Promise<Moment> {
   const kept = scene.system.part(victim);
-  const first = now(scene);
   await kept.server.kill();
+  const first = now(scene);
   const started = kept.restart();
   if (againAfterMs === undefined) {
     await started;
@@ -119,8 +119,8 @@ async function killAndStart(
   // It may fail while this rests.
   const ended = started.catch(() => undefined);
   await scene.pause(againAfterMs);
-  const second = now(scene);
   await kept.server.kill();
+  const second = now(scene);
   await ended;
   await kept.restart();
   return second;

@@ -32,7 +32,8 @@ export async function startGateway(
   const inFlight = { count: 0 };
   const upstreams = connectUpstreams(config, { log, metrics });
   metrics.watch(upstreams, inFlight);
-  const rateLimit = createRateLimit(config, { log, onLimited: () => metrics.limited.inc() });
+  const onLimited = () => metrics.limited.inc();
+  const rateLimit = await createRateLimit(config, { log, onLimited });
   const isStopping = (): boolean => state.stopping;
 
   const app = buildPipeline({

@@ -45,7 +45,11 @@ export function defineProgram(program: Program, context: ProgramContext): Runnin
         command: process.execPath,
         args: ["--enable-source-maps", join("dist", "main.js")],
         cwd: join(checkout, program.folder),
-        env: programEnvironment(program, config, addresses),
+        env: {
+          // Code that was compiled once is not compiled again: a program that died is back sooner.
+          NODE_COMPILE_CACHE: join(checkout, "node_modules", ".cache", "compiled"),
+          ...programEnvironment(program, config, addresses),
+        },
         logFile: join(logFolder, `${name}.log`),
         onOutput: outputForTerminal(filter, say),
       }),

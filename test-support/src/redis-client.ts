@@ -1,4 +1,4 @@
-import { createClient } from "redis";
+import { createClient } from "@redis/client";
 
 /** A test's own look into a Redis, beside the service's. It comes back by itself when the server was away. */
 export async function connectRedis(url: string) {

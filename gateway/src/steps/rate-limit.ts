@@ -1,6 +1,4 @@
-import { createHash } from "node:crypto";
 import { ContractError } from "@shop/contracts/errors";
-import { RedisCache } from "@shop/service-kit/cache/redis-cache";
 import type { Logger } from "@shop/service-kit/log/logger";
 import type { Request, RequestHandler } from "express";
 import {
@@ -8,9 +6,7 @@ import {
   ipKeyGenerator,
   type IncrementResponse,
   type Options,
-  type Store,
 } from "express-rate-limit";
-import { RedisStore } from "rate-limit-redis";
 import { addressReader } from "../client-address.ts";
 import type { GatewayConfig } from "../config.ts";
 import { HEALTH } from "../routes.ts";
@@ -23,20 +19,20 @@ export interface RateLimit {
   stop(): void;
 }
 
-const KEY_PREFIX = "rate:";
-
 /**
  * Requests of one address in a window of time; counted here, or in a Redis for all gateways together. The stores are
  * express-rate-limit's; its middleware around them costs a seventh of a whole proxied request.
  */
-export function createRateLimit(
+export async function createRateLimit(
   config: GatewayConfig,
   { log, onLimited }: { log: Logger; onLimited: () => void },
-): RateLimit | undefined {
+): Promise<RateLimit | undefined> {
   const { RATE_LIMIT: limit, RATE_LIMIT_WINDOW_MS: windowMs, RATE_LIMIT_REDIS_URL: url } = config;
   if (limit === undefined) return undefined;
-  const redis = url === undefined ? undefined : new RedisCache(url, log);
-  const store = redis === undefined ? new MemoryStore() : sharedStore(redis);
+  const { redis, store } =
+    url === undefined
+      ? { redis: undefined, store: new MemoryStore() }
+      : await sharedCounts(url, log);
   void store.init?.({ windowMs } as Options);
   const addressOf = addressReader(config);
 
@@ -73,27 +69,8 @@ export function createRateLimit(
 const secondsUntil = (time: Date = new Date()): number =>
   Math.max(1, Math.ceil((time.getTime() - Date.now()) / 1_000));
 
-/**
- * The store loads its scripts once and keeps the outcome: away at that moment, Redis would be away for it for ever. So a script is
- * named by its hash here, and sent with each call.
- */
-function sharedStore(redis: RedisCache): Store {
-  const scripts = new Map<string, string>();
-  return new RedisStore({
-    prefix: KEY_PREFIX,
-    sendCommand: async (command: string, ...args: string[]) => {
-      if (command === "SCRIPT") {
-        const [, script = ""] = args;
-        const hash = createHash("sha1").update(script).digest("hex");
-        scripts.set(hash, script);
-        return hash;
-      }
-      const [hash = "", ...rest] = args;
-      const reply = await redis.ask((client) =>
-        client.sendCommand<number[]>(["EVAL", scripts.get(hash) ?? "", ...rest]),
-      );
-      if (reply === undefined) throw new Error("redis did not answer");
-      return reply;
-    },
-  });
+/** Loaded only where it is used: the Redis client has more files than the rest of the gateway. */
+async function sharedCounts(url: string, log: Logger) {
+  const { createSharedCounts } = await import("./shared-counts.ts");
+  return createSharedCounts(url, log);
 }

@@ -295,25 +295,27 @@ describe("G6: time", () => {
     );
   });
 
-  test("clients that do not read keep no service from the others", async () => {
+  test("clients that do not read keep no call to a service open, and none from the others", async () => {
+    // A deadline of its own: eight megabytes may take a busy machine longer than what the others here wait for.
+    const patient = await startFixture({ UPSTREAM_DEADLINE_MS: "10000" });
+    const calls = (outcome: string) =>
+      patient.metric("upstream_request_seconds_count", `outcome="${outcome}"`);
     const text = JSON.stringify("a".repeat(900_000));
-    const failed = () => fixture.metric("upstream_request_seconds_count", 'outcome="failed"');
-    const before = await failed();
-    fixture.products.answers((_request, response) => sendJson(response, 200, text));
-    const sockets = await Promise.all(Array.from({ length: 8 }, () => openRaw(fixture.url)));
+    patient.products.answers((_request, response) => sendJson(response, 200, text));
+    const sockets = await Promise.all(Array.from({ length: 8 }, () => openRaw(patient.url)));
     for (const socket of sockets) {
       socket.pause();
       socket.write("GET /products/26 HTTP/1.1\r\nHost: shop\r\n\r\n".repeat(4));
     }
-    await eventually(() => expect(fixture.products.seen.length).toBeGreaterThanOrEqual(8));
-    fixture.products.answers(giveProduct);
-    const startedAt = performance.now();
-    expect((await fixture.request("/products/26")).status).toBe(200);
-    expect(performance.now() - startedAt).toBeLessThan(DEADLINE_MS);
-    // Past the deadline: none of them counts as a failure of the service.
-    await eventually(() => expect(performance.now() - startedAt).toBeGreaterThan(DEADLINE_MS * 2));
-    expect(await failed()).toBe(before);
+    await eventually(async () => expect(await calls("answered")).toBeGreaterThanOrEqual(8));
+    patient.products.answers(giveProduct);
+    expect((await patient.request("/products/26")).status).toBe(200);
+    await eventually(async () =>
+      expect(await calls("answered")).toBe(patient.products.seen.length),
+    );
+    expect(await calls("failed")).toBe(0);
     for (const socket of sockets) socket.destroy();
+    await patient.stop();
   });
 
   test("a client that reads slowly holds the service back, not the gateway's memory", async () => {

@@ -1,4 +1,4 @@
-import { defineScript, type CommandParser } from "redis";
+import { defineScript, type CommandParser } from "@redis/client";
 
 /**
  * A value's time runs from its reading, not from its arrival: a Redis that stood still takes in, when it goes on, what was

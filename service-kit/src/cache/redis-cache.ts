@@ -1,5 +1,5 @@
 import type { CircuitBreakerPolicy } from "cockatiel";
-import { createClient } from "redis";
+import { createClient } from "@redis/client";
 import { createBreaker } from "../breaker.ts";
 import { backoffMs, within } from "../limited-wait.ts";
 import type { Logger } from "../log/logger.ts";
