@@ -256,6 +256,29 @@ describe("G2: headers", () => {
     expect(upgraded.answers[0]!.status).toBe(200);
   });
 
+  test("CONNECT behind requests that are at work is answered after them", async () => {
+    const asked = Promise.withResolvers<void>();
+    const go = Promise.withResolvers<void>();
+    fixture.products.answers(async (_request, response) => {
+      asked.resolve();
+      await go.promise;
+      sendJson(response, 200, "{}");
+    });
+    const connect = "CONNECT evil:80 HTTP/1.1\r\nHost: evil\r\n\r\n";
+    const answered = sendRaw(fixture.url, `${GET}\r\n${GET}\r\n${connect}`);
+    await asked.promise;
+    go.resolve();
+    expect((await answered).answers.map(({ status }) => status)).toEqual([200, 200, 405]);
+  });
+
+  test("an HTTP/1.0 client is never told to continue", async () => {
+    const body = '{"name":"Cup","price":1,"qty":1}';
+    const head = `POST /products HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n`;
+    fixture.products.answers((_request, response) => sendJson(response, 201, "{}"));
+    const { answers } = await sendRaw(fixture.url, `${head}Expect: 100-continue\r\n\r\n${body}`);
+    expect(answers.map(({ status }) => status)).toEqual([201]);
+  });
+
   test("a head of more than 16 kB is refused in the envelope", async () => {
     for (const bytes of [17_000, 1_000_000]) {
       const { answers } = await sendRaw(

@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { randomUUID } from "node:crypto";
 import { ContractError, type ErrorCode } from "@shop/contracts/errors";
@@ -43,7 +43,7 @@ export function createHttpServer(
   server.on("checkContinue", onRequest).on("checkExpectation", onRequest);
   server.on("clientError", answerBrokenBytes);
   // Node hands over the bare socket, and closes it without a word when nobody takes it.
-  server.on("connect", (_request, socket) => socket.end(noTunnels()));
+  server.on("connect", (_request, socket: Socket) => refuseTunnel(socket));
   return server;
 }
 
@@ -62,10 +62,18 @@ function answerBrokenBytes(error: NodeJS.ErrnoException, socket: Socket): void {
   setTimeout(() => socket.destroy(), LAST_WORDS_MS).unref();
 }
 
-/** Node keeps the answer at work on its socket, and asks there itself when nobody listens. */
-function answerHasBegun(socket: Socket): boolean {
-  const { _httpMessage: answer } = socket as { _httpMessage?: { headersSent: boolean } | null };
-  return answer?.headersSent === true;
+/** In its turn: what was asked before is answered before. */
+function refuseTunnel(socket: Socket): void {
+  const answer = answerAtWork(socket);
+  if (answer) answer.once("close", () => refuseTunnel(socket));
+  else if (socket.writable) socket.end(noTunnels());
+}
+
+const answerHasBegun = (socket: Socket): boolean => answerAtWork(socket)?.headersSent === true;
+
+/** Node keeps it on its socket, and looks there itself. */
+function answerAtWork(socket: Socket): ServerResponse | undefined {
+  return (socket as { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined;
 }
 
 const tooLongHead = (): string =>

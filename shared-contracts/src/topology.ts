@@ -40,6 +40,9 @@ export const PRODUCT_TYPES = [
 /** Redeliveries that a message survives; only one that kills the process again and again gets there. */
 export const DELIVERY_LIMIT = 100;
 
+/** A look into a dead queue counts as a delivery, and RabbitMQ 4 drops a message at the 20th unless it is told otherwise. */
+export const DEAD_DELIVERY_LIMIT = 1_000_000;
+
 /** Beyond it the broker refuses, and the rest waits in the outbox. */
 export const MAX_QUEUE_MESSAGES = 500_000;
 

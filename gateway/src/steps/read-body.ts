@@ -22,7 +22,8 @@ export async function readBody(
   }
   if (Number(headers["content-length"]) > MAX_BODY_BYTES) throw tooLarge();
   // The sender waits for a word before it sends; what is refused above it need not send at all.
-  if (headers.expect?.toLowerCase() === "100-continue") response.writeContinue();
+  const waits = headers.expect?.toLowerCase() === "100-continue";
+  if (waits && request.httpVersionMinor > 0) response.writeContinue();
   return collect(request);
 }
 

@@ -16,6 +16,13 @@ It works on the broker that npm start runs here, or on RABBITMQ_URL.
 Exit code: 0 done, 1 an ID was not found, 2 wrong usage or the broker can't be asked.`;
 
 const ACTIONS = ["list", "show", "replay", "discard"] as const;
+/** Beside --queue, which all of them take. */
+const OPTIONS: Readonly<Record<(typeof ACTIONS)[number], readonly string[]>> = {
+  list: ["limit"],
+  show: ["full"],
+  replay: ["all"],
+  discard: ["all", "yes"],
+};
 
 export interface DeadArguments {
   readonly action: (typeof ACTIONS)[number] | "help";
@@ -31,10 +38,10 @@ export function readDeadArguments(args: readonly string[]): DeadArguments {
   const [what, ...ids] = positionals;
   const action = values.help ? "help" : ACTIONS.find((known) => known === what);
   if (action === undefined) throw wrong(`Say what to do: ${ACTIONS.join(", ")}.`);
-  const complaint = complaintOf(action, ids, values);
+  const { all = false, full = false, yes = false, limit = String(LIMIT) } = values;
+  const complaint = complaintOf(action, ids, { all, yes, given: Object.keys(values) });
   if (complaint !== undefined) throw wrong(complaint);
-  const { all, full } = values;
-  return { action, ids, all, full, limit: limitOf(values.limit), queues: queuesOf(values.queue) };
+  return { action, ids, all, full, limit: limitOf(limit), queues: queuesOf(values.queue) };
 }
 
 function parsed(args: readonly string[]) {
@@ -43,11 +50,11 @@ function parsed(args: readonly string[]) {
       args: [...args],
       allowPositionals: true,
       options: {
-        all: { type: "boolean", default: false },
-        full: { type: "boolean", default: false },
-        yes: { type: "boolean", default: false },
-        help: { type: "boolean", default: false },
-        limit: { type: "string", default: String(LIMIT) },
+        all: { type: "boolean" },
+        full: { type: "boolean" },
+        yes: { type: "boolean" },
+        help: { type: "boolean" },
+        limit: { type: "string" },
         queue: { type: "string" },
       },
     });
@@ -59,11 +66,13 @@ function parsed(args: readonly string[]) {
 function complaintOf(
   action: DeadArguments["action"],
   ids: readonly string[],
-  { all, yes }: { all: boolean; yes: boolean },
+  { all, yes, given }: { all: boolean; yes: boolean; given: readonly string[] },
 ): string | undefined {
   if (action === "help") return undefined;
+  const strange = given.find((name) => name !== "queue" && !OPTIONS[action].includes(name));
+  if (strange !== undefined) return `${action} takes no --${strange}.`;
   if (action === "list") return ids.length > 0 ? "list takes no IDs; show does." : undefined;
-  if (action === "show") return ids.length === 1 && !all ? undefined : "show takes one ID.";
+  if (action === "show") return ids.length === 1 ? undefined : "show takes one ID.";
   if (ids.length > 0 === all) return `${action} takes IDs, or --all: one of the two.`;
   return action === "discard" && !yes
     ? "discard takes messages out for good: say --yes to mean it."

@@ -61,7 +61,7 @@ test("when messages are dead, then list tells what they are, where they died of 
   expect((await house.run("list", "--queue", DEAD)).text).not.toContain("order-service");
 });
 
-test("when one looks again and again, then no message comes near the number of deliveries at which a broker drops it", async () => {
+test("when one looks again and again, then no message is dropped for it, nor changed", async () => {
   await house.bury(ORDER_CREATED_QUEUE, ["a", "b", "c"], (index) => ({
     messageId: `worn-${index}`,
     headers: { "x-death": [{ reason: "rejected" }] },
@@ -70,7 +70,6 @@ test("when one looks again and again, then no message comes near the number of d
   await house.expectDepth(DEAD, 3);
   const left = await house.drain(DEAD);
   for (const { properties } of left) {
-    expect(properties.headers?.["x-delivery-count"] ?? 0).toBeLessThan(10);
     expect(properties.headers?.["x-death"]).toEqual([{ reason: "rejected" }]);
   }
   const ids = left.map(({ properties }) => String(properties.messageId));
@@ -94,13 +93,16 @@ test("when one is shown, then with headers and as much of its body as is asked f
   await house.expectDepth(ORDER_UPDATED_QUEUE.deadQueue, 2);
 });
 
-test("when a message has no id, then it is known by its content; what is no text is shown as base64", async () => {
-  await house.bury(ORDER_CREATED_QUEUE, ["no id at all"]);
-  const [id] = /body-[0-9a-f]{16}/.exec((await house.run("list")).text)!;
-  expect((await house.run("show", id)).text).toContain("no id at all");
-  expect(await house.run("replay", id)).toMatchObject({ code: 0 });
-  await house.expectDepth(WORK, 1);
-});
+test.each([undefined, "", "with a space", "\u001B[31m", "-x".repeat(50)])(
+  "when a message's id is %j, which nobody could type, then it is known by its content",
+  async (messageId) => {
+    await house.bury(ORDER_CREATED_QUEUE, ["no id at all"], () => ({ messageId }));
+    const [id] = /body-[0-9a-f]{16}/.exec((await house.run("list")).text)!;
+    expect((await house.run("show", id)).text).toContain("no id at all");
+    expect(await house.run("replay", id)).toMatchObject({ code: 0 });
+    await house.expectDepth(WORK, 1);
+  },
+);
 
 test("when some are put back, then they are on their work queue as they were told, and the others still dead", async () => {
   const ids = Array.from({ length: 250 }, (_, index) => `m-${index}`);
@@ -226,6 +228,9 @@ test.each([
   [["list", "--limit", "0"], "--limit must be"],
   [["list", "--queue", "q"], "There is no dead queue q"],
   [["list", "--colour"], "Unknown option"],
+  [["list", "--yes"], "list takes no --yes"],
+  [["show", "x", "--all"], "show takes no --all"],
+  [["replay", "--all", "--limit", "5"], "replay takes no --limit"],
 ])("%j is wrong usage, and says what is right", async (args, message) => {
   const run = house.run(...args);
   await expect(run).rejects.toThrow(UsageError);

@@ -37,10 +37,9 @@ export async function discardDead(
     }
   } finally {
     await file?.close();
+    if (file) say(`${counted(count, "message")} discarded. They are kept in ${path}`);
   }
-  say(
-    file ? `${counted(count, "message")} discarded. They are kept in ${path}` : "None discarded.",
-  );
+  if (!file) say("None discarded.");
   return choice.tellMissing();
 }
 

@@ -1,10 +1,9 @@
 import { setTimeout as rest } from "node:timers/promises";
 import type { BrokerSession } from "@shop/service-kit/messaging/broker-session";
-import { earlierDeliveries } from "@shop/service-kit/messaging/delivery";
 import type { Channel, ConsumeMessage } from "amqplib";
 import { say } from "local-stack/say";
 import { orEnd } from "../broker.ts";
-import { carryOver, openWay, type Way } from "./put-on-queue.ts";
+import { openWay, type Way } from "./put-on-queue.ts";
 
 /** Bodies of so many are in memory at a time: one of ours has 1 kB, but a stranger's may have megabytes. */
 const FIRST_WINDOW = 100;
@@ -17,11 +16,6 @@ const LOOK_AGAIN_MS = 50;
 const GIVE_BACK_LIMIT_MS = 60_000;
 /** What does not come within it was taken by somebody else. */
 const QUIET_MS = 1_000;
-/**
- * Handing a message back counts as a delivery in vain, and RabbitMQ 4 drops one at 20 where the queue sets no limit of its own, as
- * ours does not. So one that has come back this often is written anew, which sets its count to zero.
- */
-const WORN_DELIVERIES = 5;
 
 export interface Visit {
   readonly queue: string;
@@ -55,12 +49,12 @@ export async function goThrough(session: BrokerSession, visit: Visit): Promise<n
       const size = Math.min(mostAtOnce, most - seen);
       const window = await takeWindow(session, channel, { queue: visit.queue, size });
       if (window.length === 0) break;
-      const { gone, enough } = await workOn(window, visit, way);
+      const { settled, enough = false } = await visit.work(window, way);
       seen += window.length;
       mostAtOnce = bytesOf(window) < SMALL_WINDOW_BYTES ? WIDE_WINDOW : FIRST_WINDOW;
-      held += window.length - gone.length;
+      held += window.length - settled.length;
       if (held === 0) channel.ack(window.at(-1)!, true);
-      else await acknowledge(session, channel, { queue: visit.queue, messages: gone });
+      else await acknowledge(session, channel, { queue: visit.queue, messages: settled });
       if (enough) break;
     }
     await giveBack(session, channel, { queue: visit.queue, held });
@@ -87,17 +81,6 @@ async function giveBack(
   say(
     `The broker is still giving back what was looked at in ${queue}. None is lost; wait before the next look.`,
   );
-}
-
-/** Hands back which may go, and whether that is enough. */
-async function workOn(window: readonly ConsumeMessage[], visit: Visit, way: Way) {
-  const { settled, enough = false } = await visit.work(window, way);
-  const isSettled = new Set(settled);
-  const worn = window.filter(
-    (message) => !isSettled.has(message) && earlierDeliveries(message) >= WORN_DELIVERIES,
-  );
-  await way.put(visit.queue, worn.map(carryOver));
-  return { gone: [...settled, ...worn], enough };
 }
 
 /**

@@ -20,10 +20,13 @@ export interface Letter {
   readonly timesReplayed: number;
 }
 
-/** By its message id; a stranger's may have none, and is known by its content. */
+/** What can be typed on a command line. */
+const NAMEABLE = /^[\w.:-]{1,80}$/;
+
+/** By its message id; a stranger's may have none or an odd one, and is known by its content. */
 export function letterId({ properties, content }: ConsumeMessage): string {
   const { messageId } = properties;
-  if (typeof messageId === "string" && messageId !== "") return messageId;
+  if (typeof messageId === "string" && NAMEABLE.test(messageId)) return messageId;
   return `body-${createHash("sha256").update(content).digest("hex").slice(0, 16)}`;
 }
 

@@ -61,8 +61,8 @@ export function timesReplayed({ properties }: ConsumeMessage): number {
   return typeof times === "number" ? times : 0;
 }
 
-/** The same message once more, for the queue that it is in. */
-export function carryOver(message: ConsumeMessage): Publication {
+/** For a new life in its work queue: it died of nothing yet, and it has been there before. */
+export function revive(message: ConsumeMessage): Publication {
   // The broker refuses the user id of anybody but ourselves.
   const {
     headers = {},
@@ -71,21 +71,15 @@ export function carryOver(message: ConsumeMessage): Publication {
     ...properties
   } = message.properties;
   const kept = Object.entries(headers).filter(
-    ([name]) => !OF_A_DELIVERY.has(name) && !MORE_ADDRESSES.has(name),
+    ([name]) => !OF_A_DELIVERY.has(name) && !MORE_ADDRESSES.has(name) && !OF_A_DEATH.test(name),
   );
-  const options = { ...properties, headers: Object.fromEntries(kept), persistent: true };
-  return { content: message.content, options: { ...options, mandatory: true } };
-}
-
-/** For a new life in its work queue: it died of nothing yet, and it has been there before. */
-export function revive(message: ConsumeMessage): Publication {
-  const { content, options } = carryOver(message);
-  const headers = Object.entries(options.headers as object).filter(
-    ([name]) => !OF_A_DEATH.test(name),
-  );
-  const replayed = { [REPLAYED_HEADER]: timesReplayed(message) + 1 };
   return {
-    content,
-    options: { ...options, headers: { ...Object.fromEntries(headers), ...replayed } },
+    content: message.content,
+    options: {
+      ...properties,
+      headers: { ...Object.fromEntries(kept), [REPLAYED_HEADER]: timesReplayed(message) + 1 },
+      persistent: true,
+      mandatory: true,
+    },
   };
 }

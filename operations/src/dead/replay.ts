@@ -1,10 +1,11 @@
 import type { WorkQueue } from "@shop/contracts/topology";
 import type { BrokerSession } from "@shop/service-kit/messaging/broker-session";
+import type { ConsumeMessage } from "amqplib";
 import { say } from "local-stack/say";
 import { counted } from "../words.ts";
 import type { Choice } from "./choice.ts";
 import { goThrough } from "./go-through.ts";
-import { revive, timesReplayed } from "./put-on-queue.ts";
+import { revive, timesReplayed, type Way } from "./put-on-queue.ts";
 
 /**
  * Puts messages back on the work queue that they died from. The dead one goes only when the broker has the living one: killed in
@@ -17,21 +18,26 @@ export async function replayDead(
 ): Promise<number> {
   for (const queue of queues) {
     const done = { put: 0, again: 0, most: 0 };
-    await goThrough(session, {
-      queue: queue.deadQueue,
-      most: Infinity,
-      stop,
-      work: async (window, way) => {
-        const chosen = choice.take(window);
-        await way.put(queue.name, chosen.map(revive));
-        const before = chosen.map(timesReplayed).filter((times) => times > 0);
-        done.put += chosen.length;
-        done.again += before.length;
-        done.most = Math.max(done.most, ...before);
-        return { settled: chosen };
-      },
-    });
-    tell(queue, done);
+    const putBack = async (window: readonly ConsumeMessage[], way: Way) => {
+      const chosen = choice.take(window);
+      await way.put(queue.name, chosen.map(revive));
+      const before = chosen.map(timesReplayed).filter((times) => times > 0);
+      done.put += chosen.length;
+      done.again += before.length;
+      done.most = Math.max(done.most, ...before);
+      return { settled: chosen };
+    };
+    try {
+      await goThrough(session, {
+        queue: queue.deadQueue,
+        most: Infinity,
+        stop,
+        work: putBack,
+      });
+    } finally {
+      // Also when the broker has gone away in the middle.
+      tell(queue, done);
+    }
   }
   return choice.tellMissing();
 }

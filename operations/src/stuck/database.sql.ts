@@ -85,7 +85,8 @@ export async function findHolder(
     `SELECT a.pid, a.application_name AS name, a.state,
        extract(epoch FROM now() - a.xact_start)::float8 AS "openS"
      FROM pg_stat_activity AS a JOIN pg_locks AS l ON l.pid = a.pid
-     WHERE l.relation = to_regclass($1) AND l.granted
+     WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+       AND l.relation = to_regclass($1) AND l.granted
        AND l.mode NOT IN ('AccessShareLock', 'ShareUpdateExclusiveLock')
        AND a.xact_start <= now() - $2 * interval '1 second'
      ORDER BY a.xact_start LIMIT 1`,

@@ -14,7 +14,7 @@ export const ordersStuckCommand = async (
   return stop.aborted ? STOPPED : code;
 };
 
-/** Which orders have been pending for too long, and why. Changes nothing. Hands back the exit code. */
+/** Which orders have been pending for too long, and why. Changes nothing but the order of dead messages. Hands back the exit code. */
 export async function ordersStuck(args: readonly string[], addresses: Addresses): Promise<number> {
   const wanted = readStuckArguments(args);
   if (wanted.help) {

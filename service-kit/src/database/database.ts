@@ -19,6 +19,7 @@ const FIRST_TRY_MS = 2_000;
 export class Database {
   private ready = false;
   private attempt = 0;
+  private answering: Promise<boolean> | undefined = undefined;
   private readonly firstTry = Promise.withResolvers<void>();
   private readonly connecting: StoppableLoop;
 
@@ -51,8 +52,13 @@ export class Database {
     return this.ready;
   }
 
-  /** Whether it answers now. */
-  async answers(): Promise<boolean> {
+  /** Whether it answers now; whoever asks meanwhile hears the same. */
+  answers(): Promise<boolean> {
+    this.answering ??= this.ping().finally(() => (this.answering = undefined));
+    return this.answering;
+  }
+
+  private async ping(): Promise<boolean> {
     if (!this.ready) return false;
     const ping = this.sql.query("SELECT 1");
     return within(PING_LIMIT_MS, ping, () => new DatabaseAway()).then(

@@ -1,4 +1,5 @@
 import {
+  DEAD_DELIVERY_LIMIT,
   DEAD_EXCHANGE,
   DELIVERY_LIMIT,
   EVENTS_EXCHANGE,
@@ -30,7 +31,10 @@ async function declareWorkQueue(
     "x-overflow": "reject-publish",
   };
   await session.answered(
-    channel.assertQueue(queue.deadQueue, { durable: true, arguments: bounded }),
+    channel.assertQueue(queue.deadQueue, {
+      durable: true,
+      arguments: { ...bounded, "x-delivery-limit": DEAD_DELIVERY_LIMIT },
+    }),
   );
   await session.answered(channel.bindQueue(queue.deadQueue, DEAD_EXCHANGE, queue.deadQueue));
   await session.answered(
