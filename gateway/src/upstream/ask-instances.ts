@@ -1,4 +1,4 @@
-import { brokeOff, CallEnded, refused, unavailable, wasNotSent } from "./failures.ts";
+import { brokeOff, CallEnded, crowded, refused, unavailable, wasNotSent } from "./failures.ts";
 import type { Instance } from "./instance.ts";
 import type { Upstream } from "./upstream.ts";
 
@@ -14,8 +14,7 @@ export interface Ask<T> {
  * budget lets: mostly it met a connection that was being closed.
  */
 export async function askInstances<T>(upstream: Upstream, ask: Ask<T>): Promise<T> {
-  if (upstream.isFull) throw unavailable();
-  upstream.enter();
+  if (!upstream.enter()) throw crowded();
   try {
     const refusedBy: Instance[] = [];
     let broken: Instance | undefined;
@@ -27,10 +26,10 @@ export async function askInstances<T>(upstream: Upstream, ask: Ask<T>): Promise<
       try {
         const answer = await ask.send(instance, broken !== undefined);
         instance.breaker.answered();
-        upstream.observe(performance.now() - startedAt, "answered");
+        upstream.observe(startedAt, "answered");
         return answer;
       } catch (error) {
-        judge(upstream, instance, { error, ms: performance.now() - startedAt });
+        judge(upstream, instance, { error, startedAt });
         last = error;
         if (wasNotSent(error)) {
           refusedBy.push(instance);
@@ -50,10 +49,10 @@ export async function askInstances<T>(upstream: Upstream, ask: Ask<T>): Promise<
 function judge(
   upstream: Upstream,
   { breaker }: Instance,
-  { error, ms }: { error: unknown; ms: number },
+  { error, startedAt }: { error: unknown; startedAt: number },
 ): void {
   const ended = error instanceof CallEnded;
   if (ended) breaker.unknown();
   else breaker.failed(refused(error) ? "refused" : "late or broken");
-  upstream.observe(ms, ended ? "ended" : "failed");
+  upstream.observe(startedAt, ended ? "ended" : "failed");
 }
