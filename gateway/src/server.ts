@@ -73,7 +73,8 @@ const answerHasBegun = (socket: Socket): boolean => answerAtWork(socket)?.header
 
 /** Node keeps it on its socket, and looks there itself. */
 function answerAtWork(socket: Socket): ServerResponse | undefined {
-  return (socket as { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined;
+  const { _httpMessage: answer } = socket as { _httpMessage?: ServerResponse | null };
+  return answer ?? undefined;
 }
 
 const tooLongHead = (): string =>
