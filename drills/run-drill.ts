@@ -5,9 +5,9 @@ import { firstSettledAfter, quantile, settling, type Settling } from "./figures.
 import { openScene, openStage, play, type Pace } from "./scene.ts";
 import type { DrillSystem } from "./system.ts";
 import { availability, checkTheDoor, everythingHeard, unexpected } from "./verdict.ts";
+import { warmUp } from "./warm-up.ts";
 
 const DEFAULT_RATE = 500;
-const WARM_UP_MS = 2_000;
 const AFTERMATH_MS = 3_000;
 /** The sweeper's first wait, and all that an outage has left. */
 const REST_LIMIT_MS = 120_000;
@@ -63,7 +63,7 @@ export async function runDrill(
     1_000,
   );
   try {
-    if (rate > 0) await scene.pause(WARM_UP_MS);
+    if (rate > 0) await warmUp(scene);
     doing.text = "the fault is on";
     await play(drill, scene, outcome);
     doing.text = "healed";

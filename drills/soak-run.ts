@@ -9,6 +9,7 @@ import { openScene, openStage, play } from "./scene.ts";
 import type { DrillSystem } from "./system.ts";
 import { tell } from "./terminal.ts";
 import { availability, checkTheDoor, unexpected } from "./verdict.ts";
+import { warmUp } from "./warm-up.ts";
 
 /** Short forms, so that the system is well for most of the time: still longer than heartbeats and time-outs. */
 const PACE = { instants: 2, time: 0.4 };
@@ -64,6 +65,7 @@ export async function startSoak(
     warnings.push(...refused.map((text) => `${drill.name}: ${text}`));
   };
 
+  await warmUp(openScene(stage, { ...PACE, patience }).scene);
   return {
     /** One fault, healed and calm again, with a sample when one is due. */
     async suffer(drill: Drill): Promise<void> {
