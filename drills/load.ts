@@ -13,6 +13,8 @@ const ASK_AGAIN_REST_MS = { first: 100, most: 2_000 };
 const READS_PER_ORDER = 0.2;
 const WRITES_PER_SECOND = 4;
 const MOST_PIECES = 3;
+/** Programs that were just started are slow, and a crowd that comes all at once stands before their doors for long. */
+export const RAMP_MS = 4_000;
 
 export interface LoadPlan {
   readonly gateway: string;
@@ -111,6 +113,10 @@ export function startLoad(plan: LoadPlan): Load {
   };
 }
 
+/** How long it would take at full pace to send what is due by now: the pace grows from nothing, evenly. */
+const atFullPace = (ms: number): number =>
+  ms < RAMP_MS ? ms ** 2 / (2 * RAMP_MS) : ms - RAMP_MS / 2;
+
 async function askUntilAnswered(
   { ledger, gateway, signal }: LoadPlan,
   wish: { productId: number; qty: number },
@@ -137,7 +143,7 @@ async function keepPace(perSecond: number, send: () => void, signal: AbortSignal
   if (perSecond === 0) return;
   const startedAt = performance.now();
   for (let sent = 0; !signal.aborted;) {
-    const due = ((performance.now() - startedAt) / 1_000) * perSecond;
+    const due = (atFullPace(performance.now() - startedAt) / 1_000) * perSecond;
     for (; sent < due; sent += 1) send();
     await rest(TICK_MS);
   }

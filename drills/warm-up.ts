@@ -1,14 +1,14 @@
 import type { Scene } from "./drill.ts";
 import { quantile } from "./figures.ts";
+import { RAMP_MS } from "./load.ts";
 
-const LEAST_MS = 2_000;
 const MOST_MS = 20_000;
 const LOOK_EVERY_MS = 1_000;
 const WARM_P95_MS = 100;
 
 /** Programs just started are slow until their code is compiled and their pools are full: what waits then is not the fault's doing. */
 export async function warmUp({ ledger, pause }: Scene): Promise<void> {
-  await pause(LEAST_MS);
+  await pause(RAMP_MS);
   const until = performance.now() + MOST_MS;
   while (performance.now() < until) {
     const heard = ledger.entries.length;
