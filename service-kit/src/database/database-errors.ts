@@ -32,11 +32,17 @@ export function isDatabaseTrouble(error: unknown): boolean {
 export const isLockTimeout = (error: unknown): boolean =>
   error instanceof Error && "code" in error && error.code === "55P03";
 
-/** Before the first connection, or after the last. */
+const REFUSALS: ReadonlySet<unknown> = new Set(["ECONNREFUSED", "57P03"]);
+
+/** Nobody listens there, or whoever does is still starting. */
+export const isRefusal = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && REFUSALS.has(error.code);
+
+/** Before the first connection, after the last, or while there is nobody to connect to. */
 export class DatabaseAway extends Error {
   override readonly name = "DatabaseAway";
 
   constructor() {
-    super("the database is not connected yet");
+    super("the database is not there");
   }
 }

@@ -101,6 +101,12 @@ describe("while PostgreSQL is away", () => {
     expect(await database.answers()).toBe(false);
     const { error } = await timed(database.sql.query("SELECT 1"));
     expect(isDatabaseTrouble(error)).toBe(true);
+    // Nobody listened a moment ago: none of these tries for itself.
+    await eventually(async () => {
+      await timed(database.sql.query("SELECT 1"));
+      const crowd = Array.from({ length: 50 }, () => timed(database.sql.query("SELECT 1")));
+      for (const one of await Promise.all(crowd)) expect(one.error).toBeInstanceOf(DatabaseAway);
+    });
     await proxy.restore();
     await eventually(async () => expect(await database.answers()).toBe(true));
   });

@@ -1,14 +1,16 @@
-import type { DataSource, DataSourceOptions } from "typeorm";
+import type { DataSource, DataSourceOptions, QueryRunner } from "typeorm";
 import { backoffMs, within } from "../limited-wait.ts";
 import type { Logger } from "../log/logger.ts";
 import { StoppableLoop } from "../stoppable-loop.ts";
-import { DatabaseAway } from "./database-errors.ts";
+import { DatabaseAway, isRefusal } from "./database-errors.ts";
 import { migrate } from "./migrate.ts";
 import { sqlOn, type PgClient, type Sql } from "./sql.ts";
 import { runTransaction, type OpenTransaction } from "./transaction.ts";
 
 const CONNECT_BACKOFF = { first: 200, most: 2_000 };
 const PING_LIMIT_MS = 1_000;
+/** A try to connect costs as much as many statements: with nobody there, one is made in this time, and not one for each request. */
+const REFUSED_FOR_MS = 100;
 /** Longer than a connection and its look at the migrations take; with the database away the service says so meanwhile. */
 const FIRST_TRY_MS = 2_000;
 
@@ -20,6 +22,7 @@ export class Database {
   private ready = false;
   private attempt = 0;
   private answering: Promise<boolean> | undefined = undefined;
+  private refusedAt = -Infinity;
   private readonly firstTry = Promise.withResolvers<void>();
   private readonly connecting: StoppableLoop;
 
@@ -79,12 +82,22 @@ export class Database {
   }
 
   private async withClient<T>(work: (client: PgClient) => Promise<T>): Promise<T> {
-    if (!this.ready) throw new DatabaseAway();
+    const isRefused = performance.now() - this.refusedAt < REFUSED_FOR_MS;
+    if (!this.ready || isRefused) throw new DatabaseAway();
     const runner = this.dataSource.createQueryRunner();
     try {
-      return await work((await runner.connect()) as PgClient);
+      return await work(await this.clientOf(runner));
     } finally {
       await runner.release();
+    }
+  }
+
+  private async clientOf(runner: QueryRunner): Promise<PgClient> {
+    try {
+      return (await runner.connect()) as PgClient;
+    } catch (error) {
+      if (isRefusal(error)) this.refusedAt = performance.now();
+      throw error;
     }
   }
 

@@ -24,7 +24,10 @@ const FRAMEWORK_MESSAGES: Readonly<Partial<Record<ErrorCode, string>>> = {
   UNSUPPORTED_MEDIA_TYPE: "Send the body as application/json",
 };
 
-/** The one place that turns errors into answers: a client error says what to do, a 5xx tells the log everything. */
+/**
+ * The one place that turns errors into answers: a client error says what to do, a bug tells the log everything. Of an outage the log
+ * gets a reason for each request: where it was met says nothing.
+ */
 @Catch()
 export class ContractErrorFilter implements ExceptionFilter {
   constructor(private readonly log: Logger) {}
@@ -32,13 +35,20 @@ export class ContractErrorFilter implements ExceptionFilter {
   catch(thrown: unknown, host: ArgumentsHost): void {
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     const error = toContractError(thrown);
-    if (error.status >= 500) {
-      const level = error.code === "UNAVAILABLE" ? "warn" : "error";
-      this.log[level]({ err: thrown, code: error.code }, "a request failed");
+    if (error.code === "UNAVAILABLE") {
+      void reply.header("retry-after", RETRY_AFTER_S);
+      this.log.warn({ reason: reasonOf(thrown), code: error.code }, "a request failed");
+    } else if (error.status >= 500) {
+      this.log.error({ err: thrown, code: error.code }, "a request failed");
     }
-    if (error.code === "UNAVAILABLE") void reply.header("retry-after", RETRY_AFTER_S);
     if (!reply.sent) void reply.status(error.status).send(error.toBody());
   }
+}
+
+function reasonOf(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return "unknown";
+  const { message, cause } = thrown;
+  return cause instanceof Error ? `${message}: ${cause.message}` : message;
 }
 
 export function toContractError(thrown: unknown): ContractError {
