@@ -1,6 +1,6 @@
+import { ContractError } from "@shop/contracts/errors";
 import type { RequestHandler } from "express";
 import { HEALTH } from "../routes.ts";
-import { crowded } from "../upstream/failures.ts";
 
 export interface SheddingOptions {
   /** Those at work now; counted here. */
@@ -18,7 +18,7 @@ export function shedLoad({ inFlight, most, onShed }: SheddingOptions): RequestHa
   return (request, response, next) => {
     if (inFlight.count >= most && !HEALTH.test(request.path)) {
       onShed();
-      return next(crowded());
+      return next(new ContractError("UNAVAILABLE", "Too many requests are at work; try again"));
     }
     inFlight.count += 1;
     response.on("close", () => {

@@ -1,4 +1,4 @@
-import { brokeOff, CallEnded, crowded, refused, unavailable, wasNotSent } from "./failures.ts";
+import { brokeOff, CallEnded, refused, unavailable, wasNotSent } from "./failures.ts";
 import type { Instance } from "./instance.ts";
 import type { Upstream } from "./upstream.ts";
 
@@ -14,7 +14,8 @@ export interface Ask<T> {
  * budget lets: mostly it met a connection that was being closed.
  */
 export async function askInstances<T>(upstream: Upstream, ask: Ask<T>): Promise<T> {
-  if (!upstream.enter()) throw crowded();
+  if (upstream.isFull) throw unavailable();
+  upstream.enter();
   try {
     const refusedBy: Instance[] = [];
     let broken: Instance | undefined;
@@ -26,10 +27,10 @@ export async function askInstances<T>(upstream: Upstream, ask: Ask<T>): Promise<
       try {
         const answer = await ask.send(instance, broken !== undefined);
         instance.breaker.answered();
-        upstream.observe(startedAt, "answered");
+        upstream.observe(performance.now() - startedAt, "answered");
         return answer;
       } catch (error) {
-        judge(upstream, instance, { error, startedAt });
+        judge(upstream, instance, { error, ms: performance.now() - startedAt });
         last = error;
         if (wasNotSent(error)) {
           refusedBy.push(instance);
@@ -49,10 +50,10 @@ export async function askInstances<T>(upstream: Upstream, ask: Ask<T>): Promise<
 function judge(
   upstream: Upstream,
   { breaker }: Instance,
-  { error, startedAt }: { error: unknown; startedAt: number },
+  { error, ms }: { error: unknown; ms: number },
 ): void {
   const ended = error instanceof CallEnded;
   if (ended) breaker.unknown();
   else breaker.failed(refused(error) ? "refused" : "late or broken");
-  upstream.observe(startedAt, ended ? "ended" : "failed");
+  upstream.observe(ms, ended ? "ended" : "failed");
 }

@@ -40,9 +40,6 @@ export const unavailable = (cause?: unknown): ContractError =>
     cause,
   });
 
-export const crowded = (): ContractError =>
-  new ContractError("UNAVAILABLE", "Too many requests are at work; try again");
-
 export const timedOut = (): ContractError =>
   new ContractError("UPSTREAM_TIMEOUT", "The service did not answer in time");
 

@@ -4,26 +4,20 @@ import type { GatewayMetrics } from "../metrics.ts";
 import { SERVICES, type ServiceName } from "../services.ts";
 import { connectInstance, type Instance } from "./instance.ts";
 import { RetryBudget } from "./retry-budget.ts";
-import { Room } from "./room.ts";
 
 /** Of all requests at work, those that one service may hold: when it hangs, there is room left for the others. */
 const SHARE = 0.75;
-/** Of the deadline: who waits longer is near to having waited in vain. */
-const GOOD_SHARE = 0.2;
 
 export interface UpstreamOptions {
   readonly log: Logger;
-  readonly metrics: Pick<GatewayMetrics, "called" | "retried" | "shed">;
+  readonly metrics: Pick<GatewayMetrics, "called" | "retried">;
   readonly mostInFlight: number;
-  /** How long an answer may take before requests are let in by what can be answered. */
-  readonly goodMs: number;
 }
 
 /** A service: its instances in turn, those left out that do not answer. */
 export class Upstream {
   readonly instances: readonly Instance[];
   private readonly retries = new RetryBudget();
-  private readonly room: Room;
   private inFlight = 0;
   private turn = 0;
 
@@ -33,18 +27,16 @@ export class Upstream {
     private readonly options: UpstreamOptions,
   ) {
     this.instances = urls.map((url) => connectInstance(url, options.log));
-    this.room = new Room(options.mostInFlight, options.goodMs);
   }
 
-  /** A request begins, unless there is no place for it. */
-  enter(): boolean {
-    if (!this.room.hasPlace(this.inFlight)) {
-      this.options.metrics.shed.inc();
-      return false;
-    }
+  get isFull(): boolean {
+    return this.inFlight >= this.options.mostInFlight;
+  }
+
+  /** A request begins. */
+  enter(): void {
     this.inFlight += 1;
     this.retries.earn();
-    return true;
   }
 
   leave(): void {
@@ -71,10 +63,8 @@ export class Upstream {
   }
 
   /** How long a try took, and how it ended. */
-  observe(startedAt: number, outcome: "answered" | "failed" | "ended"): void {
-    const now = performance.now();
-    if (outcome === "answered") this.room.answered(now, now - startedAt);
-    this.options.metrics.called(now - startedAt, this.name, outcome);
+  observe(ms: number, outcome: "answered" | "failed" | "ended"): void {
+    this.options.metrics.called(ms, this.name, outcome);
   }
 
   /** Whether a request may be sent a second time. */
@@ -95,11 +85,7 @@ export function connectUpstreams(
   config: GatewayConfig,
   parts: Pick<UpstreamOptions, "log" | "metrics">,
 ): Upstreams {
-  const options = {
-    ...parts,
-    mostInFlight: Math.ceil(config.MAX_IN_FLIGHT * SHARE),
-    goodMs: config.UPSTREAM_DEADLINE_MS * GOOD_SHARE,
-  };
+  const options = { ...parts, mostInFlight: Math.ceil(config.MAX_IN_FLIGHT * SHARE) };
   const connect = (name: ServiceName) => new Upstream(name, config[SERVICES[name]], options);
   const names = Object.keys(SERVICES) as ServiceName[];
   return Object.fromEntries(names.map((name) => [name, connect(name)])) as Upstreams;
