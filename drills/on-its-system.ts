@@ -1,4 +1,4 @@
-import { appendFileSync, cpSync, mkdirSync, rmSync } from "node:fs";
+import { appendFileSync, cpSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { CHECKOUT, stateFolder } from "local-stack/checkout";
 import { startTcpProxy } from "@shop/test-support/tcp-proxy";
@@ -84,5 +84,7 @@ export function keepLogs({ logFolder }: DrillSystem, { name }: Pick<Drill, "name
   const folder = join(FOLDER, name);
   rmSync(folder, { recursive: true, force: true });
   cpSync(logFolder, folder, { recursive: true });
+  const ofRabbitmq = join(logFolder, "..", "data", "rabbitmq", "log");
+  if (existsSync(ofRabbitmq)) cpSync(ofRabbitmq, join(folder, "rabbitmq"), { recursive: true });
   tell(`         the logs are in ${folder}`);
 }

@@ -83,10 +83,10 @@ export function unexpected(tolerates: Drill["tolerates"], told: Told): Unexpecte
   const pressure = odd.filter(isPressure);
   const { turnedAway = 0 } = told.load;
   const notSent = turnedAway > 0 ? [`${turnedAway} were not sent: too many waited`] : [];
+  const refused = [...heard(pressure), ...notSent];
   const wrong = heard(odd.filter((one) => !isPressure(one)));
-  return pressure.length > all.length * MOST_UNDER_PRESSURE
-    ? { refused: notSent, wrong: [...wrong, ...heard(pressure)] }
-    : { refused: [...heard(pressure), ...notSent], wrong };
+  const isTooMuch = pressure.length + turnedAway > (all.length + turnedAway) * MOST_UNDER_PRESSURE;
+  return isTooMuch ? { refused: [], wrong: [...wrong, ...refused] } : { refused, wrong };
 }
 
 const heard = (all: readonly Heard[]): string[] => tally(all).map((kind) => `heard ${kind}`);

@@ -96,7 +96,7 @@ const now = ({ ledger, load }: Scene): Moment => ({
   others: load.heard.length,
 });
 
-/** The moment is taken when it is dead: what it had just begun is no sign of life. */
+/** The moment is taken after the signal: what it had just begun is no sign of life. */
 function killUnasked(scene: Scene, victim: Victim): Moment {
   process.kill(scene.system.part(victim).server.pid, "SIGKILL");
   return now(scene);

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { eventually } from "@shop/test-support/eventually";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { sendJson } from "./fake-service.fixture.ts";
 import { expectEnvelope, expectFailure, startFixture, type Fixture } from "./gateway.fixture.ts";
@@ -256,18 +258,22 @@ describe("G2: headers", () => {
     expect(upgraded.answers[0]!.status).toBe(200);
   });
 
-  test("CONNECT behind requests that are at work is answered after them", async () => {
-    const asked = Promise.withResolvers<void>();
-    const go = Promise.withResolvers<void>();
-    fixture.products.answers((_request, response) => {
-      asked.resolve();
-      void go.promise.then(() => sendJson(response, 200, "{}"));
-    });
+  test("CONNECT behind requests that are at work ends the connection, and leaves nothing at work", async () => {
+    fixture.products.answers(() => undefined);
     const connect = "CONNECT evil:80 HTTP/1.1\r\nHost: evil\r\n\r\n";
-    const answered = sendRaw(fixture.url, `${GET}\r\n${GET}\r\n${connect}`);
-    await asked.promise;
-    go.resolve();
-    expect((await answered).answers.map(({ status }) => status)).toEqual([200, 200, 405]);
+    const { answers } = await sendRaw(fixture.url, `${GET}\r\n${GET}\r\n${connect}`);
+    expect(answers).toEqual([]);
+    await eventually(async () => expect(await fixture.metric("requests_in_flight")).toBe(0));
+  });
+
+  test("who hangs up behind a CONNECT leaves nothing behind", async () => {
+    for (const rest of ["", "more bytes"]) {
+      const socket = await openRaw(fixture.url);
+      socket.write(`CONNECT evil:80 HTTP/1.1\r\nHost: evil\r\n\r\n${rest}`);
+      await once(socket, "data");
+      socket.resetAndDestroy();
+    }
+    expect((await fixture.request("/products/26")).status).toBe(200);
   });
 
   test("an HTTP/1.0 client is never told to continue", async () => {

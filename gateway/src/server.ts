@@ -24,7 +24,9 @@ export function createHttpServer(
   { maxConnections }: { maxConnections: number },
 ): Server {
   const onRequest: RequestListener = (request, response) => {
-    if (!comesTooLate(request)) handle(request, response);
+    if (comesTooLate(request)) return;
+    if (response.socket === null) waitInLine(request.socket, response);
+    handle(request, response);
   };
   const server = createServer(
     {
@@ -62,11 +64,26 @@ function answerBrokenBytes(error: NodeJS.ErrnoException, socket: Socket): void {
   setTimeout(() => socket.destroy(), LAST_WORDS_MS).unref();
 }
 
-/** In its turn: what was asked before is answered before. */
+const inLine = new WeakMap<Socket, Set<ServerResponse>>();
+
+/** Several requests came at once, and this one's answer waits for those before it. */
+function waitInLine(socket: Socket, response: ServerResponse): void {
+  const line = inLine.get(socket) ?? new Set();
+  inLine.set(socket, line.add(response));
+  response.once("close", () => line.delete(response));
+}
+
+/** Node has let go of the socket: its errors, its end and what waits in line are ours. */
 function refuseTunnel(socket: Socket): void {
-  const answer = answerAtWork(socket);
-  if (answer) answer.once("close", () => refuseTunnel(socket));
-  else if (socket.writable) socket.end(noTunnels());
+  socket.on("error", () => undefined);
+  if (answerAtWork(socket)) {
+    // Out of turn it would pass for the answer to what was asked before.
+    socket.destroy();
+    for (const response of inLine.get(socket) ?? []) response.destroy();
+    return;
+  }
+  socket.resume().end(noTunnels());
+  setTimeout(() => socket.destroy(), LAST_WORDS_MS).unref();
 }
 
 const answerHasBegun = (socket: Socket): boolean => answerAtWork(socket)?.headersSent === true;

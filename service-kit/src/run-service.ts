@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import type { AddressInfo } from "node:net";
 import { setTimeout as rest } from "node:timers/promises";
 import type { NestFastifyApplication } from "@nestjs/platform-fastify";
@@ -82,6 +83,8 @@ export async function runUntilSignal(start: () => Promise<RunningService>): Prom
       process.stderr.write(`${explain(error)}\n`);
       process.exit(1);
     });
+  // Where the launcher keeps compiled code. Node would write it at an orderly end only.
+  flushCompileCache();
   const stop = (): void => {
     const limit = within(STOP_LIMIT_MS, service.stop(), () => new Error("not stopped in time"));
     limit.then(

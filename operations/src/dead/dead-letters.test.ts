@@ -13,7 +13,7 @@ import { withBroker } from "../broker.ts";
 import { deadLetters } from "./dead-letters.ts";
 import { openDeadHouse, said, type DeadHouse } from "./dead.fixture.ts";
 import { goThrough } from "./go-through.ts";
-import { revive } from "./put-on-queue.ts";
+import { openWay, revive } from "./put-on-queue.ts";
 
 const { name: WORK, deadQueue: DEAD } = ORDER_CREATED_QUEUE;
 const READABLE = readFileSync(
@@ -93,7 +93,7 @@ test("when one is shown, then with headers and as much of its body as is asked f
   await house.expectDepth(ORDER_UPDATED_QUEUE.deadQueue, 2);
 });
 
-test.each([undefined, "", "with a space", "\u001B[31m", "-x".repeat(50)])(
+test.each([undefined, "", "with a space", "\u001B[31m", "-x", "x".repeat(81)])(
   "when a message's id is %j, which nobody could type, then it is known by its content",
   async (messageId) => {
     await house.bury(ORDER_CREATED_QUEUE, ["no id at all"], () => ({ messageId }));
@@ -167,7 +167,8 @@ test("when it dies between the confirm and the ack, then the message is on both 
     goThrough(session, {
       queue: DEAD,
       most: Infinity,
-      work: async (window, way) => {
+      work: async (window) => {
+        const way = await openWay(session);
         await way.put(WORK, window.map(revive));
         session.fail(new Error("killed"));
         return { settled: window };

@@ -35,11 +35,18 @@ export async function discardDead(
         },
       });
     }
+  } catch (error) {
+    if (file)
+      say(
+        `Broken off: ${counted(count, "message")} are in ${path}; some may be in their queue as well.`,
+      );
+    throw error;
   } finally {
     await file?.close();
-    if (file) say(`${counted(count, "message")} discarded. They are kept in ${path}`);
   }
-  if (!file) say("None discarded.");
+  say(
+    file ? `${counted(count, "message")} discarded. They are kept in ${path}` : "None discarded.",
+  );
   return choice.tellMissing();
 }
 

@@ -3,7 +3,6 @@ import type { BrokerSession } from "@shop/service-kit/messaging/broker-session";
 import type { Channel, ConsumeMessage } from "amqplib";
 import { say } from "local-stack/say";
 import { orEnd } from "../broker.ts";
-import { openWay, type Way } from "./put-on-queue.ts";
 
 /** Bodies of so many are in memory at a time: one of ours has 1 kB, but a stranger's may have megabytes. */
 const FIRST_WINDOW = 100;
@@ -23,7 +22,7 @@ export interface Visit {
   readonly most: number;
   readonly stop?: AbortSignal;
   /** Tells which of these may go for good: what is to come of them is safe by then. The others stay in the queue. */
-  readonly work: (window: readonly ConsumeMessage[], way: Way) => Promise<Verdict>;
+  readonly work: (window: readonly ConsumeMessage[]) => Promise<Verdict>;
 }
 
 export interface Verdict {
@@ -38,7 +37,6 @@ export const NONE: Verdict = { settled: [] };
  * acknowledged returns by itself. What stays is held until the end, and then returned, in another order where it was many.
  */
 export async function goThrough(session: BrokerSession, visit: Visit): Promise<number> {
-  const way = await openWay(session);
   let seen = 0;
   let held = 0;
   let mostAtOnce = FIRST_WINDOW;
@@ -49,7 +47,7 @@ export async function goThrough(session: BrokerSession, visit: Visit): Promise<n
       const size = Math.min(mostAtOnce, most - seen);
       const window = await takeWindow(session, channel, { queue: visit.queue, size });
       if (window.length === 0) break;
-      const { settled, enough = false } = await visit.work(window, way);
+      const { settled, enough = false } = await visit.work(window);
       seen += window.length;
       mostAtOnce = bytesOf(window) < SMALL_WINDOW_BYTES ? WIDE_WINDOW : FIRST_WINDOW;
       held += window.length - settled.length;

@@ -21,7 +21,7 @@ export interface Letter {
 }
 
 /** What can be typed on a command line. */
-const NAMEABLE = /^[\w.:-]{1,80}$/;
+const NAMEABLE = /^\w[\w.:-]{0,79}$/;
 
 /** By its message id; a stranger's may have none or an odd one, and is known by its content. */
 export function letterId({ properties, content }: ConsumeMessage): string {

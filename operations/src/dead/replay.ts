@@ -5,7 +5,7 @@ import { say } from "local-stack/say";
 import { counted } from "../words.ts";
 import type { Choice } from "./choice.ts";
 import { goThrough } from "./go-through.ts";
-import { revive, timesReplayed, type Way } from "./put-on-queue.ts";
+import { openWay, revive, timesReplayed } from "./put-on-queue.ts";
 
 /**
  * Puts messages back on the work queue that they died from. The dead one goes only when the broker has the living one: killed in
@@ -16,9 +16,10 @@ export async function replayDead(
   queues: readonly WorkQueue[],
   { choice, stop }: { choice: Choice; stop: AbortSignal },
 ): Promise<number> {
+  const way = await openWay(session);
   for (const queue of queues) {
     const done = { put: 0, again: 0, most: 0 };
-    const putBack = async (window: readonly ConsumeMessage[], way: Way) => {
+    const putBack = async (window: readonly ConsumeMessage[]) => {
       const chosen = choice.take(window);
       await way.put(queue.name, chosen.map(revive));
       const before = chosen.map(timesReplayed).filter((times) => times > 0);

@@ -84,6 +84,19 @@ export class BrokerSession {
     await this.answered(channel.close());
   }
 
+  /** The same where the broker may object, which is told and ends nothing. */
+  async objection(work: (channel: Channel) => Promise<unknown>): Promise<Error | undefined> {
+    const channel = await this.answered(this.model.createChannel());
+    channel.on("error", () => undefined);
+    try {
+      await this.answered(work(channel));
+      await this.answered(channel.close());
+      return undefined;
+    } catch (error) {
+      return error as Error;
+    }
+  }
+
   /** A round trip to the broker, with a limit and an end when the session ends. */
   answered<T>(reply: PromiseLike<T>): Promise<T> {
     return within(

@@ -73,6 +73,29 @@ test("when a queue was deleted and a binding removed, then declaring heals both"
   await client.purge(updates!.name);
 });
 
+const OLD_DEAD_QUEUE = {
+  durable: true,
+  arguments: { "x-queue-type": "quorum", "x-max-length": 500_000, "x-overflow": "reject-publish" },
+};
+
+test("when there is a dead queue of an older version, then it stays, with what it holds; a new one has a limit of its own", async () => {
+  const { deadQueue } = WORK_QUEUES[1]!;
+  const declareOld = () =>
+    session.objection((channel) => channel.assertQueue(deadQueue, OLD_DEAD_QUEUE));
+  expect((await declareOld())?.message).toContain("x-delivery-limit");
+  await client.deleteQueue(deadQueue);
+  expect(await declareOld()).toBeUndefined();
+  await session.inChannel(async (channel) => {
+    channel.sendToQueue(deadQueue, Buffer.from("poison"));
+  });
+  await eventually(async () => expect(await client.depth(deadQueue)).toBe(1));
+  await declareTopology(session);
+  expect(session.isAlive).toBe(true);
+  expect(await client.depth(deadQueue)).toBe(1);
+  await client.deleteQueue(deadQueue);
+  await declareTopology(session);
+});
+
 test("when the exchange exists with another type, then the session ends instead of going on half", async () => {
   const ended = session.ended;
   const broken = session.inChannel(async (channel) => {
