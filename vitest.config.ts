@@ -15,7 +15,7 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ["{*/src,docker,e2e,postman}/**/*.test.ts"],
+    include: ["{*/src,docker,drills,e2e,postman}/**/*.test.ts"],
     globalSetup: ["./test-support/src/global-setup.ts"],
     // Tests wait for servers more than they compute. Files bring their own data and servers, and share no state to isolate.
     maxWorkers: 3,
