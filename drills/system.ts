@@ -57,14 +57,20 @@ export function openSystem(own: OwnSystem, wayToOrders?: TcpProxy) {
       (part("rabbitmq").server as RabbitmqServer).control(args),
     /** Who runs, to see whether any of them was ended. */
     pids: (): string => running.programs.map(({ server }) => server.pid).join(),
-    ready: (signal: AbortSignal): Promise<void> =>
-      waitUntil(
-        async () =>
-          (await Promise.all(running.programs.map(({ server }) => isWell(server.url)))).every(
-            Boolean,
-          ),
-        { what: "the system is well again", timeoutMs: READY_LIMIT_MS, signal },
-      ),
+    ready: async (signal: AbortSignal): Promise<void> => {
+      let complaints: string[] = [];
+      const allWell = async (): Promise<boolean> => {
+        const states = await Promise.all(
+          running.programs.map(async ({ server }) => [server.name, await stateOf(server.url)]),
+        );
+        complaints = states.filter(([, state]) => state !== "ok").map((one) => one.join(" "));
+        return complaints.length === 0;
+      };
+      const wait = { what: "the system is well again", timeoutMs: READY_LIMIT_MS, signal };
+      await waitUntil(allWell, wait).catch((error: Error) => {
+        throw new Error(`${error.message}: ${complaints.join(", ")}`, { cause: error });
+      });
+    },
     queueDepths: (): Promise<number[]> =>
       Promise.all(WORK_QUEUES.map(({ name }) => truth.broker.depth(name))),
     deadDepths: (): Promise<number[]> =>
@@ -76,15 +82,22 @@ export function openSystem(own: OwnSystem, wayToOrders?: TcpProxy) {
 }
 
 /** Services say `ok` when their servers and consumers are there, the gateway when its services are. */
-async function isWell(url: string): Promise<boolean> {
+async function stateOf(url: string): Promise<string> {
   for (const path of ["/health/ready", "/health"]) {
+    const startedAt = performance.now();
     const signal = AbortSignal.timeout(HEALTH_LIMIT_MS);
-    const answer = await fetch(`${url}${path}`, { signal }).catch(() => undefined);
-    if (answer?.status === 404) continue;
-    const body = (await answer?.json().catch(() => undefined)) as Health | undefined;
-    return (body?.data?.status ?? body?.status) === "ok";
+    try {
+      const answer = await fetch(`${url}${path}`, { signal });
+      if (answer.status === 404) continue;
+      const text = await answer.text();
+      const { data, status } = JSON.parse(text) as Health;
+      return (data?.status ?? status) === "ok" ? "ok" : `says ${answer.status} ${text}`;
+    } catch (error) {
+      const reason = (error as Error).cause ?? error;
+      return `gave no answer (${(reason as Error).message}, ${Math.round(performance.now() - startedAt)} ms)`;
+    }
   }
-  return false;
+  return "has no health";
 }
 
 interface Health {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { nothing, statuses, type Heard } from "./drill.ts";
+import { nothing, statuses, type Drill, type Heard } from "./drill.ts";
 import { unexpected } from "./verdict.ts";
 
 const GET = "GET /products/:id";
@@ -7,7 +7,12 @@ const GET = "GET /products/:id";
 const heard = (count: number, status: number | undefined, tookMs = 5): Heard[] =>
   Array.from({ length: count }, () => ({ what: GET, status, at: 0, tookMs }));
 
-const judge = (all: Heard[], { tolerates = nothing, turnedAway = 0 } = {}) =>
+interface Circumstances {
+  readonly tolerates?: Drill["tolerates"];
+  readonly turnedAway?: number;
+}
+
+const judge = (all: Heard[], { tolerates = nothing, turnedAway = 0 }: Circumstances = {}) =>
   unexpected(tolerates, { ledger: { entries: [] }, load: { heard: all, turnedAway } });
 
 test("successes, and what the drill allows, are nothing unexpected", () => {
