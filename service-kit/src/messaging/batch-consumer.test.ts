@@ -49,6 +49,12 @@ beforeEach(async () => {
   handle = () => Promise.resolve();
   counts = { taken: 0, buried: 0, retried: 0, setAside: 0 };
   testLog = createTestLog();
+  build();
+});
+afterEach(stop);
+
+/** Each runs once: who was stopped stays so. */
+function build(): void {
   connection = new BrokerConnection(proxy.through(vhostUrl), "a test", testLog.log);
   connection.onSession(declareTopology);
   consumer = new BatchConsumer(connection, {
@@ -68,8 +74,7 @@ beforeEach(async () => {
       setAside: (count) => (counts.setAside += count),
     },
   });
-});
-afterEach(stop);
+}
 
 async function start(): Promise<void> {
   connection.start();
@@ -565,8 +570,16 @@ describe("a connection that is lost", () => {
     }
     await telling;
     await eventually(() => expect(new Set(handled())).toHaveLength(400));
-    await eventually(async () => expect(await client.depth(QUEUE)).toBe(0));
-    await expectAllSettled();
+    // After the last cut some may be in hand for a second time: unseen in the depth, and back in the queue after a stop.
+    await eventually(async () => {
+      await stop();
+      const left = await client.depth(QUEUE);
+      if (left > 0) {
+        build();
+        await start();
+      }
+      expect(left).toBe(0);
+    });
     expect(await client.depth(DEAD)).toBe(0);
   });
 
