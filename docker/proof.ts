@@ -1,7 +1,7 @@
 import { STOPPED } from "../local-stack/src/exit-codes.ts";
 import { randomBytes } from "node:crypto";
 import { dockerAnswers } from "../local-stack/src/docker.ts";
-import { freePorts } from "../local-stack/src/ports.ts";
+import { lastingPorts } from "../local-stack/src/ports.ts";
 import { say, seconds } from "../local-stack/src/say.ts";
 import { listenForStop } from "../local-stack/src/stop-signals.ts";
 import { openProject, type ComposeProject } from "./compose.ts";
@@ -14,7 +14,7 @@ async function prove(signal: AbortSignal): Promise<boolean> {
       "No Docker Engine answers here, so nothing can be proven. Start Docker and try again.",
     );
   }
-  const [gatewayPort = 0, managementPort = 0] = await freePorts(2);
+  const [gatewayPort = 0, managementPort = 0] = await lastingPorts(2);
   const password = () => randomBytes(12).toString("hex");
   const variables = {
     GATEWAY_PORT: `${gatewayPort}`,

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { CHECKOUT } from "./checkout.ts";
-import { freePorts } from "./ports.ts";
+import { lastingPorts } from "./ports.ts";
 import { identityOf, isStillRunning } from "./process-identity.ts";
 import { readProcessesFile } from "./processes-file.ts";
 import { testFolder } from "./temporary-folder.fixture.ts";
@@ -29,7 +29,7 @@ async function makeCheckout() {
   const options = { rootDir: "src", outDir: "dist", module: "nodenext", types: ["node"] };
   const compilerOptions = { ...options, composite: true, skipLibCheck: true };
   writeFileSync(join(folder, "tiny", "tsconfig.json"), JSON.stringify({ compilerOptions }));
-  const [tinyPort, redisPort] = await freePorts(2);
+  const [tinyPort, redisPort] = await lastingPorts(2);
   const elsewhere = "test://elsewhere";
   const env = {
     PATH: process.env["PATH"],

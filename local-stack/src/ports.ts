@@ -24,34 +24,27 @@ export async function isPortFree(port: number): Promise<boolean> {
   }
 }
 
-/** All are held open together before any is given back, so that they differ from each other. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, () => listenOn(0)));
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
-  });
-  await Promise.all(servers.map(close));
-  return ports;
-}
-
 export async function freePort(): Promise<number> {
-  const [port] = await freePorts(1);
+  const [port] = await lastingPorts(1);
   if (port === undefined) throw new Error("this machine gave no free port");
   return port;
 }
 
 const LASTING = { from: 20_000, count: 10_000 };
 
+const given = new Set<number>();
+
 /**
- * Ports that stay free while whoever listens there is away for a moment: below those that the system gives to outgoing
- * connections, of which one may even meet itself when it tries a port where nobody listens.
+ * Ports that stay free until somebody listens there, and while whoever does is away for a moment: below those that the system gives
+ * to outgoing connections, of which one may even meet itself when it tries a port where nobody listens. None is given twice.
  */
 export async function lastingPorts(count: number): Promise<number[]> {
-  const ports = new Set<number>();
-  while (ports.size < count) {
+  const ports: number[] = [];
+  while (ports.length < count) {
     const port = LASTING.from + Math.floor(Math.random() * LASTING.count);
-    if (await isPortFree(port)) ports.add(port);
+    if (given.has(port) || !(await isPortFree(port))) continue;
+    given.add(port);
+    ports.push(port);
   }
-  return [...ports];
+  return ports;
 }

@@ -6,7 +6,7 @@ import { containerName, runInContainer } from "./docker.ts";
 import { startEpmd, stopEpmd } from "./epmd.ts";
 import { findServer } from "./find-server.ts";
 import { startProcess, type ManagedProcess } from "./managed-process.ts";
-import { LOOPBACK, freePorts } from "./ports.ts";
+import { LOOPBACK, lastingPorts } from "./ports.ts";
 import {
   nodeEnvironment,
   RABBITMQ_PASSWORD,
@@ -97,7 +97,7 @@ export async function startRabbitmq(options: RabbitmqOptions = {}): Promise<Rabb
 
 async function choosePorts(options: RabbitmqOptions): Promise<number[]> {
   const wanted = [options.port, options.distributionPort, options.epmdPort];
-  const free = await freePorts(wanted.length);
+  const free = await lastingPorts(wanted.length);
   return free.map((port, index) => wanted[index] ?? port);
 }
 

@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { orderPage } from "@shop/contracts/order";
 import { product } from "@shop/contracts/product";
-import { freePorts } from "local-stack/ports";
+import { lastingPorts } from "local-stack/ports";
 import { makeTemporaryFolder } from "local-stack/temporary-folder";
 import type { ManagedProcess } from "local-stack/managed-process";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -20,7 +20,7 @@ let upstreamPort: number;
 
 beforeAll(async () => {
   folder = await makeTemporaryFolder("bench-test");
-  [upstreamPort] = (await freePorts(1)) as [number];
+  [upstreamPort] = (await lastingPorts(1)) as [number];
   const command = nodeCommand("stub-upstream.ts", { port: upstreamPort, upstreamPort });
   const stub = await startOn(CORES.upstream, command, folder);
   started.push(stub);
@@ -39,7 +39,7 @@ test("the stub answers what the services would", () => {
 test.for([barePeer, nginxPeer])(
   "$name passes the stub's answers on, under load too",
   async (peer, { skip }) => {
-    const [port] = (await freePorts(1)) as [number];
+    const [port] = (await lastingPorts(1)) as [number];
     const command = await peer.prepare({ port, upstreamPort, folder }, signal);
     // Not installed here: left out of the bench as well.
     if (typeof command === "string") {
