@@ -5,8 +5,8 @@ import { nothing, type Drill } from "../drill.ts";
 const ROUNDS = 3;
 const BETWEEN_MS = { least: 200, most: 2_000 };
 /**
- * RabbitMQ 3.10 that is killed within a second or two of a quorum queue's declaration forgets where that queue is, for good: no other drill
- * may strike so soon.
+ * RabbitMQ 3.10 that is killed within a second or two of a quorum queue's declaration forgets where that queue is, for good: no
+ * other drill may strike so soon.
  */
 const PEACE_MS = 5_000;
 

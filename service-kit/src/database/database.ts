@@ -1,4 +1,5 @@
 import type { DataSource, DataSourceOptions, QueryRunner } from "typeorm";
+import { SingleFlight } from "../cache/single-flight.ts";
 import { backoffMs, within } from "../limited-wait.ts";
 import type { Logger } from "../log/logger.ts";
 import { StoppableLoop } from "../stoppable-loop.ts";
@@ -9,7 +10,7 @@ import { runTransaction, type OpenTransaction } from "./transaction.ts";
 
 const CONNECT_BACKOFF = { first: 200, most: 2_000 };
 const PING_LIMIT_MS = 1_000;
-/** A try to connect costs as much as many statements: with nobody there, one is made in this time, and not one for each request. */
+/** With nobody there one try to connect is made in this time, and not one for each request: each makes a client and a socket. */
 const REFUSED_FOR_MS = 100;
 /** Longer than a connection and its look at the migrations take; with the database away the service says so meanwhile. */
 const FIRST_TRY_MS = 2_000;
@@ -21,7 +22,7 @@ const FIRST_TRY_MS = 2_000;
 export class Database {
   private ready = false;
   private attempt = 0;
-  private answering: Promise<boolean> | undefined = undefined;
+  private readonly pings = new SingleFlight<"ping", boolean>();
   private refusedAt = -Infinity;
   private readonly firstTry = Promise.withResolvers<void>();
   private readonly connecting: StoppableLoop;
@@ -57,8 +58,7 @@ export class Database {
 
   /** Whether it answers now; whoever asks meanwhile hears the same. */
   answers(): Promise<boolean> {
-    this.answering ??= this.ping().finally(() => (this.answering = undefined));
-    return this.answering;
+    return this.pings.do("ping", () => this.ping());
   }
 
   private async ping(): Promise<boolean> {
