@@ -14,21 +14,8 @@ COPY --from=manifests /app ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
 # By its file, since npx and npm run would put node_modules/.bin first: the Node there is for glibc and can't run on Alpine.
-RUN node node_modules/typescript/bin/tsc -b gateway product-service order-service
-
-# Without devDependencies: they would bring the workspaces of the tests, and their packages, into the images.
-FROM base AS production
-COPY --from=manifests /app ./
-RUN npm pkg delete devDependencies --workspaces --include-workspace-root
-
-FROM production AS gateway-packages
-RUN npm ci --workspace=gateway --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund && rm package-lock.json
-
-FROM production AS product-service-packages
-RUN npm ci --workspace=product-service --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund && rm package-lock.json
-
-FROM production AS order-service-packages
-RUN npm ci --workspace=order-service --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund && rm package-lock.json
+RUN node node_modules/typescript/bin/tsc -b gateway product-service order-service \
+  && node local-stack/src/bundle-programs.ts gateway product-service order-service
 
 FROM base AS runtime
 # Inside a container only its networks reach it; what is published says docker-compose.yml.
@@ -37,13 +24,12 @@ ENV NODE_ENV=production HOST=0.0.0.0
 # follows the limit only roughly: of 256 MB it would take 271.
 ENV NODE_OPTIONS="--max-old-space-size=256 --max-semi-space-size=8"
 USER node
-CMD ["node", "--enable-source-maps", "dist/main.js"]
+CMD ["node", "--enable-source-maps", "dist/program/main.mjs"]
 
 FROM runtime AS gateway
-COPY --from=gateway-packages /app ./
-COPY --from=build /app/shared-contracts/dist shared-contracts/dist
-COPY --from=build /app/service-kit/dist service-kit/dist
-COPY --from=build /app/gateway/dist gateway/dist
+COPY --from=build /app/gateway/dist/program gateway/dist/program
+# The pages of /docs, which it reads from there.
+COPY --from=build /app/node_modules/swagger-ui-dist node_modules/swagger-ui-dist
 WORKDIR /app/gateway
 ENV PORT=4000
 EXPOSE 4000
@@ -51,10 +37,7 @@ HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:4000/health').then(({ ok }) => process.exit(ok ? 0 : 1))"]
 
 FROM runtime AS product-service
-COPY --from=product-service-packages /app ./
-COPY --from=build /app/shared-contracts/dist shared-contracts/dist
-COPY --from=build /app/service-kit/dist service-kit/dist
-COPY --from=build /app/product-service/dist product-service/dist
+COPY --from=build /app/product-service/dist/program product-service/dist/program
 WORKDIR /app/product-service
 ENV PORT=3001
 EXPOSE 3001
@@ -62,10 +45,7 @@ HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:3001/health/ready').then(({ ok }) => process.exit(ok ? 0 : 1))"]
 
 FROM runtime AS order-service
-COPY --from=order-service-packages /app ./
-COPY --from=build /app/shared-contracts/dist shared-contracts/dist
-COPY --from=build /app/service-kit/dist service-kit/dist
-COPY --from=build /app/order-service/dist order-service/dist
+COPY --from=build /app/order-service/dist/program order-service/dist/program
 WORKDIR /app/order-service
 ENV PORT=3002
 EXPOSE 3002

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { tmpdir } from "node:os";
 import type { OwnSystemOptions } from "local-stack/own-system";
 import type { TcpProxy } from "@shop/test-support/tcp-proxy";
-import { NODE_OPTIONS, PROGRAMS, type Program } from "local-stack/programs";
+import { NODE_OPTIONS, PROGRAMS, unbundled, type Program } from "local-stack/programs";
 import type { SystemNeeds } from "./drill.ts";
 
 const PATCHED_PROGRAM = fileURLToPath(new URL("patched-program.ts", import.meta.url));
@@ -17,8 +17,9 @@ export function optionsFor(
   wayToOrders?: TcpProxy,
 ): OwnSystemOptions {
   const programs = replicas === 1 ? PROGRAMS : withReplicas(replicas);
+  const runnable = patches === undefined ? programs : programs.map(unbundled);
   return {
-    programs: programs.map((program) =>
+    programs: runnable.map((program) =>
       withEnvironment(program, (addresses) => ({
         ...throughProxy(program.env(addresses), wayToOrders),
         ...settings,

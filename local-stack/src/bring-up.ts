@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { startBackingServers } from "./backing-servers.ts";
-import { build } from "./build.ts";
+import { buildPrograms } from "./build.ts";
 import type { LauncherConfig } from "./config.ts";
 import type { ServerSource } from "./find-server.ts";
 import { getServers, type ServerSources } from "./get-servers.ts";
@@ -33,11 +33,10 @@ export interface BringUp {
 export async function bringUp(up: BringUp): Promise<void> {
   const startedAt = Date.now();
   const { checkout, programs, config, signal } = up;
-  const folders = programs.map(({ folder }) => folder);
   const [servers] = await together(signal, [
     (either) => startServers({ ...up, signal: either }),
     async (either) => {
-      await build(checkout, folders, either);
+      await buildPrograms(checkout, programs, either);
       return undefined;
     },
   ]);

@@ -2,18 +2,19 @@ import { join } from "node:path";
 import { CHECKOUT } from "./checkout.ts";
 import { withEnvFile } from "./env-file.ts";
 import { launch } from "./launcher.ts";
-import { PROGRAMS } from "./programs.ts";
+import { PROGRAMS, unbundled } from "./programs.ts";
 import { restartOnChange } from "./restart-on-change.ts";
 
+const programs = PROGRAMS.map(unbundled);
 const env = withEnvFile(join(CHECKOUT, ".env"), process.env);
 process.exitCode = await launch({
   checkout: CHECKOUT,
-  programs: PROGRAMS,
+  programs,
   env,
   whileRunning: (running, signal) =>
     restartOnChange({
       checkout: CHECKOUT,
-      programs: PROGRAMS,
+      programs,
       running: running.programs,
       signal,
     }),

@@ -27,7 +27,7 @@ async function makeCheckout() {
   writeFileSync(join(folder, "package.json"), '{"type":"module"}');
   writeFileSync(join(folder, "tiny", "src", "main.ts"), PROGRAM);
   const options = { rootDir: "src", outDir: "dist", module: "nodenext", types: ["node"] };
-  const compilerOptions = { ...options, composite: true, skipLibCheck: true };
+  const compilerOptions = { ...options, composite: true, sourceMap: true, skipLibCheck: true };
   writeFileSync(join(folder, "tiny", "tsconfig.json"), JSON.stringify({ compilerOptions }));
   const [tinyPort, redisPort] = await lastingPorts(2);
   const elsewhere = "test://elsewhere";

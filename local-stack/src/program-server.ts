@@ -3,7 +3,7 @@ import type { LauncherConfig } from "./config.ts";
 import { startProcess } from "./managed-process.ts";
 import { LOOPBACK } from "./ports.ts";
 import { outputForTerminal } from "./program-output.ts";
-import { NODE_OPTIONS, type Addresses, type Program } from "./programs.ts";
+import { NODE_OPTIONS, nodeArguments, type Addresses, type Program } from "./programs.ts";
 import { defineServer } from "./define-server.ts";
 import type { LaunchedServer, RunningServer } from "./running-server.ts";
 import { say } from "./say.ts";
@@ -43,7 +43,7 @@ export function defineProgram(program: Program, context: ProgramContext): Runnin
     launch: () =>
       startProcess({
         command: process.execPath,
-        args: ["--enable-source-maps", join("dist", "main.js")],
+        args: nodeArguments(program),
         cwd: join(checkout, program.folder),
         env: {
           // Code that was compiled once is not compiled again: a program that died is back sooner.

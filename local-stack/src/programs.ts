@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { ServerName } from "./server-table.ts";
 
 /** Where everything is, for a program to find what it needs. */
@@ -9,8 +10,10 @@ export interface Addresses {
 
 export interface Program {
   name: string;
-  /** Its workspace folder; `dist/main.js` in it is what runs. */
+  /** Its workspace folder; `BUNDLE` in it is what runs. */
   folder: string;
+  /** tsc's files run as they are: no wait for a bundle after each change, and files that can be patched one by one. */
+  unbundled?: true;
   /** Workspaces whose code it runs as well: npm run dev restarts it when one of them changes. */
   dependsOn: string[];
   /** The port its URL has. */
@@ -23,6 +26,16 @@ export interface Program {
   defaults?: Record<string, string>;
   env(addresses: Addresses): Record<string, string>;
 }
+
+/** In a program's folder; its packages are in a file beside it. */
+export const BUNDLE = join("dist", "program", "main.mjs");
+
+export const unbundled = (program: Program): Program => ({ ...program, unbundled: true });
+
+export const nodeArguments = (program?: Program): string[] => [
+  "--enable-source-maps",
+  program?.unbundled === true ? join("dist", "main.js") : BUNDLE,
+];
 
 /**
  * V8's limits, here as in the images. Left alone it collects as late as the machine's memory allows: a program with 45 MB of live

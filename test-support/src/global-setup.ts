@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { build } from "local-stack/build";
+import { buildPrograms } from "local-stack/build";
 import { CHECKOUT } from "local-stack/checkout";
 import { startPostgres } from "local-stack/postgres";
 import { PROGRAMS } from "local-stack/programs";
@@ -30,11 +30,7 @@ export default async function setUp(project: TestProject): Promise<() => Promise
     startPostgres({ name: "test-postgres", durable: false }),
     startRabbitmq({ name: "test-rabbitmq" }),
     mkdtemp(join(tmpdir(), "shop-claims-")),
-    build(
-      CHECKOUT,
-      PROGRAMS.map(({ folder }) => folder),
-      new AbortController().signal,
-    ),
+    buildPrograms(CHECKOUT, PROGRAMS, new AbortController().signal),
   ]);
   const names = Array.from({ length: VHOSTS }, (_, index) => `vhost-${index}`);
   await addVhosts(rabbitmq, names);

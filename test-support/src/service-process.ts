@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { nodeArguments } from "local-stack/programs";
 
 const LISTEN_LIMIT_MS = 45_000;
 
@@ -25,7 +26,7 @@ export async function startServiceProcess(
   environment: Record<string, string>,
 ): Promise<ServiceProcess> {
   const cwd = fileURLToPath(new URL(`../../${folder}/`, import.meta.url));
-  const child = spawn(process.execPath, ["--enable-source-maps", "dist/main.js"], {
+  const child = spawn(process.execPath, nodeArguments(), {
     cwd,
     env: { PATH: process.env["PATH"], HOST: "127.0.0.1", PORT: "0", ...environment },
     stdio: ["ignore", "pipe", "pipe"],

@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
-import { build } from "local-stack/build";
+import { buildPrograms } from "local-stack/build";
 import { CHECKOUT } from "local-stack/checkout";
+import { PROGRAMS } from "local-stack/programs";
 import { listenForStop } from "local-stack/stop-signals";
 import { makeTemporaryFolder } from "local-stack/temporary-folder";
 import { canPin, CORES } from "../figures/cores.ts";
@@ -60,7 +61,11 @@ async function run(
   seconds: number,
   { signal, use }: { signal: AbortSignal; use: UseScenario },
 ): Promise<void> {
-  await build(CHECKOUT, ["shared-contracts", "service-kit", "gateway"], signal);
+  await buildPrograms(
+    CHECKOUT,
+    PROGRAMS.filter(({ name }) => name === "gateway"),
+    signal,
+  );
   const folder = await makeTemporaryFolder("bench");
   const headers = clientHeaders();
   const load = startLoad(CORES.load);

@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto";
 import { join } from "node:path";
 import { CHECKOUT } from "local-stack/checkout";
 import { lastingPorts } from "local-stack/ports";
-import { NODE_OPTIONS } from "local-stack/programs";
+import { NODE_OPTIONS, nodeArguments } from "local-stack/programs";
 import type { Peer } from "./peer.ts";
 import { PRODUCT_ID } from "./stub-answers.ts";
 
@@ -34,7 +34,7 @@ const gatewayPeer = (name: string, settings: Record<string, string>): Peer => ({
     const upstream = `http://127.0.0.1:${upstreamPort}`;
     return {
       command: process.execPath,
-      args: ["--enable-source-maps", join("dist", "main.js")],
+      args: nodeArguments(),
       cwd: join(CHECKOUT, "gateway"),
       env: {
         NODE_ENV: "production",
