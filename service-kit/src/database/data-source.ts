@@ -1,4 +1,4 @@
-import { Client, type ClientConfig } from "pg";
+import pg, { Client, type ClientConfig } from "pg";
 import { AbstractLogger, type DataSourceOptions, type MixedList } from "typeorm";
 import type { ServiceConfig } from "../config/variables.ts";
 
@@ -27,6 +27,8 @@ export function dataSourceOptions(
 ): DataSourceOptions & { type: "postgres" } {
   return {
     type: "postgres",
+    // Else TypeORM looks for it among installed packages, of which an image has none.
+    driver: pg,
     url: config.DATABASE_URL,
     applicationName: name,
     entities: schema.entities,
