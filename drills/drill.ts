@@ -19,8 +19,8 @@ export interface SystemNeeds {
   readonly patches?: string;
   /** Environment variables of the programs. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** The gateway reaches order-service through a proxy, `wayToOrders`. */
-  readonly throughProxy?: true;
+  /** The system's `way` leads there: from the gateway to order-service, from both services to RabbitMQ. */
+  readonly throughProxy?: "order-service" | "rabbitmq";
 }
 
 export interface Drill {

@@ -34,13 +34,15 @@ export function writeGuarantees(results: readonly DrillResult[]): void {
 }
 
 function rowOf(start: string, result: DrillResult): string {
-  const { drill, seed, rate, failed, warned, notes } = result;
+  const { drill, seed, rate, patience, failed, warned, notes } = result;
   const what = [drill.title, ...notes, ...[...failed, ...warned].map((text) => `**${text}**`)].join(
     "; ",
   );
   const date = new Date().toISOString().slice(0, 10);
   const load = rate > 0 ? `${rate} orders/s, ` : "";
-  return `${start} ${[what, ...figuresOf(result), `${date}, ${load}seed ${seed}`].join(" | ")} |`;
+  const limits = patience > 1 ? `, limits of time ×${patience}` : "";
+  const run = `${date}, ${load}seed ${seed}${limits}`;
+  return `${start} ${[what, ...figuresOf(result), run].join(" | ")} |`;
 }
 
 /** A section for each seed: the same seed again replaces its own. */

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { CHECKOUT, stateFolder } from "local-stack/checkout";
 import { startTcpProxy } from "@shop/test-support/tcp-proxy";
 import { withOwnSystem } from "local-stack/own-system";
+import { STOPPED } from "local-stack/exit-codes";
 import { sayTo } from "local-stack/say";
 import type { Drill, SystemNeeds } from "./drill.ts";
 import { optionsFor } from "./patched-system.ts";
@@ -51,7 +52,7 @@ export async function onOneSystem(
   let failure: unknown;
   // Where it leads is known when the gateway starts.
   const way = needs.throughProxy ? await startTcpProxy("http://127.0.0.1") : undefined;
-  await withOwnSystem(
+  const code = await withOwnSystem(
     async (own, signal) => {
       stop = signal;
       const system = openSystem(own, way);
@@ -64,8 +65,9 @@ export async function onOneSystem(
   );
   await way?.stop();
   if (failure !== undefined && !stop?.aborted) throw failure;
-  if (!stop) throw new Error(`The system did not start; see ${FOLDER}.`);
-  return stop.aborted;
+  if (stop) return stop.aborted;
+  if (code === STOPPED) return true;
+  throw new Error(`The system did not start; see ${FOLDER}.`);
 }
 
 const sameNeeds = (one: SystemNeeds, other: SystemNeeds): boolean =>

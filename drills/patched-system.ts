@@ -13,15 +13,15 @@ export const CRASH_ORDERS = join(tmpdir(), `drill-crash-${process.pid}`);
 type Environment = Record<string, string>;
 
 export function optionsFor(
-  { patches, settings, replicas = 1 }: SystemNeeds,
-  wayToOrders?: TcpProxy,
+  { patches, settings, replicas = 1, throughProxy }: SystemNeeds,
+  way?: TcpProxy,
 ): OwnSystemOptions {
   const programs = replicas === 1 ? PROGRAMS : withReplicas(replicas);
   const runnable = patches === undefined ? programs : programs.map(unbundled);
   return {
     programs: runnable.map((program) =>
       withEnvironment(program, (addresses) => ({
-        ...throughProxy(program.env(addresses), wayToOrders),
+        ...(throughProxy && way && aimed(program.env(addresses), VARIABLES[throughProxy], way)),
         ...settings,
       })),
     ),
@@ -36,11 +36,12 @@ export function optionsFor(
   };
 }
 
-function throughProxy(env: Environment, way: TcpProxy | undefined): Environment {
-  const { ORDER_SERVICE_URLS: url } = env;
-  return way === undefined || url === undefined
-    ? env
-    : { ...env, ORDER_SERVICE_URLS: way.aim(url) };
+const VARIABLES = { "order-service": "ORDER_SERVICE_URLS", rabbitmq: "RABBITMQ_URL" };
+
+/** The proxy in the place of the address in this variable, where there is one. */
+function aimed(env: Environment, variable: string, way: TcpProxy): Environment {
+  const { [variable]: url } = env;
+  return url === undefined ? env : { ...env, [variable]: way.aim(url) };
 }
 
 /** Several of each service behind one gateway: "product-service", "product-service-2" and so on. */
@@ -61,10 +62,7 @@ const seesReplicas =
   ({ servers, programs }) =>
     program.env({
       servers,
-      programs: {
-        "product-service": urlsOf("product-service", programs),
-        "order-service": urlsOf("order-service", programs),
-      },
+      programs: Object.fromEntries(PROGRAMS.map(({ name }) => [name, urlsOf(name, programs)])),
     });
 
 function replica(program: Program, number: number): Program {

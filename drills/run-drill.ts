@@ -27,6 +27,7 @@ export interface DrillResult {
   readonly drill: Drill;
   readonly seed: number;
   readonly rate: number;
+  readonly patience: number;
   readonly violations: readonly string[];
   /** Of what this drill expects beside the checks. */
   readonly failed: readonly string[];
@@ -87,6 +88,7 @@ export async function runDrill(
       drill,
       seed,
       rate,
+      patience: options.patience,
       failed: options.lenient ? failed : [...failed, ...slow],
       warned: options.lenient ? slow : [],
       notes: outcome.notes,

@@ -16,6 +16,7 @@ export const SABOTAGE: Record<string, Sabotage> = {
   // Every message decides anew, whatever was decided before, and the table takes the second decision.
   "no-inbox": {
     drill: "triple-and-shuffle",
+    complaint: /^\(a\) /,
     patches: [
       {
         file: SETTLE_ORDERS,
@@ -31,6 +32,7 @@ export const SABOTAGE: Record<string, Sabotage> = {
   },
   "ack-before-commit": {
     drill: "kill-product-service",
+    complaint: /is not settled$|are pending/,
     patches: [
       {
         file: CONSUMER,
@@ -44,6 +46,7 @@ export const SABOTAGE: Record<string, Sabotage> = {
   },
   "publish-outside-the-transaction": {
     drill: "kill-rabbitmq",
+    complaint: /is not settled$|are pending/,
     patches: [
       {
         file: "service-kit/dist/outbox/unit-of-work.js",
@@ -56,6 +59,7 @@ export const SABOTAGE: Record<string, Sabotage> = {
   // What does not need the broker waits for it all the same.
   "refuses-without-broker": {
     drill: "kill-rabbitmq",
+    complaint: /^heard POST \/orders 503 /,
     patches: [
       {
         file: "service-kit/dist/messaging/broker-connection.js",
@@ -77,6 +81,7 @@ export const SABOTAGE: Record<string, Sabotage> = {
   },
   "cache-without-version": {
     drill: "stale-set",
+    complaint: /did not show what was written/,
     patches: [
       ...SLOW_READERS,
       {
@@ -88,6 +93,7 @@ export const SABOTAGE: Record<string, Sabotage> = {
   },
   "list-without-token": {
     drill: "stale-set",
+    complaint: /did not show what was written/,
     patches: [
       ...SLOW_READERS,
       {

@@ -14,7 +14,7 @@ const HEALTH_LIMIT_MS = 3_000;
 export type DrillSystem = ReturnType<typeof openSystem>;
 
 /** What drills do to a system and see of it, from beside the programs. */
-export function openSystem(own: OwnSystem, wayToOrders?: TcpProxy) {
+export function openSystem(own: OwnSystem, way?: TcpProxy) {
   const { running, logFolder } = own;
   const url = (name: string): string => own.url(name);
   const parts = () => [...running.servers, ...running.programs];
@@ -49,9 +49,16 @@ export function openSystem(own: OwnSystem, wayToOrders?: TcpProxy) {
     broker,
     truth,
     logFolder,
-    get wayToOrders(): TcpProxy {
-      if (!wayToOrders) throw new Error("the gateway asks order-service without a proxy");
-      return wayToOrders;
+    /** The proxy that the drill's needs name. */
+    get way(): TcpProxy {
+      if (!way) throw new Error("this system has no proxy");
+      return way;
+    },
+    /** What a service says of the things that it needs. */
+    checks: async (service: string): Promise<Readonly<Record<string, string>>> => {
+      const signal = AbortSignal.timeout(HEALTH_LIMIT_MS);
+      const answer = await fetch(`${url(service)}/health/ready`, { signal });
+      return ((await answer.json()) as Health).checks ?? {};
     },
     rabbitmqctl: (...args: string[]): Promise<string> =>
       (part("rabbitmq").server as RabbitmqServer).control(args),
@@ -102,5 +109,6 @@ async function stateOf(url: string): Promise<string> {
 
 interface Health {
   readonly status?: string;
+  readonly checks?: Readonly<Record<string, string>>;
   readonly data?: { readonly status: string };
 }

@@ -8,6 +8,7 @@ import { startShop, type Shop } from "./shop.fixture.ts";
 let shop: Shop;
 let productId: number;
 let orderId: string;
+let requestId: string;
 
 beforeAll(async () => {
   shop = await startShop();
@@ -16,8 +17,9 @@ afterAll(() => shop.stop());
 beforeEach(async () => {
   ({ id: productId } = await shop.createProduct({ qty: 10 }));
   const wish = { productId, qty: 2 };
-  const { order } = await shop.ledger.place(shop.order.url, wish, { key: randomUUIDv7() });
-  orderId = order!.id;
+  const entry = await shop.ledger.place(shop.order.url, wish, { key: randomUUIDv7() });
+  ({ requestId } = entry);
+  orderId = entry.order!.id;
   await shop.settlesRightly();
 });
 
@@ -78,11 +80,18 @@ const ORDER_HARM: Record<string, { harm: () => [string, string]; says: RegExp }>
   },
   "an order that nobody asked for": {
     harm: () => [
+      `UPDATE orders SET request_id = 'a-stranger' WHERE id = '${orderId}'`,
+      `UPDATE orders SET request_id = '${requestId}' WHERE id = '${orderId}'`,
+    ],
+    says: /^\(b\) order .* nobody asked for it/,
+  },
+  "a second order for one request": {
+    harm: () => [
       `INSERT INTO orders SELECT gen_random_uuid(), ${productId} + 1, qty, unit_price_cents, total_price_cents, status,
          reason, request_id, created_at, updated_at, next_tell_at FROM orders WHERE id = '${orderId}'`,
       `DELETE FROM orders WHERE product_id = ${productId} + 1`,
     ],
-    says: /^\(b\) \d+ orders of \d+ promised and 0 unknown/,
+    says: /^\(b\) order .* is one more for /,
   },
   "a key that stands for another order": {
     harm: () => [

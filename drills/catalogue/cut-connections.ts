@@ -7,8 +7,10 @@ const EVERY_MS = 200;
 /** Every connection of the programs, and not the drills' own. */
 const TERMINATE = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
   WHERE pid <> pg_backend_pid() AND backend_type = 'client backend' AND application_name <> ''`;
-const OPEN_FOR_LONG = `SELECT 1 FROM pg_stat_activity WHERE xact_start < now() - interval '10 seconds'
-  AND backend_type = 'client backend'`;
+/** Longer than the programs ever take between two statements, and less than has gone by since the last cut. */
+const LEFT_OPEN = `SELECT 1 FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'
+  AND state_change < now() - interval '2 seconds' AND application_name <> ''`;
+const LOOK_AFTER_MS = 3_000;
 
 export const cutConnectionsDrill: Drill = {
   id: "D11",
@@ -29,8 +31,9 @@ export const cutConnectionsDrill: Drill = {
     }
     healed();
     note(`${cut} connections cut`);
-    await pause(lasting(3_000));
-    const open = await Promise.all([products, orders].map((sql: Sql) => sql(OPEN_FOR_LONG)));
+    expect(cut > 0, "no connection was cut");
+    await pause(LOOK_AFTER_MS);
+    const open = await Promise.all([products, orders].map((sql: Sql) => sql(LEFT_OPEN)));
     expect(open.flat().length === 0, "a transaction is left open");
     expect(system.pids() === pids, "a program was ended");
   },

@@ -11,7 +11,7 @@ export const duplicatesDrill: Drill = {
   promise: "Told at least once, applied exactly once: one transition an order.",
   rate: 200,
   tolerates: nothing,
-  async run({ system, random, pause, lasting, note }) {
+  async run({ system, random, pause, lasting, expect, note }) {
     const repeated = await system.broker(async (client) => {
       const heard: HeardEvent[] = await client.hear("order.created", "order.updated");
       await pause(lasting(FOR_MS));
@@ -21,5 +21,6 @@ export const duplicatesDrill: Drill = {
       return told.length;
     });
     note(`${repeated} messages twice more`);
+    expect(repeated > 0, "no message was repeated");
   },
 };

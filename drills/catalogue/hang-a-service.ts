@@ -85,13 +85,13 @@ export const hangingServiceDrills: readonly Drill[] = [
     name: "drip-a-service",
     title: "order-service's answers come byte by byte for 8 s",
     promise,
-    system: { throughProxy: true },
+    system: { throughProxy: "order-service" },
     rate: 60,
     tolerates: statuses(OF_ORDERS, [503, 504]),
     run: (scene) =>
       run(scene, {
-        begin: ({ system }) => system.wayToOrders.drip(),
-        end: ({ system }) => system.wayToOrders.flow(),
+        begin: ({ system }) => system.way.drip(),
+        end: ({ system }) => system.way.flow(),
       }),
   },
 ];

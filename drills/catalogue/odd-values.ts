@@ -101,7 +101,7 @@ export const oddValuesDrill: Drill = {
   id: "G9",
   name: "odd-values",
   title:
-    "__proto__, NUL, lone surrogates, bad UTF-8, 1e309 and their like in every field and header",
+    "`__proto__`, NUL, lone surrogates, bad UTF-8, 1e309 and their like in every field and header",
   promise: "Odd values are 4xx, never 5xx, and nothing is written.",
   rate: 50,
   tolerates: nothing,

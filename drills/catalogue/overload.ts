@@ -66,14 +66,22 @@ const goodput = (heard: readonly Heard[]): number =>
 async function enter({ system, ledger, expect }: Scene, productId: number, all: readonly Heard[]) {
   const least = taken(all).length;
   const most = least + all.filter(({ status }) => UNKNOWN.has(status)).length;
-  const rows = await system.truth.orders<Order>("SELECT id FROM orders WHERE product_id = $1", [
-    productId,
-  ]);
+  const rows = await system.truth.orders<Order & { requestId: string }>(
+    `SELECT id, request_id AS "requestId" FROM orders WHERE product_id = $1`,
+    [productId],
+  );
   const { length: count } = rows;
   expect(count >= least && count <= most, `${count} orders, and ${least} to ${most} were taken`);
   const entry = { wish: { productId, qty: 1 }, key: undefined, at: 0 };
-  for (const order of rows)
-    ledger.entries.push({ ...entry, outcome: "accepted", status: 201, order, tookMs: 0 });
+  for (const { requestId, ...order } of rows)
+    ledger.entries.push({
+      ...entry,
+      requestId,
+      outcome: "accepted",
+      status: 201,
+      order,
+      tookMs: 0,
+    });
 }
 
 export const overloadDrill: Drill = {

@@ -50,6 +50,18 @@ async function away(scene: Scene, howLongMs: number, back: () => Promise<void>):
   expect(system.pids() === pids, "a program was ended");
 }
 
+/** A heartbeat of 10 s, missed twice, and some more. */
+const NOTICED_WITHIN_MS = 25_000;
+const SERVICES = ["product-service", "order-service"];
+
+/** Nothing closes its connections: only heartbeats tell that nobody is there. */
+async function expectNoticed({ system, expect }: Scene): Promise<void> {
+  for (const service of SERVICES) {
+    const { broker } = await system.checks(service);
+    expect(broker !== "ok", `${service} says of the broker that stood still: ${broker}`);
+  }
+}
+
 const promise = "RabbitMQ away: a client sees nothing; what was committed is told when it is back.";
 
 export const rabbitmqAwayDrills: readonly Drill[] = [
@@ -75,7 +87,10 @@ export const rabbitmqAwayDrills: readonly Drill[] = [
     async run(scene) {
       const { server } = scene.system.part("rabbitmq");
       await server.pause();
-      await away(scene, FROZEN_MS, () => server.resume());
+      await away(scene, FROZEN_MS, async () => {
+        if (scene.lasting(FROZEN_MS) >= NOTICED_WITHIN_MS) await expectNoticed(scene);
+        await server.resume();
+      });
     },
   },
   {

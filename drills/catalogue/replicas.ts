@@ -1,5 +1,7 @@
 import { BRIEFLY_AWAY, nothing, statuses, type Drill, type Scene } from "../drill.ts";
 import { succeeded } from "../figures.ts";
+import { readLog, type LogLine } from "../program-logs.ts";
+import type { DrillSystem } from "../system.ts";
 import { everythingHeard } from "../verdict.ts";
 
 const REPLICAS = 3;
@@ -9,6 +11,9 @@ const IN_FLIGHT_MS = 1_000;
 const AWAY_MS = 5_000;
 
 const promise = "An instance that goes costs the requests that are in flight on it, and no more.";
+
+const logSince = (system: DrillSystem, program: string, since: string): LogLine[] =>
+  readLog(system, program, () => undefined).filter(({ time }) => String(time) > since);
 
 async function rolling({ system, pause, lasting, signal }: Scene): Promise<void> {
   for (const service of SERVICES) {
@@ -66,6 +71,7 @@ export const replicaDrills: readonly Drill[] = [
     rate: 0,
     tolerates: nothing,
     async run({ system, signal, expect, note }) {
+      const startedAt = new Date().toISOString();
       const instances = SERVICES.flatMap((service) => system.instances(service));
       await Promise.all(instances.map(({ server }) => server.kill("SIGTERM")));
       const databases = [system.truth.products, system.truth.orders];
@@ -85,6 +91,12 @@ export const replicaDrills: readonly Drill[] = [
           expect(times === 1, `${name} was applied ${times} times`);
       }
       expect(applied > 0, "no migration was applied");
+      const lines = instances.flatMap(({ server }) => logSince(system, server.name, startedAt));
+      const told = lines.map(({ migrationsApplied: count }) => Number(count ?? 0));
+      const sum = told.reduce((all, count) => all + count, 0);
+      expect(sum === applied, `${sum} migrations were run for ${applied} in the tables`);
+      const failed = lines.filter(({ msg }) => msg === "waiting for the database");
+      expect(failed.length === 0, `${failed.length} tries to migrate failed`);
       note(`${instances.length} instances, ${applied} migrations, each applied once`);
     },
   },

@@ -8,10 +8,9 @@ import { keepRunning, type KeptServer } from "./keep-running.ts";
 import type { ProcessesFile } from "./processes-file.ts";
 import { READY_PATH, defineProgram, portOf, programUrl, waitUntilReady } from "./program-server.ts";
 import type { Addresses, Program } from "./programs.ts";
-import { say, seconds } from "./say.ts";
+import { say } from "./say.ts";
 import { SERVER_NAMES, SERVERS } from "./server-table.ts";
 import { together } from "./together.ts";
-import { firstRequests } from "./welcome.ts";
 
 /** What runs so far, for whoever has to end it, however far this got. */
 export interface Running {
@@ -29,9 +28,8 @@ export interface BringUp {
   signal: AbortSignal;
 }
 
-/** The servers and the build together, then the programs, until all of them are ready. */
-export async function bringUp(up: BringUp): Promise<void> {
-  const startedAt = Date.now();
+/** The servers and the build together, then the programs, until all of them are ready. Hands back the programs' URLs. */
+export async function bringUp(up: BringUp): Promise<Record<string, string>> {
   const { checkout, programs, config, signal } = up;
   const [servers] = await together(signal, [
     (either) => startServers({ ...up, signal: either }),
@@ -45,7 +43,7 @@ export async function bringUp(up: BringUp): Promise<void> {
   const urls = programs.map((program) => [program.name, programUrl(portOf(program, config))]);
   const addresses = { servers, programs: Object.fromEntries(urls) as Record<string, string> };
   await startPrograms(up, addresses);
-  welcome(addresses.programs, startedAt, config.environment);
+  return addresses.programs;
 }
 
 async function startPrograms(up: BringUp, addresses: Addresses): Promise<void> {
@@ -92,16 +90,4 @@ async function startServers(up: BringUp): Promise<Addresses["servers"]> {
 function describeSources(sources: ServerSources): string {
   const where = (source: ServerSource) => (source.kind === "binary" ? source.path : source.image);
   return Object.values(sources).map(where).join(", ");
-}
-
-function welcome(
-  urls: Record<string, string>,
-  startedAt: number,
-  environment: NodeJS.ProcessEnv,
-): void {
-  const requests = firstRequests(urls, environment);
-  const lines = Object.entries(urls).map(([name, url]) => `  ${name.padEnd(16)} ${url}`);
-  say(`\nReady in ${seconds(startedAt)}.\n${lines.join("\n")}\n`);
-  say(`Try:\n  ${requests.join("\n  ")}\n`);
-  say("Logs are in .local-stack/logs. Press Ctrl-C to stop; the data stays.");
 }

@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { CHECKOUT } from "./checkout.ts";
+import { CHECKOUT, stateFolder } from "./checkout.ts";
 import { NOT_INSTALLED, STOPPED } from "./exit-codes.ts";
 import { withOwnSystem } from "./own-system.ts";
 import { say } from "./say.ts";
@@ -41,4 +42,17 @@ async function run(args: readonly string[], shop: string, stop: AbortSignal): Pr
   return code ?? 1;
 }
 
-process.exitCode = await withOwnSystem((system, stop) => runClients(system.url("gateway"), stop));
+const FOLDER = join(stateFolder(CHECKOUT), "clients");
+
+/** The system's logs go with it, unless somebody will want to read them. */
+function keepLogs(logFolder: string): void {
+  rmSync(FOLDER, { recursive: true, force: true });
+  cpSync(logFolder, FOLDER, { recursive: true });
+  say(`The logs of the system are in ${FOLDER}.`);
+}
+
+process.exitCode = await withOwnSystem(async (system, stop) => {
+  const code = await runClients(system.url("gateway"), stop);
+  if (code !== 0 && !stop.aborted) keepLogs(system.logFolder);
+  return code;
+});

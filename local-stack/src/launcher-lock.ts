@@ -1,6 +1,8 @@
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { identityOf, isStillRunning, type ProcessIdentity } from "./process-identity.ts";
+
+export const lockPath = (stateFolder: string): string => join(stateFolder, "launcher.json");
 
 function readOwner(path: string): ProcessIdentity | null {
   try {
@@ -18,7 +20,7 @@ export function takeLauncherLock(path: string): () => void {
   try {
     const owner = readOwner(path);
     if (owner !== null && isStillRunning(owner)) throw alreadyRuns(owner.pid);
-    if (owner !== null) rmSync(path, { force: true });
+    if (owner !== null) putAside(path, owner);
     // A link appears whole or not at all, and only for one of two that come together.
     linkSync(mine, path);
   } catch (error) {
@@ -28,6 +30,25 @@ export function takeLauncherLock(path: string): () => void {
     rmSync(mine, { force: true });
   }
   return () => rmSync(path, { force: true });
+}
+
+/** Of one whose owner is gone. Two may have read it, and the first have put its own there meanwhile: that one goes back. */
+function putAside(path: string, owner: ProcessIdentity): void {
+  const aside = `${path}.${process.pid}.aside`;
+  try {
+    renameSync(path, aside);
+    if (readOwner(aside)?.pid !== owner.pid) linkSync(aside, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  } finally {
+    rmSync(aside, { force: true });
+  }
+}
+
+/** Whoever took the lock was killed. */
+export function isAbandoned(stateFolder: string): boolean {
+  const owner = readOwner(lockPath(stateFolder));
+  return owner !== null && !isStillRunning(owner);
 }
 
 function alreadyRuns(pid: number | undefined): Error {

@@ -1,16 +1,16 @@
 import { once } from "node:events";
-import { join } from "node:path";
 import { bringUp, type Running } from "./bring-up.ts";
 import { checkPorts } from "./check-ports.ts";
 import { stateFolder } from "./checkout.ts";
 import { readConfig } from "./config.ts";
 import type { KeptServer } from "./keep-running.ts";
-import { takeLauncherLock } from "./launcher-lock.ts";
+import { lockPath, takeLauncherLock } from "./launcher-lock.ts";
 import { endLeftovers } from "./leftovers.ts";
 import { openProcessesFile, processesPath } from "./processes-file.ts";
 import type { Program } from "./programs.ts";
 import { say } from "./say.ts";
 import { listenForStop } from "./stop-signals.ts";
+import { welcome } from "./welcome.ts";
 
 export interface Stack {
   checkout: string;
@@ -18,13 +18,15 @@ export interface Stack {
   env: NodeJS.ProcessEnv;
   /** Data, logs and the list of what runs; the checkout's own unless it is given. */
   stateFolder?: string;
+  /** The exit code when the user wants an end before there is a result. */
+  whenStopped?: number;
   /** Runs when everything is ready, until the signal says stop. An exit code ends everything by itself. */
   whileRunning?: (running: Running, signal: AbortSignal) => Promise<number | void>;
 }
 
 /** Everything up, until somebody wants an end; then everything down. Hands back the exit code. */
 export async function launch(stack: Stack): Promise<number> {
-  const { checkout, programs, env, whileRunning } = stack;
+  const { checkout, programs, env, whileRunning, whenStopped = 0 } = stack;
   const { signal, ignore } = listenForStop();
   const folder = stack.stateFolder ?? stateFolder(checkout);
   const list = openProcessesFile(processesPath(folder));
@@ -32,16 +34,25 @@ export async function launch(stack: Stack): Promise<number> {
   let giveLockBack: (() => void) | undefined;
   try {
     const config = readConfig(env, programs);
-    giveLockBack = takeLauncherLock(join(folder, "launcher.json"));
+    giveLockBack = takeLauncherLock(lockPath(folder));
     await endLeftovers(processesPath(folder));
     await checkPorts(config.claimedPorts);
-    await bringUp({ checkout, programs, config, stateFolder: folder, running, signal });
+    const startedAt = Date.now();
+    const urls = await bringUp({
+      checkout,
+      programs,
+      config,
+      stateFolder: folder,
+      running,
+      signal,
+    });
+    if (stack.stateFolder === undefined) welcome(urls, startedAt, config.environment);
     const exitCode = await whileRunning?.(running, signal);
     if (typeof exitCode === "number") return exitCode;
     if (!signal.aborted) await once(signal, "abort");
-    return 0;
+    return whenStopped;
   } catch (error) {
-    if (signal.aborted) return 0;
+    if (signal.aborted) return whenStopped;
     say((error as Error).message);
     return 1;
   } finally {

@@ -1,14 +1,22 @@
+import { readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CHECKOUT } from "./checkout.ts";
 import { urlOf } from "./backing-servers.ts";
 import type { Running } from "./bring-up.ts";
 import { MANAGEMENT_PORT_VARIABLE, portVariables, serverUrlVariables } from "./config.ts";
+import { STOPPED } from "./exit-codes.ts";
 import type { KeptServer } from "./keep-running.ts";
+import { isAbandoned } from "./launcher-lock.ts";
 import { launch } from "./launcher.ts";
+import { endLeftovers } from "./leftovers.ts";
 import { lastingPorts } from "./ports.ts";
+import { processesPath } from "./processes-file.ts";
 import { PROGRAMS, type Program } from "./programs.ts";
-import { makeTemporaryFolder } from "./temporary-folder.ts";
+import { makeTemporaryFolder, temporaryPrefix } from "./temporary-folder.ts";
+
+const NAME = "system";
 
 /** What the user's own system may have on, and would keep clients out here. */
 const PROTECTION_VARIABLES = ["AUTH", "INTERNAL_TOKEN", "RATE_LIMIT"];
@@ -35,18 +43,31 @@ export async function withOwnSystem(
   work: (system: OwnSystem, signal: AbortSignal) => Promise<number>,
   { settings = {}, programs = PROGRAMS }: OwnSystemOptions = {},
 ): Promise<number> {
-  const stateFolder = await makeTemporaryFolder("system");
+  await endAbandoned();
+  const stateFolder = await makeTemporaryFolder(NAME);
   try {
     return await launch({
       checkout: CHECKOUT,
       programs,
       stateFolder,
+      whenStopped: STOPPED,
       env: { ...(await environment(programs)), ...settings },
       whileRunning: (running, signal) =>
         work(ownSystem(running, join(stateFolder, "logs")), signal),
     });
   } finally {
     await rm(stateFolder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  }
+}
+
+/** What one that was killed outright has left: its servers, its programs and their data. */
+async function endAbandoned(): Promise<void> {
+  const others = readdirSync(tmpdir()).filter((name) => name.startsWith(temporaryPrefix(NAME)));
+  for (const other of others) {
+    const folder = join(tmpdir(), other);
+    if (!isAbandoned(folder)) continue;
+    await endLeftovers(processesPath(folder));
+    await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 }
 

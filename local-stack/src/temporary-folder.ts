@@ -12,8 +12,10 @@ export interface DataDir {
 // Others may pass through but not look around: PostgreSQL runs as another user than root.
 const ENTERABLE_MODE = 0o711;
 
+export const temporaryPrefix = (name: string): string => `local-stack-${name}-`;
+
 export async function makeTemporaryFolder(name: string): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), `local-stack-${name}-`));
+  const folder = await mkdtemp(join(tmpdir(), temporaryPrefix(name)));
   await chmod(folder, ENTERABLE_MODE);
   return folder;
 }

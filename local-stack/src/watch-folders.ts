@@ -1,10 +1,25 @@
 import { readdirSync, watch, type FSWatcher } from "node:fs";
 import { join } from "node:path";
 
+/** A change of branch takes folders away while they are looked at: what comes after it is heard as well. */
+function unlessGone<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
 function withSubfolders(folder: string): string[] {
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  const entries = unlessGone(() => readdirSync(folder, { recursive: true, withFileTypes: true }));
+  if (entries === undefined) return [];
   const below = entries.filter((entry) => entry.isDirectory());
   return [folder, ...below.map(({ parentPath, name }) => join(parentPath, name))];
+}
+
+function watchOne(folder: string, onEvent: () => void): FSWatcher | undefined {
+  return unlessGone(() => watch(folder, onEvent).on("error", onEvent));
 }
 
 /**
@@ -23,7 +38,8 @@ export function watchFolders(roots: readonly string[], onChange: () => void): ()
     }
     for (const folder of there) {
       if (watchers.has(folder)) continue;
-      watchers.set(folder, watch(folder, onEvent));
+      const watcher = watchOne(folder, onEvent);
+      if (watcher) watchers.set(folder, watcher);
     }
   }
 

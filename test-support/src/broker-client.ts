@@ -1,4 +1,5 @@
 import { randomUUIDv7 } from "node:crypto";
+import { setTimeout as rest } from "node:timers/promises";
 import type { EventData, EventType } from "@shop/contracts/event";
 import { EVENTS_EXCHANGE } from "@shop/contracts/topology";
 import { connect, type GetMessage } from "amqplib";
@@ -92,6 +93,15 @@ export async function connectBroker(url: string) {
     /** Takes one message off a queue. */
     take: (queue: string): Promise<GetMessage | undefined> =>
       look(async (own) => (await own.get(queue, { noAck: true })) || undefined),
+
+    /** Takes what comes to a queue for a while, as a consumer that somebody attached by mistake; hands back how many. */
+    steal: (queue: string, forMs: number): Promise<number> =>
+      look(async (own) => {
+        let stolen = 0;
+        await own.consume(queue, (message) => void (message && (stolen += 1)), { noAck: true });
+        await rest(forMs);
+        return stolen;
+      }),
 
     /** Takes everything off a queue, in order. */
     takeAll: (queue: string): Promise<GetMessage[]> =>

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { setTimeout as rest } from "node:timers/promises";
 import type { Order } from "@shop/contracts/order";
 import { call, type Answer, type Ask } from "./http.ts";
@@ -21,6 +22,8 @@ export interface Names {
 export interface Entry {
   readonly wish: Wish;
   readonly key: string | undefined;
+  /** Kept with the order, so that each order leads back to the request that made it. */
+  readonly requestId: string;
   readonly outcome: "accepted" | "refused" | "unknown";
   readonly status: number | undefined;
   /** When it was sent, by `performance.now()`, and how long its answer took. */
@@ -44,10 +47,10 @@ export class Ledger {
 
   /** One request, whatever becomes of it. */
   async place(url: string, wish: Wish, names: Names = {}): Promise<Entry> {
-    const { key, requestId } = names;
+    const { key, requestId = randomUUID() } = names;
     const headers: Record<string, string> = {
+      "x-request-id": requestId,
       ...(key !== undefined && { "idempotency-key": key }),
-      ...(requestId !== undefined && { "x-request-id": requestId }),
     };
     const at = performance.now();
     const answer = await this.ask(`${url}/orders`, {
@@ -57,6 +60,7 @@ export class Ledger {
     const entry: Entry = {
       wish,
       key,
+      requestId,
       outcome: outcomeOf(answer),
       status: answer?.status,
       at,

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { RequestListener, ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { eventually } from "@shop/test-support/eventually";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { PRODUCT, PRODUCT_TEXT, giveProduct, sendJson } from "../fake-service.fixture.ts";
 import { expectEnvelope, expectFailure, startFixture, type Fixture } from "../gateway.fixture.ts";
 import { openRaw, sendRaw } from "@shop/test-support/raw-client";
@@ -298,6 +298,7 @@ describe("G6: time", () => {
   test("clients that do not read keep no call to a service open, and none from the others", async () => {
     // A deadline of its own: eight megabytes may take a busy machine longer than what the others here wait for.
     const patient = await startFixture({ UPSTREAM_DEADLINE_MS: "10000" });
+    onTestFinished(() => patient.stop());
     const calls = (outcome: string) =>
       patient.metric("upstream_request_seconds_count", `outcome="${outcome}"`);
     const text = JSON.stringify("a".repeat(900_000));
@@ -315,7 +316,6 @@ describe("G6: time", () => {
     );
     expect(await calls("failed")).toBe(0);
     for (const socket of sockets) socket.destroy();
-    await patient.stop();
   });
 
   test("a client that reads slowly holds the service back, not the gateway's memory", async () => {
