@@ -51,3 +51,8 @@ ENV PORT=3002
 EXPOSE 3002
 HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:3002/health/ready').then(({ ok }) => process.exit(ok ? 0 : 1))"]
+
+# For whoever is on call: the commands of docs/operations.md, where databases and broker can be reached.
+FROM build AS operations
+ENTRYPOINT ["node", "local-stack/bootstrap.mjs"]
+CMD ["orders:stuck"]

@@ -96,9 +96,9 @@ test.each(Object.entries(services))("%s waits until what it needs is healthy", (
   }
 });
 
-test("a database, a Redis and the broker are reached by their services alone", () => {
+test("of what runs, a database, a Redis and the broker are reached by their services alone", () => {
   const membersOf = (network: string) =>
-    Object.keys(services).filter((name) => services[name]!.networks.includes(network));
+    running.filter(([, service]) => service.networks.includes(network)).map(([name]) => name);
   const data = SERVICES.map((service) => `${ownOf(service)}-data`);
   for (const service of SERVICES) {
     const own = ownOf(service);
@@ -109,6 +109,16 @@ test("a database, a Redis and the broker are reached by their services alone", (
   for (const name of [...data, "events", "services"]) {
     expect(networks[name]).toEqual({ internal: true });
   }
+});
+
+test("the operator's commands find both databases and the broker", () => {
+  const { environment, networks: own } = services["operations"]!;
+  const { PRODUCT_DATABASE_URL, ORDER_DATABASE_URL, RABBITMQ_URL } = environment!;
+  const [product, order] = ["product-service", "order-service"].map((name) => environmentOf(name));
+  expect(PRODUCT_DATABASE_URL).toBe(product!["DATABASE_URL"]);
+  expect(ORDER_DATABASE_URL).toBe(order!["DATABASE_URL"]);
+  expect(RABBITMQ_URL).toBe(order!["RABBITMQ_URL"]);
+  expect(own.toSorted()).toEqual(["events", "order-data", "product-data"]);
 });
 
 test("every image has a version, and Node's is the major that npm start runs", () => {

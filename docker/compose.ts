@@ -84,7 +84,7 @@ export async function openProject(
     async remove() {
       // Whatever stopped the proof must not stop this as well.
       const all = ["down", "--volumes", "--remove-orphans", "--rmi", "local", "--timeout", "10"];
-      await run([...flags, ...all], 2 * COMMAND_TIMEOUT_MS);
+      await run([...flags, "--profile", "*", ...all], 2 * COMMAND_TIMEOUT_MS);
       await rm(folder, { recursive: true, force: true });
     },
   };

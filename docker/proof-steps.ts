@@ -21,6 +21,8 @@ const UP_TIMEOUT_MS = 600_000;
 const DOWN_TIMEOUT_MS = 120_000;
 const STOCK_TIMEOUT_MS = 30_000;
 
+const OPERATIONS = ["--profile", "operations"];
+
 /** As npm start stops them: the gateway first. */
 const PROGRAM_NAMES = PROGRAMS.toReversed().map(({ name }) => name);
 const ALL = [...PROGRAM_NAMES, ...SERVER_NAMES];
@@ -58,9 +60,13 @@ export function proofSteps(
   return [
     {
       name: "compose accepts docker-compose.yml",
-      run: () => nothing(project.compose(["--profile", "load", "config", "--quiet"])),
+      run: () =>
+        nothing(project.compose(["--profile", "load", ...OPERATIONS, "config", "--quiet"])),
     },
-    { name: "images built", run: () => nothing(project.compose(["build"], BUILD_TIMEOUT_MS)) },
+    {
+      name: "images built",
+      run: () => nothing(project.compose([...OPERATIONS, "build"], BUILD_TIMEOUT_MS)),
+    },
     { name: "everything up and healthy", run: up },
     { name: "image sizes", run: () => imageSizes(project, PROGRAM_NAMES) },
     {
@@ -90,6 +96,15 @@ export function proofSteps(
       async run() {
         productId = await shop.createProduct(1_000);
         firstOrder = await shop.order(productId);
+      },
+    },
+    {
+      name: "the operator's commands reach the databases and the broker",
+      async run() {
+        const run = ["run", "--rm", "--no-deps", "operations"];
+        const said = await project.compose([...run, "orders:stuck"]);
+        if (!said.includes("No order has been pending")) throw new Error(said);
+        await project.compose([...run, "dead-letters", "list"]);
       },
     },
     ...ALL.map((service) => ({
