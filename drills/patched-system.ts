@@ -21,7 +21,7 @@ export function optionsFor(
   return {
     programs: runnable.map((program) =>
       withEnvironment(program, (addresses) => ({
-        ...(throughProxy && way && aimed(program.env(addresses), VARIABLES[throughProxy], way)),
+        ...aimed(program.env(addresses), throughProxy && VARIABLES[throughProxy], way),
         ...settings,
       })),
     ),
@@ -39,9 +39,9 @@ export function optionsFor(
 const VARIABLES = { "order-service": "ORDER_SERVICE_URLS", rabbitmq: "RABBITMQ_URL" };
 
 /** The proxy in the place of the address in this variable, where there is one. */
-function aimed(env: Environment, variable: string, way: TcpProxy): Environment {
+function aimed(env: Environment, variable = "", way?: TcpProxy): Environment {
   const { [variable]: url } = env;
-  return url === undefined ? env : { ...env, [variable]: way.aim(url) };
+  return url === undefined || way === undefined ? env : { ...env, [variable]: way.aim(url) };
 }
 
 /** Several of each service behind one gateway: "product-service", "product-service-2" and so on. */

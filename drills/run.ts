@@ -1,6 +1,5 @@
 import { build } from "../local-stack/src/build.ts";
 import { CHECKOUT } from "../local-stack/src/checkout.ts";
-import { say } from "../local-stack/src/say.ts";
 
 try {
   // The drills themselves stand on the contracts, which a fresh clone has not built.
@@ -8,6 +7,7 @@ try {
   const { main } = await import("./main.ts");
   process.exitCode = await main(process.argv.slice(3));
 } catch (error) {
-  say((error as Error).message);
+  // The launcher's own lines go to a file by now.
+  console.error((error as Error).message);
   process.exitCode = 1;
 }
