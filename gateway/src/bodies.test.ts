@@ -218,6 +218,18 @@ describe("G9: odd values", () => {
     ]);
   });
 
+  test.each(["+".repeat(6_000), "a".repeat(129)])(
+    "a cursor that is longer than any is refused here, and reaches nobody",
+    async (cursor) => {
+      for (const list of ["/products", "/orders/product/26"]) {
+        const answer = await fixture.request(`${list}?cursor=${cursor}`);
+        expectFailure(answer, 400, "BAD_REQUEST");
+        expect(detailsOf(answer.text).map(({ path }) => path)).toEqual(["cursor"]);
+      }
+      expect(seen()).toEqual([]);
+    },
+  );
+
   test("all that is wrong with a request is told at once", async () => {
     const answer = await fixture.request("/products/x?y=1", {
       method: "PUT",

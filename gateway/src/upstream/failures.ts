@@ -9,6 +9,19 @@ export class CallEnded extends Error {
 /** What came back is not an answer of a service of ours. */
 export class BrokenAnswer extends Error {
   override readonly name = "BrokenAnswer";
+
+  constructor(
+    message: string,
+    /** None when the answer was broken before it had one. */
+    private readonly status = 0,
+  ) {
+    super(message);
+  }
+
+  /** It is about this one request: whoever sends such ones must not get the instance left out for all the others. */
+  get blamesRequest(): boolean {
+    return this.status >= 400 && this.status < 500;
+  }
 }
 
 const NOT_CONNECTED = new Set([
@@ -25,6 +38,10 @@ const BROKEN_OFF = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
 
 const codeOf = (error: unknown): string =>
   error instanceof Error && "code" in error ? String(error.code) : "";
+
+/** Whether it tells that the instance is not well. */
+export const tellsOfInstance = (error: unknown): boolean =>
+  !(error instanceof CallEnded) && !(error instanceof BrokenAnswer && error.blamesRequest);
 
 /** Nothing was sent: any request may go to another instance. */
 export const wasNotSent = (error: unknown): boolean => NOT_CONNECTED.has(codeOf(error));
