@@ -10,6 +10,7 @@ import type { AnswerOptions } from "./steps/answer-route.ts";
 import { giveProduct, sendJson } from "./fake-service.fixture.ts";
 import { expectEnvelope, expectFailure, startFixture, type Fixture } from "./gateway.fixture.ts";
 import { openRaw, readToEnd } from "@shop/test-support/raw-client";
+import { noneInFlight } from "./in-flight.ts";
 import { SERVICES } from "./services.ts";
 
 const stops: (() => Promise<unknown>)[] = [];
@@ -223,7 +224,7 @@ test("a bug is 500, tells the client nothing and the log everything", async () =
     },
     isStopping: () => false,
     corsOrigins: undefined,
-    shedding: { inFlight: { count: 0 }, most: 1, onShed: () => undefined },
+    shedding: { inFlight: noneInFlight(), most: 1, onShed: () => undefined },
     rateLimit: undefined,
     verifyToken: undefined,
     answers: {

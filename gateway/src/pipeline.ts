@@ -8,10 +8,11 @@ import { cors } from "./steps/cors.ts";
 import { answerErrors } from "./steps/errors.ts";
 import { inOrder } from "./steps/in-order.ts";
 import { sayGoodbye } from "./steps/leaving.ts";
-import { shedLoad, type SheddingOptions } from "./steps/load-shedding.ts";
+import { shedLoad, startWork, type SheddingOptions } from "./steps/load-shedding.ts";
 import { refuseAmbiguousHeads } from "./steps/message-hygiene.ts";
 import { notFound } from "./steps/not-found.ts";
 import { refuseBadPaths } from "./steps/path-hygiene.ts";
+import { takeBody } from "./steps/read-body.ts";
 import { followRequest } from "./steps/request-id.ts";
 import * as table from "./steps/route-table.ts";
 import { securityHeaders } from "./steps/security-headers.ts";
@@ -46,9 +47,11 @@ const onEveryRequest = (options: PipelineOptions): Step[] => [
 ];
 
 /** Then, on the route that fits. */
-const onRoute = (route: Route, { verifyToken, answers }: PipelineOptions): Step[] => [
+const onRoute = (route: Route, { verifyToken, shedding, answers }: PipelineOptions): Step[] => [
   ["route", table.enterRoute(route)],
   ["authentication", verifyToken && !route.open ? authenticate(route, verifyToken) : undefined],
+  ["body", takeBody(route)],
+  ["load shedding, with the body", route.body && startWork(shedding)],
   ["validation", validate(route)],
   ["answer", answerRoute(route, answers)],
 ];
