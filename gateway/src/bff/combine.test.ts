@@ -132,6 +132,19 @@ describe("without orders", () => {
     await fixture.request(PATH);
     expect(await fixture.metric("bff_parts_missing_total", 'part="orders"')).toBe(before + 1);
   });
+
+  test("parts that were given up, since there is no answer, are not counted as missing", async () => {
+    const before = await fixture.metric("bff_parts_missing_total");
+    const givenUp = () => fixture.metric("upstream_request_seconds_count", 'outcome="ended"');
+    const givenUpBefore = await givenUp();
+    fixture.orders.answers(never);
+    fixture.products.answers(error(404, "PRODUCT_NOT_FOUND"));
+    expect((await fixture.request(PATH)).status).toBe(404);
+    fixture.products.answers(error(503, "UNAVAILABLE"));
+    expect((await fixture.request(PATH)).status).toBe(503);
+    await eventually(async () => expect(await givenUp()).toBe(givenUpBefore + 2));
+    expect(await fixture.metric("bff_parts_missing_total")).toBe(before);
+  });
 });
 
 describe("without the product", () => {

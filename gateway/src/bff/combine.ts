@@ -13,6 +13,7 @@ export interface CombineOptions {
   readonly upstreams: Upstreams;
   readonly deadlineMs: number;
   readonly headersFor: HeadersForServices;
+  /** For each part that an answer goes out without. */
   readonly onMissing: (part: string, reason: unknown) => void;
 }
 
@@ -20,6 +21,8 @@ interface NamedBytes {
   readonly name: string;
   /** `undefined`: it could not be asked, which is not the same as empty. */
   readonly bytes: Buffer | undefined;
+  /** Why not. */
+  readonly reason?: unknown;
 }
 
 /** Answers with what several services say, in one envelope. */
@@ -43,16 +46,16 @@ export function combine(combination: Combination, options: CombineOptions): Requ
       const bytes = bytesOf(part);
       asked.set(name, bytes);
       if (part.required) return { name, bytes: await bytes };
-      return {
-        name,
-        bytes: await bytes.catch((reason: unknown) => {
-          onMissing(name, reason);
-          return undefined;
-        }),
-      };
+      return bytes.then(
+        (whole) => ({ name, bytes: whole }),
+        (reason: unknown) => ({ name, bytes: undefined, reason }),
+      );
     };
     try {
-      sendCombined(response, await Promise.all(parts.map(ask)), requestId);
+      const answered = await Promise.all(parts.map(ask));
+      if (response.destroyed) return;
+      for (const { name, reason } of answered.filter(isMissing)) onMissing(name, reason);
+      sendCombined(response, answered, requestId);
     } catch (error) {
       // Nobody needs the other parts any more.
       asking.abort(new CallEnded("the answer failed without this part"));
@@ -60,6 +63,8 @@ export function combine(combination: Combination, options: CombineOptions): Requ
     }
   };
 }
+
+const isMissing = ({ bytes }: NamedBytes): boolean => bytes === undefined;
 
 function sendCombined(response: Response, parts: readonly NamedBytes[], requestId: string): void {
   sendWrapped(response, joined(parts), envelopeEnd(requestId, partialMeta(parts)));
@@ -77,7 +82,7 @@ function joined(parts: readonly NamedBytes[]): Buffer {
 }
 
 function partialMeta(parts: readonly NamedBytes[]): string {
-  const missing = parts.filter(({ bytes }) => bytes === undefined).map(({ name }) => name);
+  const missing = parts.filter(isMissing).map(({ name }) => name);
   if (missing.length === 0) return ',"partial":false';
   return `,"partial":true,"unavailable":${JSON.stringify(missing)}`;
 }
