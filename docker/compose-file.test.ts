@@ -151,7 +151,10 @@ describe.each(PROGRAM_NAMES)("%s", (program) => {
     expect(config).toMatchObject({ NODE_ENV: "production", HOST: "0.0.0.0" });
     const { text } = stages.get(program)!;
     expect(text).toContain(`EXPOSE ${config.PORT}\n`);
-    expect(text).toContain(`http://127.0.0.1:${config.PORT}/`);
+    // Ready or not is nothing to take the gateway out for: its other service's routes work.
+    const asked =
+      "ADMIN_PORT" in config ? `${config.ADMIN_PORT}/health/live` : `${config.PORT}/health/ready`;
+    expect(text).toContain(`'http://127.0.0.1:${asked}'`);
   });
 
   test("knows every variable that it is given", () => {
