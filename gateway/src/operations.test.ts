@@ -82,6 +82,16 @@ describe("GET /health", () => {
     expect(asked).toBeLessThan(10);
   });
 
+  test("is ok while calls to a service take all the connections that the BFF has", async () => {
+    const fixture = await start({ BFF_DEADLINE_MS: "20000" });
+    fixture.orders.answers(() => undefined);
+    const socket = await openRaw(fixture.url);
+    socket.write("GET /products/26-with-orders HTTP/1.1\r\nHost: shop\r\n\r\n".repeat(300));
+    await eventually(() => expect(fixture.orders.seen).toHaveLength(256));
+    expect((await fixture.request("/health")).body.data).toMatchObject({ status: "ok" });
+    socket.destroy();
+  });
+
   test("one instance of several is enough", async () => {
     const fixture = await start();
     const gateway = await fixture.startAnother({
