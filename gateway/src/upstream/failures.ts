@@ -24,27 +24,36 @@ export class BrokenAnswer extends Error {
   }
 }
 
-const NOT_CONNECTED = new Set([
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
+const GAVE_UP_CONNECTING = new Set(["UND_ERR_CONNECT_TIMEOUT", CONNECT_TIMEOUT]);
+
+/** Of many codes, some of which mean something else once there is a connection. */
+const BEFORE_CONNECTED = new Set(["connect", "getaddrinfo"]);
+
+const BROKEN_OFF = new Set([
+  "ECONNRESET",
+  "EPIPE",
+  "ETIMEDOUT",
   "EHOSTUNREACH",
   "ENETUNREACH",
-  "UND_ERR_CONNECT_TIMEOUT",
-  CONNECT_TIMEOUT,
+  "UND_ERR_SOCKET",
 ]);
-
-const BROKEN_OFF = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
 
 const codeOf = (error: unknown): string =>
   error instanceof Error && "code" in error ? String(error.code) : "";
+
+const syscallOf = (error: unknown): string =>
+  error instanceof Error && "syscall" in error ? String(error.syscall) : "";
 
 /** Whether it tells that the instance is not well. */
 export const tellsOfInstance = (error: unknown): boolean =>
   !(error instanceof CallEnded) && !(error instanceof BrokenAnswer && error.blamesRequest);
 
 /** Nothing was sent: any request may go to another instance. */
-export const wasNotSent = (error: unknown): boolean => NOT_CONNECTED.has(codeOf(error));
+export function wasNotSent(error: unknown): boolean {
+  // One for each address of the host.
+  if (error instanceof AggregateError) return error.errors.every(wasNotSent);
+  return GAVE_UP_CONNECTING.has(codeOf(error)) || BEFORE_CONNECTED.has(syscallOf(error));
+}
 
 /** It said so at once. */
 export const refused = (error: unknown): boolean => codeOf(error) === "ECONNREFUSED";
