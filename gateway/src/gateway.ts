@@ -57,6 +57,7 @@ export async function startGateway(
       deadlineMs: config.BFF_DEADLINE_MS,
       headersFor: headersForServices(config),
       onMissing: metrics.missing,
+      log,
       files: apiReferenceFiles(),
       readHealth: healthReader({
         upstreams,

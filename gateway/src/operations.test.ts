@@ -2,9 +2,11 @@ import { once } from "node:events";
 import { call } from "@shop/test-support/http";
 import { eventually } from "@shop/test-support/eventually";
 import { afterEach, describe, expect, test } from "vitest";
-import { createLogger } from "@shop/service-kit/log/logger";
+import { createLogger, type Logger } from "@shop/service-kit/log/logger";
 import { pino } from "pino";
 import supertest from "supertest";
+import { readGatewayConfig } from "./config.ts";
+import { createMetrics } from "./metrics.ts";
 import { buildPipeline } from "./pipeline.ts";
 import type { AnswerOptions } from "./steps/answer-route.ts";
 import { giveProduct, sendJson } from "./fake-service.fixture.ts";
@@ -12,6 +14,7 @@ import { expectEnvelope, expectFailure, startFixture, type Fixture } from "./gat
 import { openRaw, readToEnd } from "@shop/test-support/raw-client";
 import { noneInFlight } from "./in-flight.ts";
 import { SERVICES } from "./services.ts";
+import { connectUpstreams } from "./upstream/upstream.ts";
 
 const stops: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -220,11 +223,54 @@ describe("a stop", () => {
   });
 });
 
-test("a bug is 500, tells the client nothing and the log everything", async () => {
-  const { log, products } = await start();
-  const upstreams = {} as AnswerOptions["upstreams"];
-  const app = buildPipeline({
-    log: createLogger({ name: "gateway", level: "debug" }, log.destination),
+describe("a bug", () => {
+  test("is 500, tells the client nothing and the log everything", async () => {
+    const fixture = await start();
+    const log = createLogger({ name: "gateway", level: "debug" }, fixture.log.destination);
+    const readHealth = () => Promise.reject(new TypeError(`secret of ${fixture.products.url}`));
+    const app = pipelineWith({ log, readHealth });
+    const { status, headers, text } = await supertest(app)
+      .get("/health")
+      .set("x-request-id", "a-bug");
+    expectFailure({ status, headers, text }, 500, "INTERNAL");
+    expect(text).not.toContain("secret");
+    expect(fixture.log.lines.find(({ requestId }) => requestId === "a-bug")).toMatchObject({
+      level: "error",
+      err: { type: "TypeError", stack: expect.stringContaining("operations.test") },
+    });
+  });
+
+  test.each(["/products/26", "/products/26-with-orders"])(
+    "in a call to a service (%s) is no failure of that service",
+    async (path) => {
+      const fixture = await start();
+      const log = createLogger({ name: "gateway", level: "debug" }, fixture.log.destination);
+      const upstreams = connectUpstreams(readGatewayConfig(fixture.environment), {
+        log,
+        metrics: createMetrics(),
+      });
+      stops.push(() => Promise.all(Object.values(upstreams).map((upstream) => upstream.close())));
+      const app = pipelineWith({ log, upstreams, headersFor: () => ({ "x-odd": "two\nlines" }) });
+      for (let count = 0; count < 10; count += 1) {
+        const { status, headers, text } = await supertest(app)
+          .get(path)
+          .set("x-request-id", "a-bug");
+        expectFailure({ status, headers, text }, 500, "INTERNAL");
+      }
+      expect(fixture.log.lines.find(({ requestId }) => requestId === "a-bug")).toMatchObject({
+        level: "error",
+        err: { stack: expect.stringContaining("x-odd") },
+      });
+      const { breaker } = upstreams["product-service"].instances[0]!;
+      expect(breaker.state).toBe("closed");
+    },
+  );
+});
+
+/** One that listens nowhere, with what a test puts in. */
+function pipelineWith({ log, ...answers }: { log: Logger } & Partial<AnswerOptions>) {
+  return buildPipeline({
+    log,
     trustedProxies: 0,
     accessLog: {
       log: pino({ level: "silent" }),
@@ -238,22 +284,15 @@ test("a bug is 500, tells the client nothing and the log everything", async () =
     rateLimit: undefined,
     verifyToken: undefined,
     answers: {
-      upstreams,
-      upstreamDeadlineMs: 1,
-      deadlineMs: 1,
+      upstreams: {} as AnswerOptions["upstreams"],
+      upstreamDeadlineMs: 5_000,
+      deadlineMs: 5_000,
       headersFor: () => ({}),
       onMissing: () => undefined,
+      log,
       files: new Map(),
-      readHealth: () => Promise.reject(new TypeError(`secret of ${products.url}`)),
+      readHealth: () => Promise.reject(new Error("not asked here")),
+      ...answers,
     },
   });
-  const { status, headers, text } = await supertest(app)
-    .get("/health")
-    .set("x-request-id", "a-bug");
-  expectFailure({ status, headers, text }, 500, "INTERNAL");
-  expect(text).not.toContain("secret");
-  expect(log.lines.find(({ requestId }) => requestId === "a-bug")).toMatchObject({
-    level: "error",
-    err: { type: "TypeError", stack: expect.stringContaining("operations.test") },
-  });
-});
+}

@@ -1,8 +1,9 @@
+import type { Logger } from "@shop/service-kit/log/logger";
 import type { RequestHandler, Response } from "express";
 import { sendWrapped } from "../answers.ts";
 import { envelopeEnd } from "../envelope.ts";
 import { exchangeOf } from "../exchange.ts";
-import { CallEnded, toClientError } from "../upstream/failures.ts";
+import { BrokenAnswer, CallEnded, isBug, toClientError } from "../upstream/failures.ts";
 import { Limit } from "../upstream/limit.ts";
 import type { HeadersForServices } from "../upstream/service-headers.ts";
 import type { Upstreams } from "../upstream/upstream.ts";
@@ -14,7 +15,8 @@ export interface CombineOptions {
   readonly deadlineMs: number;
   readonly headersFor: HeadersForServices;
   /** For each part that an answer goes out without. */
-  readonly onMissing: (part: string, reason: unknown) => void;
+  readonly onMissing: (part: string) => void;
+  readonly log: Logger;
 }
 
 interface NamedBytes {
@@ -27,7 +29,7 @@ interface NamedBytes {
 
 /** Answers with what several services say, in one envelope. */
 export function combine(combination: Combination, options: CombineOptions): RequestHandler {
-  const { upstreams, deadlineMs, headersFor, onMissing } = options;
+  const { upstreams, deadlineMs, headersFor, onMissing, log } = options;
   const parts = Object.entries(combination);
 
   return async (request, response) => {
@@ -37,7 +39,7 @@ export function combine(combination: Combination, options: CombineOptions): Requ
     new Limit(response, deadlineMs).whenOver((reason) => asking.abort(reason));
 
     const asked = new Map<string, Promise<Buffer>>();
-    const answerOf: AnswerOf = async (name) => JSON.parse(String(await asked.get(name)));
+    const answerOf: AnswerOf = async (name) => parsed(await asked.get(name));
     const bytesOf = async (part: Part): Promise<Buffer> => {
       const path = await part.path(params, query, answerOf);
       return fetchPart(upstreams[part.service], { path, headers, signal: asking.signal });
@@ -54,7 +56,10 @@ export function combine(combination: Combination, options: CombineOptions): Requ
     try {
       const answered = await Promise.all(parts.map(ask));
       if (response.destroyed) return;
-      for (const { name, reason } of answered.filter(isMissing)) onMissing(name, reason);
+      for (const { name, reason } of answered.filter(isMissing)) {
+        onMissing(name);
+        if (isBug(reason)) log.error({ err: reason, part: name }, "a part failed");
+      }
       sendCombined(response, answered, requestId);
     } catch (error) {
       // Nobody needs the other parts any more.
@@ -62,6 +67,14 @@ export function combine(combination: Combination, options: CombineOptions): Requ
       if (!(error instanceof CallEnded)) throw toClientError(error);
     }
   };
+}
+
+function parsed(bytes: Buffer | undefined): unknown {
+  try {
+    return JSON.parse(String(bytes));
+  } catch {
+    throw new BrokenAnswer("the answer was not JSON");
+  }
 }
 
 const isMissing = ({ bytes }: NamedBytes): boolean => bytes === undefined;

@@ -44,9 +44,22 @@ const codeOf = (error: unknown): string =>
 const syscallOf = (error: unknown): string =>
   error instanceof Error && "syscall" in error ? String(error.syscall) : "";
 
+/** What Node and undici say to a caller that does something wrong. On streams, sockets and TLS the other side can be the reason. */
+const CALLERS_FAULT = /^(?:ERR_(?!STREAM_|SOCKET_|SSL_|TLS_)|UND_ERR_INVALID_)/;
+
+/** No trouble with a service: a mistake in here, which nobody must take for one. */
+export function isBug(error: unknown): boolean {
+  if (error instanceof ContractError || error instanceof CallEnded) return false;
+  if (error instanceof BrokenAnswer) return false;
+  const code = codeOf(error);
+  return code === "" || CALLERS_FAULT.test(code);
+}
+
 /** Whether it tells that the instance is not well. */
-export const tellsOfInstance = (error: unknown): boolean =>
-  !(error instanceof CallEnded) && !(error instanceof BrokenAnswer && error.blamesRequest);
+export function tellsOfInstance(error: unknown): boolean {
+  if (error instanceof BrokenAnswer) return !error.blamesRequest;
+  return !(error instanceof CallEnded) && !isBug(error);
+}
 
 /** Nothing was sent: any request may go to another instance. */
 export function wasNotSent(error: unknown): boolean {
@@ -72,8 +85,8 @@ export const timedOut = (): ContractError =>
 const badGateway = (cause?: unknown): ContractError =>
   new ContractError("BAD_GATEWAY", "The service gave no proper answer", [], { cause });
 
-/** What the client is told of a call that failed. */
-export function toClientError(error: unknown): ContractError {
-  if (error instanceof ContractError) return error;
+/** What the client is told of a call that failed. A bug stays what it is, for the log: see steps/errors.ts. */
+export function toClientError(error: unknown): unknown {
+  if (error instanceof ContractError || isBug(error)) return error;
   return wasNotSent(error) ? unavailable(error) : badGateway(error);
 }
