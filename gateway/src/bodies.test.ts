@@ -196,6 +196,20 @@ describe("G9: odd values", () => {
     expect(seen()).toEqual([]);
   });
 
+  test("a parameter behind a thousand others is seen as well", async () => {
+    const query = `limit=5${"&".repeat(1_000)}&limit=6`;
+    const named = `${"limit=5&".repeat(1_000)}offset=1`;
+    for (const [text, wrong] of [
+      [query, ["limit"]],
+      [named, ["offset", "limit"]],
+    ] as const) {
+      const answer = await fixture.request(`/products?${text}`);
+      expectFailure(answer, 400, "VALIDATION_FAILED");
+      expect(new Set(detailsOf(answer.text).map(({ path }) => path))).toEqual(new Set(wrong));
+    }
+    expect(seen()).toEqual([]);
+  });
+
   test("a query where none is taken is refused", async () => {
     for (const path of [
       "/products/26?fields=name",
