@@ -33,15 +33,18 @@ export interface PipelineOptions {
 
 type Step<Handler = RequestHandler> = readonly [name: string, step: Handler | undefined];
 
-/** Every request, in this order. The id and the log come before the first refusal, so that it can be found as well. */
+/**
+ * Every request, in this order. The id and the log come before the first refusal, so that it can be found as well, and so do the
+ * headers of every answer, which browsers need to show it. Neither of these steps answers anything itself, not even a preflight.
+ */
 const onEveryRequest = (options: PipelineOptions): Step[] => [
   ["request id", followRequest],
   ["access log", accessLog(options.accessLog)],
   ["leaving", sayGoodbye(options.isStopping)],
-  ["message hygiene", refuseAmbiguousHeads],
-  ["path hygiene", refuseBadPaths],
   ["security headers", securityHeaders()],
   ["cors", cors(options.corsOrigins)],
+  ["message hygiene", refuseAmbiguousHeads],
+  ["path hygiene", refuseBadPaths],
   ["load shedding", shedLoad(options.shedding)],
   ["rate limit", options.rateLimit],
 ];

@@ -398,6 +398,24 @@ describe("CORS", () => {
     expect(failed.headers["access-control-allow-origin"]).toBe("https://shop.example");
   });
 
+  test.each([
+    ["a bad path", "GET /products/%2e%2e HTTP/1.1\r\nHost: shop\r\n"],
+    ["two hosts", "GET /products/26 HTTP/1.1\r\nHost: shop\r\nHost: other\r\n"],
+    ["a preflight of a bad path", "OPTIONS //products HTTP/1.1\r\nHost: shop\r\n"],
+  ])("%s is refused where a page can read it, and with the security headers", async (_, head) => {
+    const fixture = await start({ CORS_ORIGINS: "https://shop.example" });
+    const { answers } = await sendRaw(
+      fixture.url,
+      `${head}Origin: https://shop.example\r\nConnection: close\r\n\r\n`,
+    );
+    expectFailure(answers[0]!, 400, "BAD_REQUEST");
+    expect(answers[0]!.headers).toMatchObject({
+      "access-control-allow-origin": "https://shop.example",
+      vary: "origin",
+      "x-content-type-options": "nosniff",
+    });
+  });
+
   test("answers a browser's question", async () => {
     const fixture = await start({ CORS_ORIGINS: "*" });
     const asked = {
