@@ -19,7 +19,10 @@ const ADDRESSES = {
 const PAGES = join("node_modules", "swagger-ui-dist");
 
 /** As in an image: what was bundled, and no packages around it. */
-async function startAlone(folder: string, { pages = false } = {}): Promise<() => string> {
+async function startAlone(
+  folder: string,
+  { pages = false, settings = {} }: { pages?: boolean; settings?: Record<string, string> } = {},
+): Promise<() => string> {
   const alone = await mkdtemp(join(tmpdir(), "shop-alone-"));
   const bundle = dirname(BUNDLE);
   cpSync(join(CHECKOUT, folder, bundle), join(alone, folder, bundle), { recursive: true });
@@ -27,7 +30,7 @@ async function startAlone(folder: string, { pages = false } = {}): Promise<() =>
   if (pages) symlinkSync(join(CHECKOUT, PAGES), join(alone, PAGES));
   const child = spawn(process.execPath, nodeArguments(), {
     cwd: join(alone, folder),
-    env: { HOST: "127.0.0.1", PORT: "0", ADMIN_PORT: "0", AUTH: "off", ...ADDRESSES },
+    env: { HOST: "127.0.0.1", PORT: "0", ADMIN_PORT: "0", AUTH: "off", ...ADDRESSES, ...settings },
   });
   onTestFinished(async () => {
     child.kill("SIGKILL");
@@ -44,6 +47,13 @@ const WITHIN = { timeout: 20_000 };
 test.each(PROGRAMS)("$name runs where there are no packages", async ({ folder }) => {
   const said = await startAlone(folder, { pages: folder === "gateway" });
   await expect.poll(said, WITHIN).toContain('"msg":"listening"');
+});
+
+test("the gateway runs there with a rate limit in a Redis that is away", async () => {
+  const settings = { RATE_LIMIT: "10", RATE_LIMIT_REDIS_URL: `redis://${NOBODY}` };
+  const said = await startAlone("gateway", { pages: true, settings });
+  await expect.poll(said, WITHIN).toContain('"msg":"listening"');
+  await expect.poll(said, WITHIN).toContain("redis is not there");
 });
 
 test("a stack trace of a bundled program names a line of the sources", async () => {
