@@ -33,8 +33,9 @@ COPY --from=build /app/node_modules/swagger-ui-dist node_modules/swagger-ui-dist
 WORKDIR /app/gateway
 ENV PORT=4000
 EXPOSE 4000
+# Whether it lives, and not /health: that is 503 while a service is away, and who takes the gateway out for it takes out the others' routes too.
 HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:4000/health').then(({ ok }) => process.exit(ok ? 0 : 1))"]
+  CMD ["node", "-e", "fetch('http://127.0.0.1:4100/health/live').then(({ ok }) => process.exit(ok ? 0 : 1))"]
 
 FROM runtime AS product-service
 COPY --from=build /app/product-service/dist/program product-service/dist/program

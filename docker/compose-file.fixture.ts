@@ -1,4 +1,4 @@
-import { globSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { CHECKOUT } from "../local-stack/src/checkout.ts";
@@ -78,22 +78,11 @@ export const imageVariables = (target: string): Record<string, string> =>
   );
 
 interface Manifest {
-  name: string;
   workspaces?: string[];
-  dependencies?: Record<string, string>;
   optionalDependencies?: Record<string, string>;
 }
 
 export const manifestOf = (folder: string): Manifest =>
   JSON.parse(read(join(folder, "package.json"))) as Manifest;
-
-/** The folders of a program's own code: its workspace, and those that it depends on. */
-export function foldersOf(folder: string): string[] {
-  const patterns = manifestOf(".").workspaces ?? [];
-  const folders = patterns.flatMap((pattern) => globSync(pattern, { cwd: CHECKOUT }));
-  const needed = Object.keys(manifestOf(folder).dependencies ?? {});
-  const direct = folders.filter((other) => needed.includes(manifestOf(other).name));
-  return [...new Set([folder, ...direct.flatMap(foldersOf)])];
-}
 
 export const ignoredByDocker = read(".dockerignore").split("\n");

@@ -84,7 +84,12 @@ export const GATEWAY_SABOTAGE: Record<string, Sabotage> = {
     patches: [
       {
         file: "gateway/dist/steps/load-shedding.js",
-        find: "inFlight.count >= most",
+        find: "inFlight[phase] >= most",
+        replace: "false",
+      },
+      {
+        file: "gateway/dist/steps/load-shedding.js",
+        find: "inFlight.working >= most",
         replace: "false",
       },
       {

@@ -8,6 +8,6 @@ try {
   process.exitCode = await main(process.argv.slice(3));
 } catch (error) {
   // The launcher's own lines go to a file by now.
-  console.error((error as Error).message);
+  process.stderr.write(`${(error as Error).message}\n`);
   process.exitCode = 1;
 }

@@ -4,22 +4,38 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { CHECKOUT } from "local-stack/checkout";
-import { BUNDLE, PROGRAMS, nodeArguments } from "local-stack/programs";
+import {
+  BUNDLE,
+  PROGRAMS,
+  nodeArguments,
+  type Addresses,
+  type Program,
+} from "local-stack/programs";
+import { SERVERS, SERVER_NAMES } from "local-stack/server-table";
 import { expect, onTestFinished, test } from "vitest";
 
 const NOBODY = "127.0.0.1:1";
-const ADDRESSES = {
-  DATABASE_URL: `postgres://shop:shop@${NOBODY}/shop`,
-  REDIS_URL: `redis://${NOBODY}`,
-  RABBITMQ_URL: `amqp://${NOBODY}`,
-  PRODUCT_SERVICE_URLS: `http://${NOBODY}`,
-  ORDER_SERVICE_URLS: `http://${NOBODY}`,
+const SERVER_URLS = {
+  postgres: `postgres://shop:shop@${NOBODY}/shop`,
+  redis: `redis://${NOBODY}`,
+  rabbitmq: `amqp://${NOBODY}`,
 };
+const ADDRESSES = {
+  servers: Object.fromEntries(
+    SERVER_NAMES.map((name) => [name, SERVER_URLS[SERVERS[name].kind]]),
+  ) as Addresses["servers"],
+  programs: Object.fromEntries(PROGRAMS.map(({ name }) => [name, `http://${NOBODY}`])),
+};
+const GATEWAY = PROGRAMS.find(({ name }) => name === "gateway")!;
 // What the gateway finds beside its own code, here as in its image.
 const PAGES = join("node_modules", "swagger-ui-dist");
 
 /** As in an image: what was bundled, and no packages around it. */
-async function startAlone(folder: string, { pages = false } = {}): Promise<() => string> {
+async function startAlone(
+  program: Program,
+  { pages = false, settings = {} }: { pages?: boolean; settings?: Record<string, string> } = {},
+): Promise<() => string> {
+  const { folder } = program;
   const alone = await mkdtemp(join(tmpdir(), "shop-alone-"));
   const bundle = dirname(BUNDLE);
   cpSync(join(CHECKOUT, folder, bundle), join(alone, folder, bundle), { recursive: true });
@@ -27,7 +43,14 @@ async function startAlone(folder: string, { pages = false } = {}): Promise<() =>
   if (pages) symlinkSync(join(CHECKOUT, PAGES), join(alone, PAGES));
   const child = spawn(process.execPath, nodeArguments(), {
     cwd: join(alone, folder),
-    env: { HOST: "127.0.0.1", PORT: "0", ADMIN_PORT: "0", AUTH: "off", ...ADDRESSES },
+    env: {
+      HOST: "127.0.0.1",
+      PORT: "0",
+      ADMIN_PORT: "0",
+      AUTH: "off",
+      ...program.env(ADDRESSES),
+      ...settings,
+    },
   });
   onTestFinished(async () => {
     child.kill("SIGKILL");
@@ -41,12 +64,19 @@ async function startAlone(folder: string, { pages = false } = {}): Promise<() =>
 
 const WITHIN = { timeout: 20_000 };
 
-test.each(PROGRAMS)("$name runs where there are no packages", async ({ folder }) => {
-  const said = await startAlone(folder, { pages: folder === "gateway" });
+test.each(PROGRAMS)("$name runs where there are no packages", async (program) => {
+  const said = await startAlone(program, { pages: program === GATEWAY });
   await expect.poll(said, WITHIN).toContain('"msg":"listening"');
 });
 
+test("the gateway runs there with a rate limit in a Redis that is away", async () => {
+  const settings = { RATE_LIMIT: "10", RATE_LIMIT_REDIS_URL: `redis://${NOBODY}` };
+  const said = await startAlone(GATEWAY, { pages: true, settings });
+  await expect.poll(said, WITHIN).toContain('"msg":"listening"');
+  await expect.poll(said, WITHIN).toContain("redis is not there");
+});
+
 test("a stack trace of a bundled program names a line of the sources", async () => {
-  const said = await startAlone("gateway");
+  const said = await startAlone(GATEWAY);
   await expect.poll(said, WITHIN).toMatch(/at .*gateway\/src\/api-reference\/files\.ts:\d+/);
 });

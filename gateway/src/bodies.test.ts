@@ -196,6 +196,20 @@ describe("G9: odd values", () => {
     expect(seen()).toEqual([]);
   });
 
+  test("a parameter behind a thousand others is seen as well", async () => {
+    const query = `limit=5${"&".repeat(1_000)}&limit=6`;
+    const named = `${"limit=5&".repeat(1_000)}offset=1`;
+    for (const [text, wrong] of [
+      [query, ["limit"]],
+      [named, ["offset", "limit"]],
+    ] as const) {
+      const answer = await fixture.request(`/products?${text}`);
+      expectFailure(answer, 400, "VALIDATION_FAILED");
+      expect(new Set(detailsOf(answer.text).map(({ path }) => path))).toEqual(new Set(wrong));
+    }
+    expect(seen()).toEqual([]);
+  });
+
   test("a query where none is taken is refused", async () => {
     for (const path of [
       "/products/26?fields=name",
@@ -217,6 +231,18 @@ describe("G9: odd values", () => {
       "/products?limit=5&cursor=a%20b%2526%26c%3Dd%00",
     ]);
   });
+
+  test.each(["+".repeat(6_000), "a".repeat(129)])(
+    "a cursor that is longer than any is refused here, and reaches nobody",
+    async (cursor) => {
+      for (const list of ["/products", "/orders/product/26"]) {
+        const answer = await fixture.request(`${list}?cursor=${cursor}`);
+        expectFailure(answer, 400, "BAD_REQUEST");
+        expect(detailsOf(answer.text).map(({ path }) => path)).toEqual(["cursor"]);
+      }
+      expect(seen()).toEqual([]);
+    },
+  );
 
   test("all that is wrong with a request is told at once", async () => {
     const answer = await fixture.request("/products/x?y=1", {

@@ -95,7 +95,8 @@ test.each([
   ["RATE_LIMIT", ["0", "1.5", "many"]],
   ["RATE_LIMIT_REDIS_URL", ["http://a:1"]],
   ["INTERNAL_TOKEN", ["short", "with a space in it, but long enough otherwise"]],
-  ["UPSTREAM_DEADLINE_MS", ["0", "9999999"]],
+  ["UPSTREAM_DEADLINE_MS", ["0", "25001", "9999999"]],
+  ["BFF_DEADLINE_MS", ["0", "25001"]],
 ])("%s refuses what it can't mean", (name, values) => {
   for (const value of values) expect(wrongWith({ ...LEAST, [name]: value })).toEqual([name]);
 });

@@ -21,6 +21,9 @@ const KEY_ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"].co
   "EdDSA",
 ]);
 
+/** server.ts cuts a connection on which nothing moved for 30 s: a longer deadline would end without its 504. */
+const MAX_DEADLINE_MS = 25_000;
+
 const urlsOfServices = Object.fromEntries(
   Object.values(SERVICES).map((variable) => [variable, instances]),
 ) as Record<UrlsVariable, typeof instances>;
@@ -32,8 +35,8 @@ export const variables = z.object({
   SLOW_REQUEST_MS: milliseconds({ min: 1, max: 60_000 }).prefault("1000"),
 
   ...urlsOfServices,
-  UPSTREAM_DEADLINE_MS: milliseconds({ min: 50, max: 60_000 }).prefault("5000"),
-  BFF_DEADLINE_MS: milliseconds({ min: 50, max: 60_000 }).prefault("2000"),
+  UPSTREAM_DEADLINE_MS: milliseconds({ min: 50, max: MAX_DEADLINE_MS }).prefault("5000"),
+  BFF_DEADLINE_MS: milliseconds({ min: 50, max: MAX_DEADLINE_MS }).prefault("2000"),
 
   MAX_IN_FLIGHT: count({ min: 2, max: 100_000 }).prefault("2000"),
   MAX_CONNECTIONS: count({ min: 1, max: 1_000_000 }).prefault("10000"),

@@ -3,6 +3,7 @@ import type { Scope } from "@shop/contracts/access";
 import type { ContractError } from "@shop/contracts/errors";
 import { REQUEST_ID_HEADER } from "@shop/contracts/headers";
 import { acceptRequestId } from "@shop/service-kit/log/request-id";
+import type { Phase } from "./in-flight.ts";
 import type { Route } from "./routes.ts";
 
 declare global {
@@ -33,7 +34,9 @@ export class Exchange {
   caller: Caller | undefined = undefined;
   params: Values = NONE;
   query: Values = NONE;
-  /** The very bytes that were parsed and found valid. */
+  /** Where it is counted. */
+  phase: Phase = "working";
+  /** The very bytes that are parsed; from the validation on they are valid. */
   body: Buffer | undefined = undefined;
   /** What the client was told instead of an answer, for the log. */
   failure: ContractError | undefined = undefined;

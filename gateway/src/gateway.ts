@@ -8,6 +8,7 @@ import { apiReferenceFiles } from "./api-reference/files.ts";
 import { createAdminServer } from "./admin-server.ts";
 import type { GatewayConfig } from "./config.ts";
 import { healthReader } from "./health.ts";
+import { noneInFlight } from "./in-flight.ts";
 import { createMetrics } from "./metrics.ts";
 import { buildPipeline } from "./pipeline.ts";
 import { createHttpServer } from "./server.ts";
@@ -29,7 +30,7 @@ export async function startGateway(
   const log = createLogger({ name: "gateway", level: config.LOG_LEVEL }, options.logDestination);
   const metrics = createMetrics();
   const state = { stopping: false };
-  const inFlight = { count: 0 };
+  const inFlight = noneInFlight();
   const upstreams = connectUpstreams(config, { log, metrics });
   metrics.watch(upstreams, inFlight);
   const onLimited = () => metrics.limited.inc();
@@ -56,6 +57,7 @@ export async function startGateway(
       deadlineMs: config.BFF_DEADLINE_MS,
       headersFor: headersForServices(config),
       onMissing: metrics.missing,
+      log,
       files: apiReferenceFiles(),
       readHealth: healthReader({
         upstreams,

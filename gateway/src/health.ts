@@ -67,9 +67,9 @@ async function stateOf({ instances }: Upstream): Promise<State> {
   return states.includes("degraded") ? "degraded" : "down";
 }
 
-async function askReady({ pool }: Instance): Promise<State> {
+async function askReady({ healthPool }: Instance): Promise<State> {
   try {
-    const { statusCode, body } = await pool.request({
+    const { statusCode, body } = await healthPool.request({
       method: "GET",
       path: "/health/ready",
       signal: AbortSignal.timeout(ANSWER_LIMIT_MS),

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Registry, collectDefaultMetrics } from "prom-client";
+import type { InFlight } from "./in-flight.ts";
 import { latencyHistogram } from "./latency-histogram.ts";
 import type { BreakerState } from "./upstream/breaker.ts";
 import type { Upstreams } from "./upstream/upstream.ts";
@@ -36,7 +37,7 @@ export function createMetrics() {
       help: "Time that a service took for its whole answer, or for failing to give one",
       labelNames: ["service", "outcome"],
     }),
-    watch: (upstreams: Upstreams, inFlight: { readonly count: number }) => {
+    watch: (upstreams: Upstreams, inFlight: InFlight) => {
       watchBreakers(registry, upstreams);
       watchInFlight(registry, inFlight);
     },
@@ -59,11 +60,14 @@ function watchBreakers(registry: Registry, upstreams: Upstreams): void {
   });
 }
 
-function watchInFlight(registry: Registry, inFlight: { readonly count: number }): void {
+function watchInFlight(registry: Registry, inFlight: InFlight): void {
   const gauge: Gauge = new Gauge({
     name: "requests_in_flight",
-    help: "Requests at work",
+    help: "Requests whose body is on its way, that are worked on, or that are taking a file",
+    labelNames: ["phase"],
     registers: [registry],
-    collect: () => gauge.set(inFlight.count),
+    collect: () => {
+      for (const [phase, count] of Object.entries(inFlight)) gauge.set({ phase }, count);
+    },
   });
 }

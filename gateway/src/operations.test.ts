@@ -2,15 +2,19 @@ import { once } from "node:events";
 import { call } from "@shop/test-support/http";
 import { eventually } from "@shop/test-support/eventually";
 import { afterEach, describe, expect, test } from "vitest";
-import { createLogger } from "@shop/service-kit/log/logger";
+import { createLogger, type Logger } from "@shop/service-kit/log/logger";
 import { pino } from "pino";
 import supertest from "supertest";
+import { readGatewayConfig } from "./config.ts";
+import { createMetrics } from "./metrics.ts";
 import { buildPipeline } from "./pipeline.ts";
 import type { AnswerOptions } from "./steps/answer-route.ts";
 import { giveProduct, sendJson } from "./fake-service.fixture.ts";
 import { expectEnvelope, expectFailure, startFixture, type Fixture } from "./gateway.fixture.ts";
 import { openRaw, readToEnd } from "@shop/test-support/raw-client";
+import { noneInFlight } from "./in-flight.ts";
 import { SERVICES } from "./services.ts";
+import { connectUpstreams } from "./upstream/upstream.ts";
 
 const stops: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -79,6 +83,16 @@ describe("GET /health", () => {
     });
     await Promise.all(Array.from({ length: 100 }, () => fixture.request("/health")));
     expect(asked).toBeLessThan(10);
+  });
+
+  test("is ok while calls to a service take all the connections that the BFF has", async () => {
+    const fixture = await start({ BFF_DEADLINE_MS: "20000" });
+    fixture.orders.answers(() => undefined);
+    const socket = await openRaw(fixture.url);
+    socket.write("GET /products/26-with-orders HTTP/1.1\r\nHost: shop\r\n\r\n".repeat(300));
+    await eventually(() => expect(fixture.orders.seen).toHaveLength(256));
+    expect((await fixture.request("/health")).body.data).toMatchObject({ status: "ok" });
+    socket.destroy();
   });
 
   test("one instance of several is enough", async () => {
@@ -209,11 +223,54 @@ describe("a stop", () => {
   });
 });
 
-test("a bug is 500, tells the client nothing and the log everything", async () => {
-  const { log, products } = await start();
-  const upstreams = {} as AnswerOptions["upstreams"];
-  const app = buildPipeline({
-    log: createLogger({ name: "gateway", level: "debug" }, log.destination),
+describe("a bug", () => {
+  test("is 500, tells the client nothing and the log everything", async () => {
+    const fixture = await start();
+    const log = createLogger({ name: "gateway", level: "debug" }, fixture.log.destination);
+    const readHealth = () => Promise.reject(new TypeError(`secret of ${fixture.products.url}`));
+    const app = pipelineWith({ log, readHealth });
+    const { status, headers, text } = await supertest(app)
+      .get("/health")
+      .set("x-request-id", "a-bug");
+    expectFailure({ status, headers, text }, 500, "INTERNAL");
+    expect(text).not.toContain("secret");
+    expect(fixture.log.lines.find(({ requestId }) => requestId === "a-bug")).toMatchObject({
+      level: "error",
+      err: { type: "TypeError", stack: expect.stringContaining("operations.test") },
+    });
+  });
+
+  test.each(["/products/26", "/products/26-with-orders"])(
+    "in a call to a service (%s) is no failure of that service",
+    async (path) => {
+      const fixture = await start();
+      const log = createLogger({ name: "gateway", level: "debug" }, fixture.log.destination);
+      const upstreams = connectUpstreams(readGatewayConfig(fixture.environment), {
+        log,
+        metrics: createMetrics(),
+      });
+      stops.push(() => Promise.all(Object.values(upstreams).map((upstream) => upstream.close())));
+      const app = pipelineWith({ log, upstreams, headersFor: () => ({ "x-odd": "two\nlines" }) });
+      for (let count = 0; count < 10; count += 1) {
+        const { status, headers, text } = await supertest(app)
+          .get(path)
+          .set("x-request-id", "a-bug");
+        expectFailure({ status, headers, text }, 500, "INTERNAL");
+      }
+      expect(fixture.log.lines.find(({ requestId }) => requestId === "a-bug")).toMatchObject({
+        level: "error",
+        err: { stack: expect.stringContaining("x-odd") },
+      });
+      const { breaker } = upstreams["product-service"].instances[0]!;
+      expect(breaker.state).toBe("closed");
+    },
+  );
+});
+
+/** One that listens nowhere, with what a test puts in. */
+function pipelineWith({ log, ...answers }: { log: Logger } & Partial<AnswerOptions>) {
+  return buildPipeline({
+    log,
     trustedProxies: 0,
     accessLog: {
       log: pino({ level: "silent" }),
@@ -223,26 +280,19 @@ test("a bug is 500, tells the client nothing and the log everything", async () =
     },
     isStopping: () => false,
     corsOrigins: undefined,
-    shedding: { inFlight: { count: 0 }, most: 1, onShed: () => undefined },
+    shedding: { inFlight: noneInFlight(), most: 1, onShed: () => undefined },
     rateLimit: undefined,
     verifyToken: undefined,
     answers: {
-      upstreams,
-      upstreamDeadlineMs: 1,
-      deadlineMs: 1,
+      upstreams: {} as AnswerOptions["upstreams"],
+      upstreamDeadlineMs: 5_000,
+      deadlineMs: 5_000,
       headersFor: () => ({}),
       onMissing: () => undefined,
+      log,
       files: new Map(),
-      readHealth: () => Promise.reject(new TypeError(`secret of ${products.url}`)),
+      readHealth: () => Promise.reject(new Error("not asked here")),
+      ...answers,
     },
   });
-  const { status, headers, text } = await supertest(app)
-    .get("/health")
-    .set("x-request-id", "a-bug");
-  expectFailure({ status, headers, text }, 500, "INTERNAL");
-  expect(text).not.toContain("secret");
-  expect(log.lines.find(({ requestId }) => requestId === "a-bug")).toMatchObject({
-    level: "error",
-    err: { type: "TypeError", stack: expect.stringContaining("operations.test") },
-  });
-});
+}

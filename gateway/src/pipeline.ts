@@ -8,10 +8,11 @@ import { cors } from "./steps/cors.ts";
 import { answerErrors } from "./steps/errors.ts";
 import { inOrder } from "./steps/in-order.ts";
 import { sayGoodbye } from "./steps/leaving.ts";
-import { shedLoad, type SheddingOptions } from "./steps/load-shedding.ts";
+import { shedLoad, startWork, type SheddingOptions } from "./steps/load-shedding.ts";
 import { refuseAmbiguousHeads } from "./steps/message-hygiene.ts";
 import { notFound } from "./steps/not-found.ts";
 import { refuseBadPaths } from "./steps/path-hygiene.ts";
+import { takeBody } from "./steps/read-body.ts";
 import { followRequest } from "./steps/request-id.ts";
 import * as table from "./steps/route-table.ts";
 import { securityHeaders } from "./steps/security-headers.ts";
@@ -32,23 +33,28 @@ export interface PipelineOptions {
 
 type Step<Handler = RequestHandler> = readonly [name: string, step: Handler | undefined];
 
-/** Every request, in this order. The id and the log come before the first refusal, so that it can be found as well. */
+/**
+ * Every request, in this order. The id and the log come before the first refusal, so that it can be found as well, and so do the
+ * headers of every answer, which browsers need to show it. Neither of these steps answers anything itself, not even a preflight.
+ */
 const onEveryRequest = (options: PipelineOptions): Step[] => [
   ["request id", followRequest],
   ["access log", accessLog(options.accessLog)],
   ["leaving", sayGoodbye(options.isStopping)],
-  ["message hygiene", refuseAmbiguousHeads],
-  ["path hygiene", refuseBadPaths],
   ["security headers", securityHeaders()],
   ["cors", cors(options.corsOrigins)],
+  ["message hygiene", refuseAmbiguousHeads],
+  ["path hygiene", refuseBadPaths],
   ["load shedding", shedLoad(options.shedding)],
   ["rate limit", options.rateLimit],
 ];
 
 /** Then, on the route that fits. */
-const onRoute = (route: Route, { verifyToken, answers }: PipelineOptions): Step[] => [
+const onRoute = (route: Route, { verifyToken, shedding, answers }: PipelineOptions): Step[] => [
   ["route", table.enterRoute(route)],
   ["authentication", verifyToken && !route.open ? authenticate(route, verifyToken) : undefined],
+  ["body", takeBody(route)],
+  ["load shedding, with the body", route.body && startWork(shedding)],
   ["validation", validate(route)],
   ["answer", answerRoute(route, answers)],
 ];

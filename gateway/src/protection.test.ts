@@ -1,12 +1,13 @@
 import { once } from "node:events";
-import type { RequestListener } from "node:http";
-import { connect } from "node:net";
+import { createServer, type RequestListener } from "node:http";
+import { connect, type AddressInfo } from "node:net";
 import { eventually } from "@shop/test-support/eventually";
 import { startTcpProxy } from "@shop/test-support/tcp-proxy";
 import { startRedis } from "local-stack/redis";
 import { afterEach, describe, expect, test } from "vitest";
 import { giveProduct, startFakeService } from "./fake-service.fixture.ts";
 import { expectFailure, startFixture, type Fixture } from "./gateway.fixture.ts";
+import { cutSlowReaders } from "./slow-readers.ts";
 import { openRaw, readToEnd, sendRaw } from "@shop/test-support/raw-client";
 
 const stops: (() => Promise<unknown>)[] = [];
@@ -145,13 +146,113 @@ describe("G5: slow clients", () => {
     const server = createHttpServer(() => undefined, { maxConnections: 10 });
     expect(server).toMatchObject({
       headersTimeout: 10_000,
-      requestTimeout: 30_000,
+      requestTimeout: 10_000,
       keepAliveTimeout: 65_000,
       timeout: 30_000,
       maxConnections: 10,
     });
     server.close();
     expect((await fixture.request("/products/26")).status).toBe(200);
+  });
+
+  test("bodies that do not end take no place but another body's", async () => {
+    const fixture = await start({ MAX_IN_FLIGHT: "4" });
+    const body = '{"name":"Cup","price":1,"qty":1}';
+    const head = `POST /products HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n`;
+    const slow = await Promise.all([1, 2, 3, 4].map(() => openRaw(fixture.url)));
+    for (const socket of slow) socket.write(head + body.slice(0, 10));
+    await eventually(async () =>
+      expect(await fixture.metric("requests_in_flight", 'phase="receiving"')).toBe(4),
+    );
+
+    expect((await fixture.request("/products/26")).status).toBe(200);
+    expectFailure(await fixture.request("/products", { body }), 503, "UNAVAILABLE");
+
+    for (const socket of slow) {
+      socket.write(body.slice(10));
+      expect((await readToEnd(socket)).answers[0]?.status).toBe(200);
+    }
+    expect((await fixture.request("/products", { body })).status).toBe(200);
+    await eventually(async () => expect(await fixture.metric("requests_in_flight")).toBe(0));
+  });
+
+  test("a request without the body that it should have has one place, not two", async () => {
+    const fixture = await start({ MAX_IN_FLIGHT: "2" });
+    const { how, open } = gated();
+    fixture.products.answers(how);
+    const held = fixture.request("/products/26");
+    await eventually(() => expect(fixture.products.seen).toHaveLength(1));
+    const answer = await fixture.request("/products", { method: "POST" });
+    expectFailure(answer, 400, "VALIDATION_FAILED");
+    open();
+    await held;
+  });
+
+  test("a body that is here when all places are taken is refused then", async () => {
+    const fixture = await start({ MAX_IN_FLIGHT: "2" });
+    const late = await openRaw(fixture.url);
+    late.write(
+      "POST /products HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n",
+    );
+    await eventually(async () =>
+      expect(await fixture.metric("requests_in_flight", 'phase="receiving"')).toBe(1),
+    );
+    const { how, open } = gated();
+    fixture.products.answers(how);
+    fixture.orders.answers(how);
+    const held = [fixture.request("/products/26"), fixture.request("/orders/product/26")];
+    await eventually(async () =>
+      expect(await fixture.metric("requests_in_flight", 'phase="working"')).toBe(2),
+    );
+    late.write("{}");
+    expectFailure((await readToEnd(late)).answers[0]!, 503, "UNAVAILABLE");
+    open();
+    await Promise.all(held);
+    await eventually(async () => expect(await fixture.metric("requests_in_flight")).toBe(0));
+  });
+
+  test("files that nobody reads to their end take no place of a request at work", async () => {
+    const fixture = await start({ MAX_IN_FLIGHT: "4" });
+    const slow = await Promise.all([1, 2, 3, 4].map(() => openRaw(fixture.url)));
+    for (const [others, socket] of slow.entries()) {
+      socket.pause();
+      // The buffers on the way take some of them.
+      await eventually(async () => {
+        socket.write("GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: shop\r\n\r\n");
+        const files = await fixture.metric("requests_in_flight", 'phase="file"');
+        expect(files).toBeGreaterThan(others);
+      });
+    }
+    expect((await fixture.request("/products/26")).status).toBe(200);
+    for (const socket of slow) socket.destroy();
+  });
+
+  test("whoever takes too long over an answer is cut off, although it reads a little now and then", async () => {
+    const [long, short] = [Buffer.alloc(64 * 1_048_576), Buffer.alloc(1_048_576)];
+    const broken = Promise.withResolvers<boolean>();
+    const server = createServer((request, response) => {
+      if (request.url === "/short") {
+        response.end(short);
+        return;
+      }
+      response.on("close", () => broken.resolve(!response.writableFinished));
+      response.end(long);
+    });
+    cutSlowReaders(server, 1_000);
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    stops.push(async () => server.close().closeAllConnections());
+
+    const url = `http://127.0.0.1:${port}`;
+    const slow = await openRaw(url);
+    slow.write("GET /long HTTP/1.1\r\nHost: shop\r\n\r\n");
+    slow.on("data", () => slow.pause());
+    const sips = setInterval(() => slow.resume(), 100);
+    expect(await broken.promise).toBe(true);
+    clearInterval(sips);
+    slow.destroy();
+    expect((await (await fetch(`${url}/short`)).arrayBuffer()).byteLength).toBe(short.length);
   });
 
   test("connections beyond the cap are not taken", async () => {
@@ -298,6 +399,24 @@ describe("CORS", () => {
       headers: { origin: "https://shop.example" },
     });
     expect(failed.headers["access-control-allow-origin"]).toBe("https://shop.example");
+  });
+
+  test.each([
+    ["a bad path", "GET /products/%2e%2e HTTP/1.1\r\nHost: shop\r\n"],
+    ["two hosts", "GET /products/26 HTTP/1.1\r\nHost: shop\r\nHost: other\r\n"],
+    ["a preflight of a bad path", "OPTIONS //products HTTP/1.1\r\nHost: shop\r\n"],
+  ])("%s is refused where a page can read it, and with the security headers", async (_, head) => {
+    const fixture = await start({ CORS_ORIGINS: "https://shop.example" });
+    const { answers } = await sendRaw(
+      fixture.url,
+      `${head}Origin: https://shop.example\r\nConnection: close\r\n\r\n`,
+    );
+    expectFailure(answers[0]!, 400, "BAD_REQUEST");
+    expect(answers[0]!.headers).toMatchObject({
+      "access-control-allow-origin": "https://shop.example",
+      vary: "origin",
+      "x-content-type-options": "nosniff",
+    });
   });
 
   test("answers a browser's question", async () => {

@@ -1,17 +1,24 @@
-import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
+import { createServer, type RequestListener, type Server } from "node:http";
 import type { Socket } from "node:net";
 import { randomUUID } from "node:crypto";
 import { ContractError, type ErrorCode } from "@shop/contracts/errors";
 import { JSON_TYPE, REQUEST_ID_HEADER } from "@shop/contracts/headers";
+import { answerAtWork, answersInLine, waitInLine } from "./answers-on-socket.ts";
 import { comesTooLate } from "./closing-connection.ts";
 import { failureText } from "./envelope.ts";
 import { ROUTES } from "./routes.ts";
+import { cutSlowReaders } from "./slow-readers.ts";
 import { allowOf } from "./steps/route-table.ts";
 
 /** Against clients that send, or read, a byte now and then. */
 const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 30_000;
+/**
+ * Head and body; the work that follows is not timed by it. A body is 100 kB at most, which a bad line manages in this time, and who
+ * means to be slow holds the place of another's body no longer.
+ */
+const REQUEST_TIMEOUT_MS = 10_000;
 const CHECKING_MS = 1_000;
+const ANSWER_LIMIT_MS = 30_000;
 /** For a connection on which nothing moves although there is a request: a client that does not read its answer. */
 const SILENCE_TIMEOUT_MS = 30_000;
 const LAST_WORDS_MS = 1_000;
@@ -41,6 +48,7 @@ export function createHttpServer(
   );
   server.maxConnections = maxConnections;
   server.timeout = SILENCE_TIMEOUT_MS;
+  cutSlowReaders(server, ANSWER_LIMIT_MS);
   // "100 Continue" is said when the body is wanted, in read-body.ts. Other expectations mean nothing here.
   server.on("checkContinue", onRequest).on("checkExpectation", onRequest);
   server.on("clientError", answerBrokenBytes);
@@ -64,22 +72,13 @@ function answerBrokenBytes(error: NodeJS.ErrnoException, socket: Socket): void {
   setTimeout(() => socket.destroy(), LAST_WORDS_MS).unref();
 }
 
-const inLine = new WeakMap<Socket, Set<ServerResponse>>();
-
-/** Several requests came at once, and this one's answer waits for those before it. */
-function waitInLine(socket: Socket, response: ServerResponse): void {
-  const line = inLine.get(socket) ?? new Set();
-  inLine.set(socket, line.add(response));
-  response.once("close", () => line.delete(response));
-}
-
 /** Node has let go of the socket: its errors, its end and what waits in line are ours. */
 function refuseTunnel(socket: Socket): void {
   socket.on("error", () => undefined);
   if (answerAtWork(socket)) {
     // Out of turn it would pass for the answer to what was asked before.
     socket.destroy();
-    for (const response of inLine.get(socket) ?? []) response.destroy();
+    for (const response of answersInLine(socket)) response.destroy();
     return;
   }
   socket.resume().end(noTunnels());
@@ -87,12 +86,6 @@ function refuseTunnel(socket: Socket): void {
 }
 
 const answerHasBegun = (socket: Socket): boolean => answerAtWork(socket)?.headersSent === true;
-
-/** Node keeps it on its socket, and looks there itself. */
-function answerAtWork(socket: Socket): ServerResponse | undefined {
-  const { _httpMessage: answer } = socket as { _httpMessage?: ServerResponse | null };
-  return answer ?? undefined;
-}
 
 const tooLongHead = (): string =>
   lastAnswer("400 Bad Request", "BAD_REQUEST", "The request's head is longer than 16 kB");

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { Server } from "node:http";
 import { setTimeout as rest } from "node:timers/promises";
 import type { Logger } from "@shop/service-kit/log/logger";
+import { allInFlight, type InFlight } from "./in-flight.ts";
 import type { RateLimit } from "./steps/rate-limit.ts";
 import type { Upstreams } from "./upstream/upstream.ts";
 
@@ -16,7 +17,7 @@ export interface Stopping {
   readonly admin: Server;
   readonly upstreams: Upstreams;
   readonly rateLimit: RateLimit | undefined;
-  readonly inFlight: { readonly count: number };
+  readonly inFlight: InFlight;
   readonly log: Logger;
 }
 
@@ -27,8 +28,9 @@ export async function stopGateway(parts: Stopping): Promise<void> {
   const closed = once(server, "close");
   server.close();
   const limit = performance.now() + FINISH_LIMIT_MS;
-  while (inFlight.count > 0 && performance.now() < limit) await rest(LOOK_EVERY_MS);
-  if (inFlight.count > 0) log.warn({ requests: inFlight.count }, "requests did not finish in time");
+  while (allInFlight(inFlight) > 0 && performance.now() < limit) await rest(LOOK_EVERY_MS);
+  const requests = allInFlight(inFlight);
+  if (requests > 0) log.warn({ requests }, "requests did not finish in time");
   // Also those that never sent a request: for Node they are not idle, and would hold the stop up.
   server.closeAllConnections();
   await closed;

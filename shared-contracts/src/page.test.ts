@@ -77,6 +77,17 @@ describe("a cursor", () => {
     );
   });
 
+  test("when it is longer than any, then the query of a list is refused with the same words", () => {
+    const refusal = expect.objectContaining({
+      code: "BAD_REQUEST",
+      message: "The cursor is not one that this list gave out",
+      details: [{ path: "cursor", message: expect.any(String) }],
+    });
+    expect(() => place("A".repeat(129))).toThrow(refusal);
+    expect(() => pageQuery.safeParse({ cursor: "A".repeat(129) })).toThrow(refusal);
+    expect(pageQuery.parse({ cursor: "A".repeat(128) })).toMatchObject({ limit: 20 });
+  });
+
   test("when a spelling differs in unused bits only, then it is refused although it decodes", () => {
     const cursor = encodeCursor("thing", 4711);
     const respelled = `${cursor.slice(0, -1)}R`;

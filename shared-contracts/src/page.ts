@@ -12,8 +12,14 @@ export const limit = z
   .refine((value) => value <= MAX_LIMIT, `must be an integer from 1 to ${MAX_LIMIT}`)
   .default(DEFAULT_LIMIT);
 
-/** Only its type is checked here: what is not a cursor of ours is a BAD_REQUEST, from `decodeCursor`. */
-export const cursor = z.string("must be given once");
+/**
+ * What is not a cursor of ours is a BAD_REQUEST, from `decodeCursor`. One that is too long for any list is refused by whoever reads
+ * it first: escaped again it could be longer than the head that a service takes.
+ */
+export const cursor = z.string("must be given once").refine((text) => {
+  if (text.length > MAX_CURSOR_CHARACTERS) throw noCursor();
+  return true;
+});
 
 export const pageQuery = z.strictObject({ limit, cursor: cursor.optional() });
 export type PageQuery = z.infer<typeof pageQuery>;
@@ -42,7 +48,10 @@ export function decodeCursor(
     const place = decoded.slice(kind.length + 1);
     if (isPlace(place) && encodeCursor(kind, place) === text) return place;
   }
-  throw new ContractError("BAD_REQUEST", "The cursor is not one that this list gave out", [
+  throw noCursor();
+}
+
+const noCursor = (): ContractError =>
+  new ContractError("BAD_REQUEST", "The cursor is not one that this list gave out", [
     { path: "cursor", message: "take it from nextCursor of the page before, unchanged" },
   ]);
-}

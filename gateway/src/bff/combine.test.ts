@@ -132,6 +132,19 @@ describe("without orders", () => {
     await fixture.request(PATH);
     expect(await fixture.metric("bff_parts_missing_total", 'part="orders"')).toBe(before + 1);
   });
+
+  test("parts that were given up, since there is no answer, are not counted as missing", async () => {
+    const before = await fixture.metric("bff_parts_missing_total");
+    const givenUp = () => fixture.metric("upstream_request_seconds_count", 'outcome="ended"');
+    const givenUpBefore = await givenUp();
+    fixture.orders.answers(never);
+    fixture.products.answers(error(404, "PRODUCT_NOT_FOUND"));
+    expect((await fixture.request(PATH)).status).toBe(404);
+    fixture.products.answers(error(503, "UNAVAILABLE"));
+    expect((await fixture.request(PATH)).status).toBe(503);
+    await eventually(async () => expect(await givenUp()).toBe(givenUpBefore + 2));
+    expect(await fixture.metric("bff_parts_missing_total")).toBe(before);
+  });
 });
 
 describe("without the product", () => {
@@ -211,6 +224,28 @@ test("a part that needs another's answer is asked with it, and is missing withou
   await one.stop();
 });
 
+test("a part that is missing for a bug of ours is in the log", async () => {
+  const one = await startCombination({
+    product: {
+      service: "product-service",
+      path: () => {
+        throw new TypeError("a bug of ours");
+      },
+      required: false,
+      data: z.any(),
+    },
+  });
+  expect((await call(one.url)).body.meta).toMatchObject({ unavailable: ["product"] });
+  expect(fixture.log.lines).toContainEqual(
+    expect.objectContaining({
+      level: "error",
+      part: "product",
+      err: expect.objectContaining({ type: "TypeError", message: "a bug of ours" }),
+    }),
+  );
+  await one.stop();
+});
+
 /** A combination that is in no route, before the fixture's services. */
 async function startCombination(combination: Combination) {
   const config = readGatewayConfig({ ...fixture.environment });
@@ -223,6 +258,7 @@ async function startCombination(combination: Combination) {
     deadlineMs: DEADLINE_MS,
     headersFor: headersForServices(config),
     onMissing: () => undefined,
+    log: createLogger({ name: "test", level: "error" }, fixture.log.destination),
   });
   const server = express().get("/", answer).listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -1,8 +1,9 @@
+import type { Logger } from "@shop/service-kit/log/logger";
 import type { RequestHandler, Response } from "express";
 import { sendWrapped } from "../answers.ts";
 import { envelopeEnd } from "../envelope.ts";
 import { exchangeOf } from "../exchange.ts";
-import { CallEnded, toClientError } from "../upstream/failures.ts";
+import { BrokenAnswer, CallEnded, isBug, toClientError } from "../upstream/failures.ts";
 import { Limit } from "../upstream/limit.ts";
 import type { HeadersForServices } from "../upstream/service-headers.ts";
 import type { Upstreams } from "../upstream/upstream.ts";
@@ -13,18 +14,22 @@ export interface CombineOptions {
   readonly upstreams: Upstreams;
   readonly deadlineMs: number;
   readonly headersFor: HeadersForServices;
-  readonly onMissing: (part: string, reason: unknown) => void;
+  /** For each part that an answer goes out without. */
+  readonly onMissing: (part: string) => void;
+  readonly log: Logger;
 }
 
 interface NamedBytes {
   readonly name: string;
   /** `undefined`: it could not be asked, which is not the same as empty. */
   readonly bytes: Buffer | undefined;
+  /** Why not. */
+  readonly reason?: unknown;
 }
 
 /** Answers with what several services say, in one envelope. */
 export function combine(combination: Combination, options: CombineOptions): RequestHandler {
-  const { upstreams, deadlineMs, headersFor, onMissing } = options;
+  const { upstreams, deadlineMs, headersFor, onMissing, log } = options;
   const parts = Object.entries(combination);
 
   return async (request, response) => {
@@ -34,7 +39,7 @@ export function combine(combination: Combination, options: CombineOptions): Requ
     new Limit(response, deadlineMs).whenOver((reason) => asking.abort(reason));
 
     const asked = new Map<string, Promise<Buffer>>();
-    const answerOf: AnswerOf = async (name) => JSON.parse(String(await asked.get(name)));
+    const answerOf: AnswerOf = async (name) => parsed(await asked.get(name));
     const bytesOf = async (part: Part): Promise<Buffer> => {
       const path = await part.path(params, query, answerOf);
       return fetchPart(upstreams[part.service], { path, headers, signal: asking.signal });
@@ -43,16 +48,19 @@ export function combine(combination: Combination, options: CombineOptions): Requ
       const bytes = bytesOf(part);
       asked.set(name, bytes);
       if (part.required) return { name, bytes: await bytes };
-      return {
-        name,
-        bytes: await bytes.catch((reason: unknown) => {
-          onMissing(name, reason);
-          return undefined;
-        }),
-      };
+      return bytes.then(
+        (whole) => ({ name, bytes: whole }),
+        (reason: unknown) => ({ name, bytes: undefined, reason }),
+      );
     };
     try {
-      sendCombined(response, await Promise.all(parts.map(ask)), requestId);
+      const answered = await Promise.all(parts.map(ask));
+      if (response.destroyed) return;
+      for (const { name, reason } of answered.filter(isMissing)) {
+        onMissing(name);
+        if (isBug(reason)) log.error({ err: reason, part: name }, "a part failed");
+      }
+      sendCombined(response, answered, requestId);
     } catch (error) {
       // Nobody needs the other parts any more.
       asking.abort(new CallEnded("the answer failed without this part"));
@@ -60,6 +68,16 @@ export function combine(combination: Combination, options: CombineOptions): Requ
     }
   };
 }
+
+function parsed(bytes: Buffer | undefined): unknown {
+  try {
+    return JSON.parse(String(bytes));
+  } catch {
+    throw new BrokenAnswer("the answer was not JSON");
+  }
+}
+
+const isMissing = ({ bytes }: NamedBytes): boolean => bytes === undefined;
 
 function sendCombined(response: Response, parts: readonly NamedBytes[], requestId: string): void {
   sendWrapped(response, joined(parts), envelopeEnd(requestId, partialMeta(parts)));
@@ -77,7 +95,7 @@ function joined(parts: readonly NamedBytes[]): Buffer {
 }
 
 function partialMeta(parts: readonly NamedBytes[]): string {
-  const missing = parts.filter(({ bytes }) => bytes === undefined).map(({ name }) => name);
+  const missing = parts.filter(isMissing).map(({ name }) => name);
   if (missing.length === 0) return ',"partial":false';
   return `,"partial":true,"unavailable":${JSON.stringify(missing)}`;
 }

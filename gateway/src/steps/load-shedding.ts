@@ -1,29 +1,69 @@
 import { ContractError } from "@shop/contracts/errors";
-import type { RequestHandler } from "express";
-import { HEALTH } from "../routes.ts";
+import type { Request, RequestHandler } from "express";
+import { exchangeOf } from "../exchange.ts";
+import type { InFlight, Phase } from "../in-flight.ts";
+import { FILES, HEALTH } from "../routes.ts";
+import { declaresBody } from "../unread-body.ts";
 
 export interface SheddingOptions {
-  /** Those at work now; counted here. */
-  readonly inFlight: { count: number };
+  /** Those that are here now; counted here. */
+  readonly inFlight: InFlight;
+  /** In each phase. */
   readonly most: number;
   readonly onShed: () => void;
 }
+
+const tooMany = (): ContractError =>
+  new ContractError("UNAVAILABLE", "Too many requests are at work; try again");
 
 /**
  * Requests beyond the cap are refused at once. Whoever waits behind thousands of others gets an answer that nobody waits for any
  * more; refusing keeps the rest fast. Health stays readable: an overloaded gateway that looks dead would be restarted, and its
  * load go to the others.
  */
-export function shedLoad({ inFlight, most, onShed }: SheddingOptions): RequestHandler {
+export function shedLoad(options: SheddingOptions): RequestHandler {
+  const { inFlight, onShed } = options;
   return (request, response, next) => {
-    if (inFlight.count >= most && !HEALTH.test(request.path)) {
+    const phase = firstPhaseOf(request);
+    // A body is for nothing when there is no room to work on it.
+    const full = isFull(options, phase) || (phase === "receiving" && isFull(options, "working"));
+    if (full && !HEALTH.test(request.path)) {
       onShed();
-      return next(new ContractError("UNAVAILABLE", "Too many requests are at work; try again"));
+      return next(tooMany());
     }
-    inFlight.count += 1;
+    const exchange = exchangeOf(request);
+    exchange.phase = phase;
+    inFlight[phase] += 1;
     response.on("close", () => {
-      inFlight.count -= 1;
+      inFlight[exchange.phase] -= 1;
     });
     next();
   };
+}
+
+/** Its body is here: from now on it counts as one at work. */
+export function startWork(options: SheddingOptions): RequestHandler {
+  const { inFlight, onShed } = options;
+  return (request, response, next) => {
+    const exchange = exchangeOf(request);
+    if (exchange.phase === "working") return next();
+    // Its client has left, and its place was given back.
+    if (response.destroyed) return;
+    if (isFull(options, "working")) {
+      onShed();
+      return next(tooMany());
+    }
+    inFlight[exchange.phase] -= 1;
+    exchange.phase = "working";
+    inFlight.working += 1;
+    next();
+  };
+}
+
+const isFull = ({ inFlight, most }: SheddingOptions, phase: Phase): boolean =>
+  inFlight[phase] >= most;
+
+function firstPhaseOf(request: Request): Phase {
+  if (declaresBody(request)) return "receiving";
+  return FILES.test(request.url) ? "file" : "working";
 }

@@ -69,7 +69,7 @@ export async function createRateLimit(
 const secondsUntil = (time: Date = new Date()): number =>
   Math.max(1, Math.ceil((time.getTime() - Date.now()) / 1_000));
 
-/** Loaded only where it is used: the Redis client has more files than the rest of the gateway. */
+/** Loaded only where it is used: the Redis client, which a bundle has in packages.mjs in any case, is not even run elsewhere. */
 async function sharedCounts(url: string, log: Logger) {
   const { createSharedCounts } = await import("./shared-counts.ts");
   return createSharedCounts(url, log);

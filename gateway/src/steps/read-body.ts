@@ -1,6 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ContractError } from "@shop/contracts/errors";
 import { MAX_BODY_BYTES } from "@shop/service-kit/strict-json";
+import type { RequestHandler } from "express";
+import { exchangeOf } from "../exchange.ts";
+import type { Route } from "../routes.ts";
 import { declaresBody } from "../unread-body.ts";
 
 const NOTHING = Buffer.alloc(0);
@@ -9,11 +12,26 @@ const IS_JSON = /^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?;?$/i;
 const tooLarge = (): ContractError =>
   new ContractError("PAYLOAD_TOO_LARGE", "The body is larger than 100 kB");
 
-/** A request's whole body, within the limit, whether its length was declared or not. */
-export async function readBody(
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<Buffer> {
+/** Has the whole body come where the route takes one, and refuses it elsewhere. */
+export function takeBody({ body }: Route): RequestHandler {
+  if (body === undefined) return refuseBody;
+  return async (request, response, next) => {
+    exchangeOf(request).body = await readBody(request, response);
+    next();
+  };
+}
+
+/** It has no meaning here, and could be another request in disguise. */
+const refuseBody: RequestHandler = (request, _response, next) => {
+  next(
+    declaresBody(request)
+      ? new ContractError("BAD_REQUEST", "This route takes no body")
+      : undefined,
+  );
+};
+
+/** Within the limit, whether its length was declared or not. */
+async function readBody(request: IncomingMessage, response: ServerResponse): Promise<Buffer> {
   if (!declaresBody(request)) return NOTHING;
   const { headers } = request;
   const coding = headers["content-encoding"] ?? "identity";

@@ -1,4 +1,11 @@
-import { brokeOff, CallEnded, refused, unavailable, wasNotSent } from "./failures.ts";
+import {
+  brokeOff,
+  CallEnded,
+  refused,
+  tellsOfInstance,
+  unavailable,
+  wasNotSent,
+} from "./failures.ts";
 import type { Instance } from "./instance.ts";
 import type { Upstream } from "./upstream.ts";
 
@@ -46,14 +53,12 @@ export async function askInstances<T>(upstream: Upstream, ask: Ask<T>): Promise<
   }
 }
 
-/** A call that we ended ourselves tells nothing about the instance. */
 function judge(
   upstream: Upstream,
   { breaker }: Instance,
   { error, ms }: { error: unknown; ms: number },
 ): void {
-  const ended = error instanceof CallEnded;
-  if (ended) breaker.unknown();
-  else breaker.failed(refused(error) ? "refused" : "late or broken");
-  upstream.observe(ms, ended ? "ended" : "failed");
+  if (tellsOfInstance(error)) breaker.failed(refused(error) ? "refused" : "late or broken");
+  else breaker.unknown();
+  upstream.observe(ms, error instanceof CallEnded ? "ended" : "failed");
 }

@@ -9,25 +9,64 @@ export class CallEnded extends Error {
 /** What came back is not an answer of a service of ours. */
 export class BrokenAnswer extends Error {
   override readonly name = "BrokenAnswer";
+
+  constructor(
+    message: string,
+    /** None when the answer was broken before it had one. */
+    private readonly status = 0,
+  ) {
+    super(message);
+  }
+
+  /** It is about this one request: whoever sends such ones must not get the instance left out for all the others. */
+  get blamesRequest(): boolean {
+    return this.status >= 400 && this.status < 500;
+  }
 }
 
-const NOT_CONNECTED = new Set([
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
+const GAVE_UP_CONNECTING = new Set(["UND_ERR_CONNECT_TIMEOUT", CONNECT_TIMEOUT]);
+
+/** Of many codes, some of which mean something else once there is a connection. */
+const BEFORE_CONNECTED = new Set(["connect", "getaddrinfo"]);
+
+const BROKEN_OFF = new Set([
+  "ECONNRESET",
+  "EPIPE",
+  "ETIMEDOUT",
   "EHOSTUNREACH",
   "ENETUNREACH",
-  "UND_ERR_CONNECT_TIMEOUT",
-  CONNECT_TIMEOUT,
+  "UND_ERR_SOCKET",
 ]);
-
-const BROKEN_OFF = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
 
 const codeOf = (error: unknown): string =>
   error instanceof Error && "code" in error ? String(error.code) : "";
 
+const syscallOf = (error: unknown): string =>
+  error instanceof Error && "syscall" in error ? String(error.syscall) : "";
+
+/** What Node and undici say to a caller that does something wrong. On streams, sockets and TLS the other side can be the reason. */
+const CALLERS_FAULT = /^(?:ERR_(?!STREAM_|SOCKET_|SSL_|TLS_)|UND_ERR_INVALID_)/;
+
+/** No trouble with a service: a mistake in here, which nobody must take for one. */
+export function isBug(error: unknown): boolean {
+  if (error instanceof ContractError || error instanceof CallEnded) return false;
+  if (error instanceof BrokenAnswer) return false;
+  const code = codeOf(error);
+  return code === "" || CALLERS_FAULT.test(code);
+}
+
+/** Whether it tells that the instance is not well. */
+export function tellsOfInstance(error: unknown): boolean {
+  if (error instanceof BrokenAnswer) return !error.blamesRequest;
+  return !(error instanceof CallEnded) && !isBug(error);
+}
+
 /** Nothing was sent: any request may go to another instance. */
-export const wasNotSent = (error: unknown): boolean => NOT_CONNECTED.has(codeOf(error));
+export function wasNotSent(error: unknown): boolean {
+  // One for each address of the host.
+  if (error instanceof AggregateError) return error.errors.every(wasNotSent);
+  return GAVE_UP_CONNECTING.has(codeOf(error)) || BEFORE_CONNECTED.has(syscallOf(error));
+}
 
 /** It said so at once. */
 export const refused = (error: unknown): boolean => codeOf(error) === "ECONNREFUSED";
@@ -46,8 +85,8 @@ export const timedOut = (): ContractError =>
 const badGateway = (cause?: unknown): ContractError =>
   new ContractError("BAD_GATEWAY", "The service gave no proper answer", [], { cause });
 
-/** What the client is told of a call that failed. */
-export function toClientError(error: unknown): ContractError {
-  if (error instanceof ContractError) return error;
+/** What the client is told of a call that failed. A bug stays what it is, for the log: see steps/errors.ts. */
+export function toClientError(error: unknown): unknown {
+  if (error instanceof ContractError || isBug(error)) return error;
   return wasNotSent(error) ? unavailable(error) : badGateway(error);
 }

@@ -7,6 +7,8 @@ import { CONNECT_LIMIT_MS, limitConnecting } from "./connect-limit.ts";
 import { FREE_SOCKET_MS, createServiceAgent, type ServiceAgent } from "./service-agent.ts";
 
 const MAX_SOCKETS = 256;
+/** One may hang, and the next question does not wait for it. */
+const HEALTH_SOCKETS = 2;
 /** A service that stops says so for a third of this, and is gone then. */
 const LEAVING_MS = 1_000;
 
@@ -20,6 +22,8 @@ export interface Instance {
   readonly fresh: HttpAgent;
   /** For the calls that the gateway makes itself. */
   readonly pool: Pool;
+  /** For asking whether it is ready: in line behind a busy BFF, a service that is ready would look down. */
+  readonly healthPool: Pool;
   readonly breaker: Breaker;
   /** Said in one of its last answers: it is about to stop, and asked only when there is no other. */
   readonly isLeaving: boolean;
@@ -35,13 +39,8 @@ export function connectInstance(url: string, log: Logger): Instance {
   const kept = createServiceAgent(secure, limits);
   const Agent = secure ? HttpsAgent : HttpAgent;
   const fresh = limitConnecting(new Agent({ ...limits, keepAlive: false }), secure);
-  const pool = new Pool(origin, {
-    connections: MAX_SOCKETS,
-    pipelining: 1,
-    connect: { timeout: CONNECT_LIMIT_MS },
-    keepAliveTimeout: FREE_SOCKET_MS,
-    keepAliveMaxTimeout: FREE_SOCKET_MS,
-  });
+  const pool = createPool(origin, MAX_SOCKETS);
+  const healthPool = createPool(origin, HEALTH_SOCKETS);
   let leavingUntil = 0;
   return {
     url: origin,
@@ -53,6 +52,7 @@ export function connectInstance(url: string, log: Logger): Instance {
     kept,
     fresh,
     pool,
+    healthPool,
     breaker: new Breaker((isClosed) => {
       if (isClosed) log.info({ instance: origin }, "an instance answers again");
       else log.warn({ instance: origin }, "an instance does not answer and is left out");
@@ -70,7 +70,16 @@ export function connectInstance(url: string, log: Logger): Instance {
     close: async () => {
       kept.close();
       fresh.destroy();
-      await pool.destroy();
+      await Promise.all([pool.destroy(), healthPool.destroy()]);
     },
   };
 }
+
+const createPool = (origin: string, connections: number): Pool =>
+  new Pool(origin, {
+    connections,
+    pipelining: 1,
+    connect: { timeout: CONNECT_LIMIT_MS },
+    keepAliveTimeout: FREE_SOCKET_MS,
+    keepAliveMaxTimeout: FREE_SOCKET_MS,
+  });

@@ -112,6 +112,18 @@ test("an instance that says it is leaving is asked no more, unless it is the onl
   expect(new Set(await getMany(fixture, 9))).toEqual(new Set([200]));
 });
 
+test("instances that all look leaving are asked in turn", async () => {
+  const { fixture, instances } = await startWithThree();
+  for (const instance of instances) {
+    instance.answers((_request, response) => {
+      response.setHeader("connection", "close");
+      sendJson(response, 200, PRODUCT_TEXT);
+    });
+  }
+  expect(new Set(await getMany(fixture, 12))).toEqual(new Set([200]));
+  expect(counts(instances)).toEqual([4, 4, 4]);
+});
+
 describe("an instance that lets nobody connect", () => {
   test("is left for another, by the proxy and by the BFF, and a write is sent once", async () => {
     const hole = await startBlackHole();

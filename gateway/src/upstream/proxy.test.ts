@@ -138,6 +138,15 @@ describe("a service's error", () => {
     expect(fixture.products.seen).toHaveLength(10);
   });
 
+  test("a refusal that is not of the contract does not leave the instance out", async () => {
+    fixture.products.answers(answering(431, '{"statusCode":431}'));
+    for (let count = 0; count < 10; count += 1) {
+      expectFailure(await fixture.request("/products/26"), 502, "BAD_GATEWAY");
+    }
+    expect(fixture.products.seen).toHaveLength(10);
+    expect(await fixture.metric("upstream_breaker_state", 'service="product-service"')).toBe(0);
+  });
+
   test.each([
     ["an error of the gateway's own call", 401, contractError("UNAUTHENTICATED")],
     ["a route that it does not have", 404, contractError("NOT_FOUND")],

@@ -22,7 +22,7 @@ const SERVICE_CODES = new Set<ErrorCode>([
 export function parseServiceError(status: number, text: string): ContractError {
   const { success, data } = errorBody.safeParse(parseOrNothing(text));
   if (!success || ERROR_STATUS[data.code] !== status || !SERVICE_CODES.has(data.code)) {
-    throw new BrokenAnswer(`the answer was ${status} and no error of the contract`);
+    throw new BrokenAnswer(`the answer was ${status} and no error of the contract`, status);
   }
   return new ContractError(data.code, data.message, data.details);
 }

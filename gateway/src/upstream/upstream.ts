@@ -45,21 +45,23 @@ export class Upstream {
 
   /** The next instance that may be asked and has not refused. One that is leaving, or `broken`, only when there is no other. */
   take(refused: readonly Instance[], broken?: Instance): Instance | undefined {
-    const { instances } = this;
-    let lastChoice: Instance | undefined;
+    const { instances, turn } = this;
+    let lastChoice: number | undefined;
     for (let step = 0; step < instances.length; step += 1) {
-      const instance = instances[(this.turn + step) % instances.length]!;
+      const at = (turn + step) % instances.length;
+      const instance = instances[at]!;
       if (!instance.breaker.lets || refused.includes(instance)) continue;
-      if (instance === broken || instance.isLeaving) {
-        lastChoice ??= instance;
-        continue;
-      }
-      this.turn = (this.turn + step + 1) % instances.length;
-      instance.breaker.begin();
-      return instance;
+      if (instance !== broken && !instance.isLeaving) return this.turnTo(at);
+      lastChoice ??= at;
     }
-    lastChoice?.breaker.begin();
-    return lastChoice;
+    return lastChoice === undefined ? undefined : this.turnTo(lastChoice);
+  }
+
+  private turnTo(at: number): Instance {
+    const instance = this.instances[at]!;
+    this.turn = (at + 1) % this.instances.length;
+    instance.breaker.begin();
+    return instance;
   }
 
   /** How long a try took, and how it ended. */

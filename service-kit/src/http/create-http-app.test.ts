@@ -315,6 +315,11 @@ describe("an error body", () => {
   });
 });
 
+test("when the head is all that a gateway takes and more, then it is read", async () => {
+  const headers = { "if-none-match": `"${"a".repeat(48_000)}"` };
+  expect(await request("/things/5", { headers })).toMatchObject({ status: 200, body: { id: 5 } });
+});
+
 describe("HEAD", () => {
   test("when it is asked for, then it is as GET without the body", async () => {
     const { status, text, headers } = await request("/things/5", { method: "HEAD" });

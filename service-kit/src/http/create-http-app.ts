@@ -17,6 +17,8 @@ const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const MAX_PARAM_CHARACTERS = 300;
+/** Far more than the gateway takes: what it adds and escapes must never make a head too long, which would look broken to it. */
+const MAX_HEAD_BYTES = 65_536;
 
 export interface HttpAppOptions {
   readonly log: Logger;
@@ -32,6 +34,7 @@ export async function createHttpApp(
 ): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
     bodyLimit: MAX_BODY_BYTES,
+    http: { maxHeaderSize: MAX_HEAD_BYTES },
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: "idle",
