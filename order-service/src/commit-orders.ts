@@ -3,7 +3,7 @@ import { Inject, Injectable } from "@nestjs/common";
 import { ContractError } from "@shop/contracts/errors";
 import { Batcher } from "@shop/service-kit/batcher";
 import { Database } from "@shop/service-kit/database/database";
-import { isDatabaseTrouble } from "@shop/service-kit/database/database-errors";
+import { isDatabaseTrouble, isUniqueViolation } from "@shop/service-kit/database/database-errors";
 import { UnitOfWork } from "@shop/service-kit/outbox/unit-of-work";
 import type { NewOrder } from "./new-order.ts";
 import { OrderLists } from "./order-lists.ts";
@@ -101,8 +101,10 @@ export class CommitOrders {
     if (error instanceof KeyHeld)
       return this.apartFromKeys(orders, { ...trouble, error: error.cause });
     if (isDatabaseTrouble(error)) return this.resume(orders, trouble);
-    if (orders.length === 1) throw error;
-    return this.eachAlone(orders, trouble);
+    if (orders.length > 1) return this.eachAlone(orders, trouble);
+    // A COMMIT that was under way at our look has happened since: it may be this very order.
+    if (isUniqueViolation(error) && trouble.triesLeft > 0) return this.again(orders, trouble);
+    throw error;
   }
 
   /** Somebody else holds one of the keys, for longer than one waits: the orders without a key have nothing to do with that. */
@@ -141,6 +143,10 @@ export class CommitOrders {
   private async resume(orders: readonly NewOrder[], trouble: Trouble): Promise<Results> {
     if (trouble.triesLeft === 0 || performance.now() > trouble.until) throw trouble.error;
     await rest(RETRY_REST_MS);
+    return this.again(orders, trouble);
+  }
+
+  private again(orders: readonly NewOrder[], trouble: Trouble): Promise<Results> {
     return this.unlessThere(orders).catch((error: unknown) =>
       this.afterError(orders, { ...trouble, error, triesLeft: trouble.triesLeft - 1 }),
     );

@@ -36,6 +36,10 @@ export const isLockTimeout = (error: unknown): error is Error =>
 export const isHeldRow = (error: unknown): boolean =>
   isLockTimeout(error) && "where" in error && error.where !== undefined;
 
+/** A row with this key is there already. */
+export const isUniqueViolation = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && error.code === "23505";
+
 const REFUSALS: ReadonlySet<unknown> = new Set(["ECONNREFUSED", "57P03"]);
 
 /** Nobody listens there, or whoever does is still starting. */
