@@ -103,7 +103,7 @@ export class ProductDirectory {
 
   private async store(product: KnownProduct): Promise<void> {
     const { id, version } = product;
-    await this.redis.ask((client) =>
+    await this.redis.tell((client) =>
       client.storeVersioned(keyOf(id), { version, text: JSON.stringify(product) }, USABLE_MS),
     );
   }
