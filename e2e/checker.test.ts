@@ -1,8 +1,11 @@
 import { randomUUIDv7 } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { ORDER_UPDATED_QUEUE } from "@shop/contracts/topology";
 import { eventually } from "@shop/test-support/eventually";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { unrest, violations } from "@shop/test-support/checker";
+import { CHECKOUT } from "local-stack/checkout";
 import { startShop, type Shop } from "./shop.fixture.ts";
 
 let shop: Shop;
@@ -54,6 +57,23 @@ test.each(Object.entries(HARM))("%s is found", async (_, { harm, says }) => {
   expect(await violations(shop.truth, shop.ledger)).toContainEqual(expect.stringMatching(says));
   await shop.truth.products(undo);
   expect(await violations(shop.truth, shop.ledger)).toEqual([]);
+});
+
+test("the run-book's look at the stock finds what does not add up, and nothing else", async () => {
+  const runBook = readFileSync(join(CHECKOUT, "docs/operations.md"), "utf8");
+  const [, look = ""] = /find nothing, now and always:\s+```sql\n([^`]+)```/.exec(runBook) ?? [];
+  const { id: untouched } = await shop.createProduct({ qty: 7 });
+  expect(await shop.truth.products(look)).toEqual([]);
+  const spoilt = (id: number, by: number) =>
+    shop.truth.products("UPDATE products SET qty = qty + $2 WHERE id = $1", [id, by]);
+  await spoilt(productId, 1);
+  await spoilt(untouched, -1);
+  expect(await shop.truth.products(`${look.replace(";", "")} ORDER BY id`)).toEqual([
+    { id: productId, qty: 9, should_be: "8" },
+    { id: untouched, qty: 6, should_be: "7" },
+  ]);
+  await spoilt(productId, -1);
+  await spoilt(untouched, 1);
 });
 
 const ORDER_HARM: Record<string, { harm: () => [string, string]; says: RegExp }> = {

@@ -202,6 +202,32 @@ describe("while the database is in the way", () => {
     expect(await rowsOf(productId)).toEqual([]);
   });
 
+  test.each(["orders", "idempotency_keys"])(
+    "the whole table %s locked for long: nobody is told that a key is in use, and reads have connections",
+    async (table) => {
+      const { id: productId } = fixture.products.put();
+      const known = await fixture.placed({ productId });
+      const keyed = (n: number): Promise<Answer> =>
+        fixture.place({ productId, qty: 1 }, { "idempotency-key": `${table}-${n}` });
+      // As while an index of it is made.
+      await fixture.sql.holding(`LOCK TABLE ${table} IN SHARE MODE`, async () => {
+        const answers: Promise<Answer>[] = [];
+        for (const batches of [1, 2]) {
+          answers.push(keyed(batches));
+          await waitingForLocks(batches);
+        }
+        answers.push(...Array.from({ length: 50 }, (_, n) => keyed(10 + n)));
+        const answered = new AbortController();
+        const all = Promise.all(answers).finally(() => answered.abort());
+        while (!answered.signal.aborted)
+          expect((await fixture.request(`/orders/${known.id}`)).status).toBe(200);
+        for (const answer of await all) expectUnavailable(answer);
+      });
+      await works();
+      expect(await rowsOf(productId)).toHaveLength(1);
+    },
+  );
+
   test("connections lost at any instant, also around COMMIT: one order for each 201, one for each key", async () => {
     const told = await fixture.broker.hear("order.created");
     const { id: productId } = fixture.products.put();
@@ -258,6 +284,55 @@ describe("while the database is in the way", () => {
       expect(await fixture.sql("SELECT 1 FROM outbox")).toEqual([]);
     });
     expect(await backends("state LIKE 'idle in transaction%'")).toEqual([]);
+  });
+});
+
+test("a COMMIT that nobody heard of, and that happens while its order is tried again, is a 201", async () => {
+  const { id: productId } = fixture.products.put();
+  const lock = 20_261_121;
+  // Its COMMIT waits for as long as the test wants.
+  await fixture.sql(`
+    CREATE FUNCTION wait_at_commit() RETURNS trigger LANGUAGE plpgsql AS
+      'BEGIN PERFORM pg_advisory_xact_lock_shared(${lock}); RETURN NULL; END';
+    CREATE CONSTRAINT TRIGGER wait_at_commit AFTER INSERT ON orders DEFERRABLE INITIALLY DEFERRED
+      FOR EACH ROW WHEN (NEW.product_id = ${productId}) EXECUTE FUNCTION wait_at_commit()`);
+  let placing: Promise<Answer> | undefined;
+  await fixture.sql.holding(`SELECT pg_advisory_xact_lock(${lock})`, async () => {
+    placing = fixture.place({ productId, qty: 1 });
+    await waitingForLocks(1);
+    await fixture.ways.database.cut();
+    await fixture.ways.database.restore();
+    // The second one is the same order, whose id the first one has.
+    await waitingForLocks(2);
+  });
+  const answer = await placing!;
+  await fixture.sql("DROP TRIGGER wait_at_commit ON orders; DROP FUNCTION wait_at_commit");
+  expect(answer.status).toBe(201);
+  expect((await rowsOf(productId)).map(({ id }) => id)).toEqual([answer.body.id]);
+});
+
+test("many keys that somebody else holds for long leave connections for others", async () => {
+  const { id: productId } = fixture.products.put();
+  const known = await fixture.placed({ productId });
+  const held = `INSERT INTO idempotency_keys (caller, key, fingerprint, order_id)
+    SELECT '', 'many-held-' || n, '{}', gen_random_uuid() FROM generate_series(1, 16) AS n`;
+  await fixture.sql.holding(held, async () => {
+    const answered = new AbortController();
+    const all = many(16, (n) =>
+      fixture.place({ productId, qty: 1 }, { "idempotency-key": `many-held-${n + 1}` }),
+    ).finally(() => answered.abort());
+    let most = 0;
+    while (!answered.signal.aborted) {
+      most = Math.max(most, (await backends("wait_event_type = 'Lock'")).length);
+      expect((await fixture.request(`/orders/${known.id}`)).status).toBe(200);
+    }
+    const counts = statuses(await all);
+    expect(counts[409]).toBeGreaterThan(0);
+    // Who could not even be tried in time hears that.
+    expect((counts[409] ?? 0) + (counts[503] ?? 0)).toBe(16);
+    expect(most).toBeGreaterThan(2);
+    // Four, and the next two batches.
+    expect(most).toBeLessThanOrEqual(6);
   });
 });
 

@@ -3,12 +3,12 @@ import { Inject, Injectable } from "@nestjs/common";
 import { ContractError } from "@shop/contracts/errors";
 import { Batcher } from "@shop/service-kit/batcher";
 import { Database } from "@shop/service-kit/database/database";
-import { isDatabaseTrouble, isLockTimeout } from "@shop/service-kit/database/database-errors";
+import { isDatabaseTrouble, isUniqueViolation } from "@shop/service-kit/database/database-errors";
 import { UnitOfWork } from "@shop/service-kit/outbox/unit-of-work";
 import type { NewOrder } from "./new-order.ts";
 import { OrderLists } from "./order-lists.ts";
 import { findExisting } from "./order.sql.ts";
-import { idempotencyInProgress } from "./order-errors.ts";
+import { idempotencyInProgress, KeyHeld } from "./order-errors.ts";
 import { ORDER_SETTINGS, type OrderSettings } from "./settings.ts";
 import { writeOrders } from "./write-orders.ts";
 
@@ -16,6 +16,8 @@ const MAX_BATCH = 200;
 const BATCHES_AT_ONCE = 2;
 const MAX_WAITING = 5_000;
 const MAX_WAIT_MS = 2_000;
+/** Of batches that were taken apart, all together: the other connections are for those who read. */
+const ALONE_AT_ONCE = 4;
 const RETRIES = 2;
 /** A batch that has taken so long is not tried again: its callers wait, and those behind it as well. */
 const TRY_AGAIN_FOR_MS = 2_000;
@@ -34,6 +36,14 @@ interface Trouble {
   readonly until: number;
 }
 
+interface Single {
+  readonly order: NewOrder;
+  readonly trouble: Trouble;
+}
+
+const refuse = (): ContractError =>
+  new ContractError("UNAVAILABLE", "Too many orders are waiting; try again");
+
 /**
  * Commits orders, those that arrive together in one transaction: the orders, their keys and their events. Each caller gets an
  * answer of its own, and none fails because of a neighbour.
@@ -41,6 +51,7 @@ interface Trouble {
 @Injectable()
 export class CommitOrders {
   private readonly batches: Batcher<NewOrder, Commit>;
+  private readonly singles: Batcher<Single, Commit>;
 
   constructor(
     private readonly database: Database,
@@ -48,13 +59,18 @@ export class CommitOrders {
     private readonly lists: OrderLists,
     @Inject(ORDER_SETTINGS) private readonly settings: OrderSettings,
   ) {
+    const limits = { maxWaiting: MAX_WAITING, maxWaitMs: MAX_WAIT_MS, refuse };
     this.batches = new Batcher({
       run: (orders) => this.commit(orders),
       maxBatch: MAX_BATCH,
       maxRunning: BATCHES_AT_ONCE,
-      maxWaiting: MAX_WAITING,
-      maxWaitMs: MAX_WAIT_MS,
-      refuse: () => new ContractError("UNAVAILABLE", "Too many orders are waiting; try again"),
+      ...limits,
+    });
+    this.singles = new Batcher({
+      run: (singles) => Promise.all(singles.map((single) => this.alone(single))),
+      maxBatch: 1,
+      maxRunning: ALONE_AT_ONCE,
+      ...limits,
     });
   }
 
@@ -81,34 +97,42 @@ export class CommitOrders {
 
   /** What went wrong decides who is tried again with whom; none fails because of a neighbour. */
   private async afterError(orders: readonly NewOrder[], trouble: Trouble): Promise<Results> {
-    if (isLockTimeout(trouble.error)) return this.apartFromKeys(orders, trouble);
-    if (isDatabaseTrouble(trouble.error)) return this.resume(orders, trouble);
-    if (orders.length === 1) throw trouble.error;
-    const results: PromiseSettledResult<Commit>[] = [];
-    for (const order of orders) results.push(await this.alone(order, trouble));
-    return results;
+    const { error } = trouble;
+    if (error instanceof KeyHeld)
+      return this.apartFromKeys(orders, { ...trouble, error: error.cause });
+    if (isDatabaseTrouble(error)) return this.resume(orders, trouble);
+    if (orders.length > 1) return this.eachAlone(orders, trouble);
+    // A COMMIT that was under way at our look has happened since: it may be this very order.
+    if (isUniqueViolation(error) && trouble.triesLeft > 0) return this.again(orders, trouble);
+    throw error;
   }
 
   /** Somebody else holds one of the keys, for longer than one waits: the orders without a key have nothing to do with that. */
   private async apartFromKeys(orders: readonly NewOrder[], trouble: Trouble): Promise<Results> {
-    const [only] = orders;
-    if (orders.length === 1 && only?.claim) throw idempotencyInProgress();
+    if (orders.length === 1) throw idempotencyInProgress();
     const free = orders.filter(({ claim }) => claim === undefined);
     const together = this.unlessThere(free).catch((error: unknown) =>
       this.resume(free, { ...trouble, error }),
     );
-    const [first, ...others] = await Promise.all([
+    const [[first], keyed] = await Promise.all([
       Promise.allSettled([together]),
-      ...orders.filter(({ claim }) => claim).map((order) => this.alone(order, trouble)),
+      this.eachAlone(
+        orders.filter(({ claim }) => claim),
+        trouble,
+      ),
     ]);
-    const ofFree = first[0].status === "fulfilled" ? first[0].value.values() : undefined;
-    const ofKeyed = others.values();
+    const ofFree = first.status === "fulfilled" ? first.value.values() : undefined;
+    const ofKeyed = keyed.values();
     return orders.map(({ claim }) =>
-      claim ? ofKeyed.next().value! : (ofFree?.next().value ?? (first[0] as PromiseRejectedResult)),
+      claim ? ofKeyed.next().value! : (ofFree?.next().value ?? (first as PromiseRejectedResult)),
     );
   }
 
-  private async alone(order: NewOrder, trouble: Trouble): Promise<PromiseSettledResult<Commit>> {
+  private eachAlone(orders: readonly NewOrder[], trouble: Trouble): Promise<Results> {
+    return Promise.allSettled(orders.map((order) => this.singles.add({ order, trouble })));
+  }
+
+  private async alone({ order, trouble }: Single): Promise<PromiseSettledResult<Commit>> {
     const trying = this.unlessThere([order]).catch((error: unknown) =>
       this.afterError([order], { ...trouble, error }),
     );
@@ -119,6 +143,10 @@ export class CommitOrders {
   private async resume(orders: readonly NewOrder[], trouble: Trouble): Promise<Results> {
     if (trouble.triesLeft === 0 || performance.now() > trouble.until) throw trouble.error;
     await rest(RETRY_REST_MS);
+    return this.again(orders, trouble);
+  }
+
+  private again(orders: readonly NewOrder[], trouble: Trouble): Promise<Results> {
     return this.unlessThere(orders).catch((error: unknown) =>
       this.afterError(orders, { ...trouble, error, triesLeft: trouble.triesLeft - 1 }),
     );

@@ -51,7 +51,7 @@ export class OrderLists {
   /** For writers, after their commit and before their answer: who has written sees it in the next read. */
   async forget(productIds: readonly number[]): Promise<void> {
     const token = randomUUID();
-    await this.redis.ask((client) =>
+    await this.redis.tell((client) =>
       Promise.all(
         [...new Set(productIds)].map((id) => client.forgetList(keysOf(id), token, TOKEN_TTL_MS)),
       ),

@@ -124,10 +124,14 @@ export interface Outcome {
   readonly reason: RejectionReason | null;
 }
 
-/** `pending` becomes what was decided, and nothing else ever happens; gives back the products of the changed orders. */
+/**
+ * `pending` becomes what was decided, and nothing else ever happens; gives back the products of the changed orders. An order was
+ * dated by the clock of the instance that took it, which may be ahead of PostgreSQL's.
+ */
 export async function settlePending(sql: Sql, outcomes: readonly Outcome[]): Promise<number[]> {
   const rows = await sql.query<{ product_id: number }>(
-    `UPDATE orders AS o SET status = d.status, reason = d.reason, updated_at = now()
+    `UPDATE orders AS o SET status = d.status, reason = d.reason,
+       updated_at = greatest(o.updated_at, clock_timestamp())
      FROM unnest($1::uuid[], $2::text[], $3::text[]) AS d (id, status, reason)
      WHERE o.id = d.id AND o.status = 'pending' RETURNING o.product_id`,
     [

@@ -138,6 +138,29 @@ describe("product events", () => {
     expect(fixture.products.asked(product.id)).toBe(0);
   });
 
+  test("an event that was long on its way is not taken for news of now", async () => {
+    const product = fixture.products.put({ price: 4 });
+    const requestId = `event-${(lastEvent += 1)}`;
+    const occurredAt = new Date(Date.now() - MINUTE_MS).toISOString();
+    await fixture.broker.tell("product.created", product, { requestId, occurredAt });
+    await fixture.taken(requestId);
+    // Nobody has told of this one yet.
+    fixture.products.put({ id: product.id, price: 6 });
+    expect((await order(product.id)).body.unitPrice).toBe(6);
+    expect(fixture.products.asked(product.id)).toBe(1);
+  });
+
+  test("an event from a clock that is ahead is as old as its arrival", async () => {
+    const product = fixture.products.put({ price: 4 });
+    const requestId = `event-${(lastEvent += 1)}`;
+    const occurredAt = new Date(Date.now() + MINUTE_MS).toISOString();
+    await fixture.broker.tell("product.created", product, { requestId, occurredAt });
+    await fixture.taken(requestId);
+    await eventually(async () =>
+      expect((await remembered(product.id))?.asOf).toBeLessThanOrEqual(Date.now()),
+    );
+  });
+
   test("an older event does not take the place of a newer one", async () => {
     const first = fixture.products.put({ price: 1 });
     const second = fixture.products.put({ id: first.id, price: 2 });

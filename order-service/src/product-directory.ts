@@ -55,10 +55,12 @@ export class ProductDirectory {
 
   /** A product event. Not waited for: it is a hint. */
   learn(event: EventOf<"product.created" | "product.updated" | "product.deleted">): void {
+    // It may have waited on its way; a clock that is ahead makes nothing younger than now.
+    const asOf = Math.min(Date.now(), Date.parse(event.occurredAt));
     const product: KnownProduct =
       event.type === "product.deleted"
-        ? { ...event.data, priceCents: null, asOf: Date.now() }
-        : fromAnswer(event.data);
+        ? { ...event.data, priceCents: null, asOf }
+        : toKnown(event.data, asOf);
     this.memory.put(product);
     void this.store(product);
   }
@@ -81,7 +83,7 @@ export class ProductDirectory {
       const answer = await this.client.get(id);
       if (!answer) return { product: await this.gone(id), askedAt };
       // An event may have told of something newer than the answer.
-      const product = this.memory.put(fromAnswer(answer));
+      const product = this.memory.put(toKnown(answer, Date.now()));
       await this.store(product);
       return { product, askedAt };
     });
@@ -103,15 +105,15 @@ export class ProductDirectory {
 
   private async store(product: KnownProduct): Promise<void> {
     const { id, version } = product;
-    await this.redis.ask((client) =>
+    await this.redis.tell((client) =>
       client.storeVersioned(keyOf(id), { version, text: JSON.stringify(product) }, USABLE_MS),
     );
   }
 }
 
-const fromAnswer = ({ id, version, price }: Product): KnownProduct => ({
+const toKnown = ({ id, version, price }: Product, asOf: number): KnownProduct => ({
   id,
   version,
   priceCents: toCents(price),
-  asOf: Date.now(),
+  asOf,
 });

@@ -99,6 +99,18 @@ describe("an outcome", () => {
     },
   );
 
+  test("of an order from a clock that was ahead does not come before the order", async () => {
+    const [order] = (await placed(1)) as [Order];
+    await fixture.sql(
+      `UPDATE orders SET created_at = created_at + interval '1 hour',
+         updated_at = updated_at + interval '1 hour' WHERE id = $1`,
+      [order.id],
+    );
+    await fixture.decide(order);
+    const now = await settled(order);
+    expect(now.updatedAt).toBe(now.createdAt);
+  });
+
   test("that is told again changes nothing", async () => {
     const [order, last] = (await placed(2)) as [Order, Order];
     await fixture.decide(order);

@@ -2,21 +2,41 @@ import type { Order } from "@shop/contracts/order";
 import { ORDER_CREATED_QUEUE } from "@shop/contracts/topology";
 import type { HeardEvent } from "@shop/test-support/broker-client";
 import { eventually } from "@shop/test-support/eventually";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  onTestFinished,
+  test,
+} from "vitest";
 import { startFixture, type Fixture } from "./order-service.fixture.ts";
 
 const FIRST_WAIT_MS = 2_000;
 
+const { name: QUEUE } = ORDER_CREATED_QUEUE;
+
 let fixture: Fixture;
+/** There is somebody who takes the orders, and says nothing of them, until a test ends that. */
+let nobodyTakes: () => Promise<void>;
 
 beforeAll(async () => {
   fixture = await startFixture({ SWEEP_AFTER_MS: `${FIRST_WAIT_MS}`, SWEEP_EVERY_MS: "50" });
 });
 afterAll(() => fixture.stop());
 // So that nothing of an earlier test is told again in a later one.
-beforeEach(() =>
-  fixture.sql("UPDATE orders SET status = 'done', reason = NULL WHERE status = 'pending'"),
-);
+beforeEach(async () => {
+  await fixture.sql("UPDATE orders SET status = 'done', reason = NULL WHERE status = 'pending'");
+  const stop = await fixture.broker.takeFrom(QUEUE);
+  let stopping: Promise<void> | undefined;
+  nobodyTakes = () => (stopping ??= stop());
+});
+afterEach(async () => {
+  await nobodyTakes();
+  await fixture.broker.purge(QUEUE);
+});
 
 const placed = async (count: number): Promise<Order[]> => {
   const { id: productId } = fixture.products.put();
@@ -64,6 +84,15 @@ const toldAgain = (orders: readonly { readonly id: string }[], times: number) =>
     return rows;
   });
 
+/** Not in ten turns and more after their time has come. */
+const expectNotToldAgain = async (orders: readonly { readonly id: string }[]): Promise<void> => {
+  await makeOverdue(orders);
+  await eventually(async () => {
+    for (const { wait } of await told(orders)) expect(wait).toBeLessThan(-500);
+  });
+  expect(await told(orders)).toMatchObject(Array.from(orders, () => ({ times: 0 })));
+};
+
 const heardOf = (heard: readonly HeardEvent<"order.created">[], { id }: { readonly id: string }) =>
   heard.filter(({ data }) => data.id === id);
 
@@ -75,6 +104,7 @@ const sweeps = (): number[] =>
 
 describe("an order that stays pending", () => {
   test("because its order.created was lost is told again, as it is and with its own request id", async () => {
+    await nobodyTakes();
     const heard = await fixture.broker.hear("order.created");
     const { id: productId } = fixture.products.put();
     const { body: order } = await fixture.place(
@@ -82,7 +112,7 @@ describe("an order that stays pending", () => {
       { "x-request-id": "lost-1" },
     );
     await eventually(() => expect(heardOf(heard, order)).toHaveLength(1));
-    await fixture.broker.purge(ORDER_CREATED_QUEUE.name);
+    await fixture.broker.purge(QUEUE);
 
     const [first, again] = await eventually(() => {
       const both = heardOf(heard, order);
@@ -91,7 +121,7 @@ describe("an order that stays pending", () => {
     });
     expect(again).toMatchObject({ requestId: "lost-1", data: order });
     expect(again!.id).not.toBe(first!.id);
-    const message = await fixture.broker.take(ORDER_CREATED_QUEUE.name);
+    const message = await fixture.broker.take(QUEUE);
     expect(JSON.parse(message!.content.toString()).data).toEqual(order);
     expect((await fixture.request("/metrics")).text).toMatch(/^orders_swept_total [1-9]/m);
   });
@@ -196,14 +226,41 @@ describe("while something is away", () => {
     await eventually(async () =>
       expect((await fixture.request("/health/ready")).body.checks.broker).toBe("degraded"),
     );
-    await makeOverdue(orders);
-    await eventually(async () => {
-      for (const { wait } of await told(orders)) expect(wait).toBeLessThan(-500);
-    });
-    expect(await told(orders)).toMatchObject(Array.from(orders, () => ({ times: 0 })));
+    await expectNotToldAgain(orders);
     await fixture.ways.broker.restore();
     await toldAgain(orders, 1);
     await fixture.ready();
+  });
+
+  test("product-service: nothing is told again while its queue has messages, and then it is", async () => {
+    await nobodyTakes();
+    const orders = await placed(3);
+    await expectNotToldAgain(orders);
+    onTestFinished(await fixture.broker.takeFrom(QUEUE));
+    await toldAgain(orders, 1);
+  });
+
+  test("what product-service needs to keep up: nothing is told again while thousands wait, and then it is", async () => {
+    await nobodyTakes();
+    onTestFinished(await fixture.broker.takeFrom(QUEUE, { hangs: true }));
+    const [earlier] = (await placed(1)) as [Order];
+    await fixture.broker.tellAll(
+      "order.created",
+      Array.from({ length: 5_001 }, () => earlier),
+    );
+    const orders = await placed(3);
+    await expectNotToldAgain(orders);
+    await fixture.broker.purge(QUEUE);
+    await toldAgain(orders, 1);
+  });
+
+  test("the queue itself: orders are told again, which brings it back", async () => {
+    const orders = await placed(3);
+    await nobodyTakes();
+    await fixture.broker.deleteQueue(QUEUE);
+    await makeOverdue(orders);
+    await toldAgain(orders, 1);
+    await eventually(async () => expect(await fixture.broker.depth(QUEUE)).toBe(3));
   });
 
   test("the database: sweeping goes on when it is back", async () => {

@@ -1,6 +1,6 @@
 import { Injectable } from "@nestjs/common";
 import { product, productId, type Product } from "@shop/contracts/product";
-import { RedisCache } from "@shop/service-kit/cache/redis-cache";
+import { RedisCache, type RedisConnection } from "@shop/service-kit/cache/redis-cache";
 import { z } from "zod";
 
 /** Bounds how long Redis may be wrong about anything that it missed. */
@@ -13,6 +13,8 @@ export interface ProductText {
   readonly version: number;
   readonly text: string;
 }
+
+type KeptProduct = ProductText & { readonly id: number };
 
 const tombstone = z.object({ id: productId, version: z.int(), deleted: z.literal(true) });
 const entrySchema = z.union([product, tombstone]);
@@ -35,15 +37,19 @@ export class ProductCache {
     return "deleted" in entry ? "deleted" : { version: entry.version, text };
   }
 
-  async store(products: readonly (ProductText & { readonly id: number })[]): Promise<void> {
-    await this.redis.ask((client) =>
-      Promise.all(products.map((each) => client.storeVersioned(keyOf(each.id), each, ttl()))),
-    );
+  /** What a reader has found; there is no harm when Redis does not hear of it. */
+  async keep(found: KeptProduct): Promise<void> {
+    await this.redis.ask(storing([found]));
+  }
+
+  /** What a writer has committed. */
+  async store(changed: readonly KeptProduct[]): Promise<void> {
+    await this.redis.tell(storing(changed));
   }
 
   async bury(id: number, version: number): Promise<void> {
     const text = JSON.stringify({ id, version, deleted: true } satisfies z.infer<typeof tombstone>);
-    await this.redis.ask((client) => client.storeVersioned(keyOf(id), { version, text }, ttl()));
+    await this.redis.tell((client) => client.storeVersioned(keyOf(id), { version, text }, ttl()));
   }
 }
 
@@ -56,7 +62,10 @@ function parse(text: string): z.infer<typeof entrySchema> | undefined {
   }
 }
 
-export const toText = (whole: Product): ProductText & { readonly id: number } => ({
+const storing = (products: readonly KeptProduct[]) => (client: RedisConnection) =>
+  Promise.all(products.map((each) => client.storeVersioned(keyOf(each.id), each, ttl())));
+
+export const toText = (whole: Product): KeptProduct => ({
   id: whole.id,
   version: whole.version,
   text: JSON.stringify(whole),

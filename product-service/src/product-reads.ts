@@ -39,7 +39,7 @@ export class ProductReads {
     const product = await findProduct(this.database.sql, id);
     if (!product) return undefined;
     const text = toText(product);
-    await this.cache.store([text]);
+    await this.cache.keep(text);
     return text;
   }
 }

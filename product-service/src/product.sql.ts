@@ -78,7 +78,8 @@ export async function updateProduct(
 ): Promise<Product> {
   const [row] = await sql.query<ProductRow>(
     `UPDATE products
-     SET name = $2, price_cents = $3, qty = coalesce($4, qty), version = version + 1, updated_at = now()
+     SET name = $2, price_cents = $3, qty = coalesce($4, qty), version = version + 1,
+       updated_at = greatest(updated_at, clock_timestamp())
      WHERE id = $1 RETURNING ${PRODUCT_COLUMNS}`,
     [id, name, toCents(price), qty ?? null],
   );

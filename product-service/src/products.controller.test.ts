@@ -1,6 +1,6 @@
 import { eventually } from "@shop/test-support/eventually";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startFixture, type Fixture } from "./product-service.fixture.ts";
+import { orderFor, startFixture, type Fixture } from "./product-service.fixture.ts";
 
 let fixture: Fixture;
 
@@ -368,6 +368,29 @@ describe("PUT /products/:id", () => {
     expect(winners).toHaveLength(1);
     expect(answers.filter(({ status }) => status === 412)).toHaveLength(19);
     expect((await fixture.request(`/products/${id}`)).body).toEqual(winners[0]?.body);
+  });
+});
+
+describe("updatedAt", () => {
+  test("never goes back, also when PostgreSQL's clock does", async () => {
+    const { id } = await fixture.createProduct({ qty: 5 });
+    // As another server wrote it, whose clock was ahead.
+    const [{ at } = { at: new Date(0) }] = await fixture.sql<{ at: Date }>(
+      "UPDATE products SET updated_at = now() + interval '1 hour' WHERE id = $1 RETURNING updated_at AS at",
+      [id],
+    );
+    const replaced = await fixture.request(`/products/${id}`, {
+      method: "PUT",
+      body: { name: "Desk", price: 1 },
+    });
+    expect(replaced.body.updatedAt).toBe(at.toISOString());
+    const order = orderFor(id, { qty: 1 });
+    await fixture.broker.tell("order.created", order);
+    await fixture.allSettled([order]);
+    const [sold] = await fixture.sql("SELECT qty, updated_at AS at FROM products WHERE id = $1", [
+      id,
+    ]);
+    expect(sold).toEqual({ qty: 4, at });
   });
 });
 

@@ -1,6 +1,7 @@
 import { Injectable } from "@nestjs/common";
 import type { EventOf } from "@shop/contracts/event";
 import type { Product } from "@shop/contracts/product";
+import { isUniqueViolation } from "@shop/service-kit/database/database-errors";
 import { LockPatience } from "@shop/service-kit/database/lock-patience";
 import { Metrics, type Counter } from "@shop/service-kit/operations/metrics";
 import { UnitOfWork, type Transaction } from "@shop/service-kit/outbox/unit-of-work";
@@ -119,8 +120,6 @@ function soldByProduct(decisions: readonly Decision[]): Map<number, number> {
   return sold;
 }
 
-const UNIQUE_VIOLATION = "23505";
-
 /**
  * Another instance decided one of these orders between our look and our insert (its product is unknown to both, so no lock was
  * shared). Nothing was written: all of it is decided anew, with that one known, which is what "serialization failure" asks for.
@@ -131,7 +130,7 @@ class DecidedElsewhere extends Error {
 }
 
 function asDecidedElsewhere(error: unknown): never {
-  if (error instanceof Error && "code" in error && error.code === UNIQUE_VIOLATION) {
+  if (isUniqueViolation(error)) {
     throw new DecidedElsewhere("an order was decided by another instance meanwhile", {
       cause: error,
     });

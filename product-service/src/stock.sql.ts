@@ -71,7 +71,8 @@ export async function takeFromStock(
   sold: ReadonlyMap<number, number>,
 ): Promise<Product[]> {
   const rows = await sql.query<ProductRow>(
-    `UPDATE products AS p SET qty = p.qty - s.qty, version = p.version + 1, updated_at = now()
+    `UPDATE products AS p SET qty = p.qty - s.qty, version = p.version + 1,
+       updated_at = greatest(p.updated_at, clock_timestamp())
      FROM unnest($1::integer[], $2::integer[]) AS s (id, qty)
      WHERE p.id = s.id
      RETURNING ${PRODUCT_COLUMNS.replaceAll(/\w+/g, "p.$&")}`,

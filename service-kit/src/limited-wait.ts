@@ -1,3 +1,6 @@
+/** For a process that was busy for as long as the limit itself: it has yet to send what it asks for, or to read the answer. */
+const GRACE_MS = 20;
+
 /** Every wait has a limit: rejects with `onLimit()` when `work` is not done in time. Does not stop the work itself. */
 export async function within<T>(
   limitMs: number,
@@ -6,7 +9,9 @@ export async function within<T>(
 ): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(onLimit()), limitMs);
+    // What came meanwhile is read before the immediate.
+    const end = (): unknown => setImmediate(() => reject(onLimit()));
+    timer = setTimeout(() => (timer = setTimeout(end, GRACE_MS)), limitMs);
   });
   try {
     return await Promise.race([work, limit]);

@@ -83,6 +83,14 @@ export async function connectBroker(url: string) {
       return heard;
     },
 
+    /** Takes what comes to a queue, as its service would, or hangs with the first in hand. Gives back what ends it. */
+    async takeFrom(queue: string, { hangs = false } = {}): Promise<() => Promise<void>> {
+      const own = await connection.createChannel();
+      if (hangs) await own.prefetch(1);
+      await own.consume(queue, () => undefined, { noAck: !hangs });
+      return () => own.close();
+    },
+
     depth: (queue: string): Promise<number> =>
       look(async (own) => (await own.checkQueue(queue)).messageCount),
     purge: (queue: string) => look((own) => own.purgeQueue(queue)),

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { eventually } from "@shop/test-support/eventually";
 import { connectRedis } from "@shop/test-support/redis-client";
 import { startRedis } from "local-stack/redis";
@@ -61,6 +62,36 @@ describe("while Redis is well", () => {
     await direct.lPush("list", "x");
     expect(await get("list")).toBeUndefined();
     expect(await get("other")).toBeNull();
+  });
+});
+
+describe("when this process is too busy for longer than an answer may take", () => {
+  const beBusy = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+
+  test("then what it has not even sent by then is still answered", async () => {
+    await direct.set("a", "1");
+    const answers: unknown[] = [];
+    for (let time = 0; time < 5; time += 1) {
+      const asked = get("a");
+      beBusy();
+      answers.push(await asked);
+    }
+    // On a busy machine Redis itself may be late once.
+    expect(answers.filter((answer) => answer === "1").length).toBeGreaterThanOrEqual(4);
+  });
+
+  test("then an answer that came meanwhile counts", async () => {
+    const slow = `
+      local function ms() local t = redis.call('TIME') return t[1] * 1000 + t[2] / 1000 end
+      local begin = ms()
+      while ms() < begin + 20 do end
+      return 'slow'`;
+    const asked = cache.ask((client) => client.eval(slow));
+    // Until it is on its way; it takes longer to come back.
+    await nextTurn();
+    await nextTurn();
+    beBusy();
+    expect(await asked).toBe("slow");
   });
 });
 
@@ -132,6 +163,32 @@ describe("when Redis hangs", () => {
     expect(messages()).toContain("redis answers again");
   });
 
+  test("then writers do not wait either, and Redis hears what they wrote when it listens again", async () => {
+    await redis.pause();
+    while (!messages().includes("redis does not answer in time; going on without it"))
+      await get("a");
+    const { ms } = await timed(
+      (async () => {
+        for (let time = 0; time < 100; time += 1)
+          await cache.tell((client) => client.set(`w:${time}`, "new"));
+      })(),
+    );
+    expect(ms).toBeLessThan(BOUND_MS);
+    await redis.resume();
+    await eventually(async () => expect(await direct.get("w:99")).toBe("new"));
+    expect(await direct.dbSize()).toBe(100);
+  });
+
+  test("and writers have much to say, then what is too much is dropped", async () => {
+    await redis.pause();
+    await Promise.all(
+      Array.from({ length: 3_000 }, (_, n) => cache.tell((client) => client.set(`w:${n}`, "new"))),
+    );
+    await redis.resume();
+    await eventually(async () => expect(await cache.answers()).toBe(true));
+    expect(await direct.dbSize()).toBeLessThanOrEqual(2_000);
+  });
+
   test("for long, then the connection is cut and made again, and what was asked never comes late", async () => {
     await redis.pause();
     await eventually(() => expect(cache.connected).toBe(false));
@@ -158,6 +215,7 @@ describe("when Redis hangs", () => {
 
 test("when it was never started, then it has no answer, and stopping does no harm", async () => {
   const unused = new RedisCache(redis.url, testLog.log);
+  await unused.tell((client) => client.set("a", "1"));
   expect(await unused.ask((client) => client.get("a"))).toBeUndefined();
   expect(await unused.answers()).toBe(false);
   expect(() => unused.stop()).not.toThrow();

@@ -86,13 +86,25 @@ export class RedisCache {
   /** What Redis says, or `undefined` when it does not say it in time. */
   async ask<T>(command: (client: RedisConnection) => Promise<T>): Promise<T | undefined> {
     if (!this.client.isReady) return undefined;
+    return this.inTime(() => command(this.client));
+  }
+
+  /**
+   * For writers: sent also while the breaker is open, which spares them the waiting only. Redis may be well by then, and what it
+   * is not told leaves something old in it.
+   */
+  async tell(command: (client: RedisConnection) => Promise<unknown>): Promise<void> {
+    if (!this.client.isReady) return;
+    const answer = command(this.client);
+    // With the breaker open nobody listens to it.
+    answer.catch(() => undefined);
+    await this.inTime(() => answer);
+  }
+
+  private async inTime<T>(answer: () => Promise<T>): Promise<T | undefined> {
     try {
       return await this.breaker.execute(() =>
-        within(
-          COMMAND_LIMIT_MS,
-          command(this.client),
-          () => new Error("redis did not answer in time"),
-        ),
+        within(COMMAND_LIMIT_MS, answer(), () => new Error("redis did not answer in time")),
       );
     } catch {
       return undefined;

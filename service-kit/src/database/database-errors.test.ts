@@ -2,7 +2,7 @@ import { createDatabase } from "@shop/test-support/servers";
 import { Client, Pool } from "pg";
 import { DataSource } from "typeorm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DatabaseAway, isDatabaseTrouble } from "./database-errors.ts";
+import { DatabaseAway, isDatabaseTrouble, isHeldRow, isLockTimeout } from "./database-errors.ts";
 
 let url: string;
 let pool: Pool;
@@ -125,6 +125,32 @@ describe("the database is in the way", () => {
     const refused = Object.assign(new Error(""), { code: "ECONNREFUSED" });
     expect(isDatabaseTrouble(new AggregateError([refused]))).toBe(true);
     expect(isDatabaseTrouble(new DatabaseAway())).toBe(true);
+  });
+});
+
+describe("somebody else holds", () => {
+  test.each<[string, string, string, boolean]>([
+    ["a row", "SELECT FROM held FOR UPDATE", "UPDATE held SET id = 2", true],
+    [
+      "a key",
+      "INSERT INTO held VALUES (2)",
+      "INSERT INTO held VALUES (2) ON CONFLICT DO NOTHING",
+      true,
+    ],
+    ["the table", "LOCK TABLE held IN SHARE MODE", "INSERT INTO held VALUES (3)", false],
+  ])("%s for too long", async (_what, holding, waiting, isOne) => {
+    await pool.query("DROP TABLE IF EXISTS held");
+    await pool.query("CREATE TABLE held (id integer PRIMARY KEY)");
+    await pool.query("INSERT INTO held VALUES (1)");
+    const holder = new Client({ connectionString: url });
+    await holder.connect();
+    await holder.query("BEGIN");
+    await holder.query(holding);
+    const error = await errorOf(pool.query(`SET lock_timeout = 50; ${waiting}`));
+    await holder.end();
+    expect(isLockTimeout(error)).toBe(true);
+    expect(isHeldRow(error)).toBe(isOne);
+    expect(isDatabaseTrouble(error)).toBe(true);
   });
 });
 

@@ -28,9 +28,17 @@ export function isDatabaseTrouble(error: unknown): boolean {
   return error instanceof TypeORMError && /not initialized|not connected/i.test(error.message);
 }
 
-/** Somebody else held a row or a key for longer than one waits for it. */
-export const isLockTimeout = (error: unknown): boolean =>
+/** Somebody else held a row, a key or a whole table for longer than one waits for it. */
+export const isLockTimeout = (error: unknown): error is Error =>
   error instanceof Error && "code" in error && error.code === "55P03";
+
+/** The same, of a row or a key only: with those PostgreSQL says where it waited. */
+export const isHeldRow = (error: unknown): boolean =>
+  isLockTimeout(error) && "where" in error && error.where !== undefined;
+
+/** A row with this key is there already. */
+export const isUniqueViolation = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && error.code === "23505";
 
 const REFUSALS: ReadonlySet<unknown> = new Set(["ECONNREFUSED", "57P03"]);
 

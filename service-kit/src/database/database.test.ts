@@ -357,6 +357,20 @@ describe("when something is stuck", () => {
     await eventually(async () => expect(await database.answers()).toBe(true));
   });
 
+  test("when a wait is given up, then its connection is not lent to whoever is next", async () => {
+    const one = createTestDatabase(proxy.through(url), testLog.log, { poolSize: 1 });
+    await one.start();
+    expect(await one.answers()).toBe(true);
+    proxy.stall();
+    const startedAt = performance.now();
+    const givenUp = timed(one.sql.query("SELECT 1").finally(() => proxy.flow()));
+    await eventually(() => expect(performance.now() - startedAt).toBeGreaterThan(1_700));
+    // Waits for the only connection, and is told of no other's trouble.
+    expect(await one.sql.query("SELECT 2 AS two")).toEqual([{ two: 2 }]);
+    expect(isDatabaseTrouble((await givenUp).error)).toBe(true);
+    await one.stop();
+  });
+
   test("when another holds a lock, then the wait for it ends in time and others flow", async () => {
     await sql("INSERT INTO facts VALUES (1)");
     const holding = database.transaction(async (open) => {

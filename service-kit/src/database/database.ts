@@ -85,9 +85,13 @@ export class Database {
     const isRefused = performance.now() - this.refusedAt < REFUSED_FOR_MS;
     if (!this.ready || isRefused) throw new DatabaseAway();
     const runner = this.dataSource.createQueryRunner();
+    let client: PgClient | undefined;
     try {
-      return await work(await this.clientOf(runner));
+      client = await this.clientOf(runner);
+      return await work(client);
     } finally {
+      // A wait that was given up has destroyed the stream. The pool hears of that too late, and would lend it to a neighbour.
+      if (client?.connection.stream.destroyed) void client.end();
       await runner.release();
     }
   }

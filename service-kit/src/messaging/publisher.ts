@@ -21,6 +21,12 @@ export interface Publication {
  */
 export type Outcome = "confirmed" | "returned" | "refused" | "unknown";
 
+export interface QueueLook {
+  /** Those that nobody has in hand. */
+  readonly messages: number;
+  readonly consumers: number;
+}
+
 /** Publishes with confirms. The number of unconfirmed messages is the caller's to bound. */
 export class Publisher {
   private open: { session: BrokerSession; channel: ConfirmChannel } | undefined;
@@ -71,6 +77,17 @@ export class Publisher {
   async declareAgain(): Promise<void> {
     const { open } = this;
     if (open) await declareTopology(open.session).catch((error: Error) => open.session.fail(error));
+  }
+
+  /** Nothing when the broker does not say: it is away, or there is no such queue. */
+  async lookAt(queue: string): Promise<QueueLook | undefined> {
+    let look: QueueLook | undefined;
+    const looking = this.open?.session.objection(async (channel) => {
+      const { messageCount, consumerCount } = await channel.checkQueue(queue);
+      look = { messages: messageCount, consumers: consumerCount };
+    });
+    await looking?.catch(() => undefined);
+    return look;
   }
 
   private publishOne(

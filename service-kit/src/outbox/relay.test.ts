@@ -32,6 +32,13 @@ beforeEach(async () => {
 });
 afterEach(() => bench.stop());
 
+const someRows = (count: number): OutboxRow[] =>
+  Array.from({ length: count }, (_, i) => {
+    const id = crypto.randomUUID();
+    const payload = JSON.stringify({ requestId: `r-${i}` });
+    return { id, type: "order.created", subject: String(i), requestId: `r-${i}`, payload };
+  });
+
 describe("what was committed", () => {
   test("is published right away, once, and nothing is left in the outbox", async () => {
     const heard = await bench.client.hear("order.created");
@@ -80,12 +87,7 @@ describe("what was committed", () => {
   test("and left behind by a writer that died is shared by two relays, and each event is published once", async () => {
     const other = await startWriter(place.databaseUrl, place.vhostUrl);
     const heard = await bench.client.hear("order.created");
-    const rows = Array.from({ length: 1_300 }, (_, i): OutboxRow => {
-      const id = crypto.randomUUID();
-      const payload = JSON.stringify({ requestId: `r-${i}` });
-      return { id, type: "order.created", subject: String(i), requestId: `r-${i}`, payload };
-    });
-    await insertLeased(bench.writer.database.sql, rows, -1);
+    await insertLeased(bench.writer.database.sql, someRows(1_300), -1);
     await place.untilEmpty();
     await eventually(() => expect(heard).toHaveLength(1_300));
     expect(inOrder(heard)).toEqual(idsOf(0, 1_300));
@@ -142,5 +144,23 @@ describe("an event that no queue takes", () => {
     await place.untilEmpty();
     expect(bench.writer.counts.confirmed).toBe(2);
     await channel.deleteQueue("tiny");
+  });
+
+  test("when a queue is full and thousands wait, then they are tried ever less often", async () => {
+    const channel = await model.createChannel();
+    await channel.assertQueue("none", {
+      exclusive: true,
+      arguments: { "x-max-length": 0, "x-overflow": "reject-publish" },
+    });
+    await channel.bindQueue("none", EVENTS_EXCHANGE, "order.created");
+    await insertLeased(bench.writer.database.sql, someRows(3_000), -1);
+    await eventually(() => expect(bench.writer.counts.refused).toBe(500));
+    const startedAt = performance.now();
+    await eventually(() => expect(bench.writer.counts.refused).toBe(2_000));
+    // 200, 400 and 800 ms at least.
+    expect(performance.now() - startedAt).toBeGreaterThan(1_300);
+    await channel.deleteQueue("none");
+    await place.untilEmpty();
+    expect(bench.writer.counts.confirmed).toBe(3_000);
   });
 });

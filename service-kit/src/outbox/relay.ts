@@ -18,7 +18,8 @@ const PUBLISHING_AT_ONCE = 3;
 const MAX_IN_MEMORY = 10_000;
 const UNROUTABLE_REST_MS = 1_000;
 const DRAIN_LIMIT_MS = 3_000;
-const ERROR_BACKOFF = { first: 200, most: 3_000 };
+/** For a poller that gets nowhere, because it can't read or because the broker takes nothing. */
+const POLL_BACKOFF = { first: 200, most: 3_000 };
 
 export interface RelayObserver {
   published(count: number): void;
@@ -89,7 +90,8 @@ export class Relay {
     return rows.map(() => ({ status: "fulfilled", value: undefined }));
   }
 
-  private async publish(rows: readonly OutboxRow[]): Promise<void> {
+  /** Gives back how many the broker has. */
+  private async publish(rows: readonly OutboxRow[]): Promise<number> {
     const { observer, events, log } = this.logs;
     const outcomes = await this.publisher.publish(rows);
     const having = (wanted: Outcome): OutboxRow[] => rows.filter((_, i) => outcomes[i] === wanted);
@@ -113,20 +115,30 @@ export class Relay {
     }
     const later = [...returned, ...refused].map(({ id }) => id);
     if (later.length > 0) await postpone(this.database.sql, later, UNROUTABLE_REST_MS);
+    return confirmed.length;
   }
 
-  /** While there is much to take it goes on at once. While the broker is away it takes nothing, and the table keeps it. */
+  /**
+   * While there is much to take it goes on at once, unless the broker refuses most of it (its queue is full): then ever later.
+   * While the broker is away it takes nothing, and the table keeps it.
+   */
   private async poll(): Promise<number> {
     if (!this.publisher.available || !this.database.connected) return POLL_MS;
     const rows = await leaseOverdue(this.database.sql, { leaseMs: LEASE_MS, most: POLL_BATCH });
-    if (rows.length > 0) await this.publish(rows);
+    const confirmed = rows.length > 0 ? await this.publish(rows) : 0;
+    const isFull = rows.length === POLL_BATCH;
+    if (isFull && confirmed < POLL_BATCH / 2) return this.later();
     this.attempt = 0;
-    return rows.length === POLL_BATCH ? 0 : POLL_MS;
+    return isFull ? 0 : POLL_MS;
   }
 
   private rest(error: unknown): number {
-    this.attempt += 1;
     this.logs.log.warn({ err: error }, "the relay could not read its outbox");
-    return backoffMs(this.attempt, ERROR_BACKOFF);
+    return this.later();
+  }
+
+  private later(): number {
+    this.attempt += 1;
+    return backoffMs(this.attempt, POLL_BACKOFF);
   }
 }
