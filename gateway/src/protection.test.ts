@@ -231,12 +231,9 @@ describe("G5: slow clients", () => {
     const [long, short] = [Buffer.alloc(64 * 1_048_576), Buffer.alloc(1_048_576)];
     const broken = Promise.withResolvers<boolean>();
     const server = createServer((request, response) => {
-      if (request.url === "/short") {
-        response.end(short);
-        return;
-      }
-      response.on("close", () => broken.resolve(!response.writableFinished));
-      response.end(long);
+      const isLong = request.url === "/long";
+      if (isLong) response.on("close", () => broken.resolve(!response.writableFinished));
+      response.end(isLong ? long : short);
     });
     cutSlowReaders(server, 1_000);
     server.listen(0, "127.0.0.1");

@@ -286,6 +286,11 @@ describe("an error body", () => {
     expect((await request("/things?limit=5")).body).toEqual({ limit: 5 });
   });
 
+  test("when a cursor is longer than any, then it is a bad request and no other fault", async () => {
+    const { status, body } = await request(`/things?cursor=${"a".repeat(5_000)}`);
+    expect({ status, code: body.code }).toEqual({ status: 400, code: "BAD_REQUEST" });
+  });
+
   test.each(["/nowhere", "/things/5/6", "/things/", "//things/5"])(
     "when the route %s is not known, then it is 404",
     async (path) => {
