@@ -5,6 +5,7 @@ import { isDatabaseTrouble } from "../database/database-errors.ts";
 import type { Logger } from "../log/logger.ts";
 
 const RETRY_AFTER_S = 1;
+const REFUSAL_LINES_EVERY_MS = 100;
 
 /** What the framework throws by itself, by its status. */
 const FRAMEWORK_CODES: Readonly<Record<number, ErrorCode>> = {
@@ -26,10 +27,12 @@ const FRAMEWORK_MESSAGES: Readonly<Partial<Record<ErrorCode, string>>> = {
 
 /**
  * The one place that turns errors into answers: a client error says what to do, a bug tells the log everything. Of an outage the log
- * gets a reason for each request: where it was met says nothing.
+ * gets a reason: where it was met says nothing.
  */
 @Catch()
 export class ContractErrorFilter implements ExceptionFilter {
+  private refused = { reason: "", at: 0, more: 0 };
+
   constructor(private readonly log: Logger) {}
 
   catch(thrown: unknown, host: ArgumentsHost): void {
@@ -37,11 +40,24 @@ export class ContractErrorFilter implements ExceptionFilter {
     const error = toContractError(thrown);
     if (error.code === "UNAVAILABLE") {
       void reply.header("retry-after", RETRY_AFTER_S);
-      this.log.warn({ reason: reasonOf(thrown), code: error.code }, "a request failed");
+      this.tellRefusal(reasonOf(thrown));
     } else if (error.status >= 500) {
       this.log.error({ err: thrown, code: error.code }, "a request failed");
     }
     if (!reply.sent) void reply.status(error.status).send(error.toBody());
+  }
+
+  /** Thousands a second may be refused for one reason: a line stands for those since the one before it. */
+  private tellRefusal(reason: string): void {
+    const now = performance.now();
+    const { refused } = this;
+    if (reason === refused.reason && now - refused.at < REFUSAL_LINES_EVERY_MS) {
+      refused.more += 1;
+      return;
+    }
+    const more = refused.more > 0 ? { more: refused.more } : {};
+    this.log.warn({ reason, code: "UNAVAILABLE", ...more }, "a request failed");
+    this.refused = { reason, at: now, more: 0 };
   }
 }
 

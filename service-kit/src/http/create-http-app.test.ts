@@ -379,6 +379,20 @@ describe("a failure inside", () => {
     },
   );
 
+  test("when many are refused for one reason, then few lines tell it, and count them all", async () => {
+    const refuse = () => request("/failures/database");
+    await Promise.all(Array.from({ length: 30 }, refuse));
+    for (let refused = 31; ; refused += 1) {
+      const before = errorsLogged().length;
+      await refuse();
+      const lines = errorsLogged();
+      if (lines.length === before) continue;
+      expect(lines.reduce((sum, { more = 0 }) => sum + 1 + Number(more), 0)).toBe(refused);
+      expect(lines.length).toBeLessThan(refused / 2);
+      return;
+    }
+  });
+
   test("when it is an error of the contract, then it is answered as it is, and not logged", async () => {
     const { status, body } = await request("/failures/contract");
     expect(status).toBe(409);
