@@ -111,11 +111,8 @@ export class CommitOrders {
   private async apartFromKeys(orders: readonly NewOrder[], trouble: Trouble): Promise<Results> {
     if (orders.length === 1) throw idempotencyInProgress();
     const free = orders.filter(({ claim }) => claim === undefined);
-    const together = this.unlessThere(free).catch((error: unknown) =>
-      this.resume(free, { ...trouble, error }),
-    );
     const [[first], keyed] = await Promise.all([
-      Promise.allSettled([together]),
+      Promise.allSettled([this.again(free, trouble)]),
       this.eachAlone(
         orders.filter(({ claim }) => claim),
         trouble,
