@@ -4,8 +4,8 @@ import { between } from "@shop/test-support/random";
 import { call } from "./clients.ts";
 import type { Heard } from "./drill.ts";
 
-/** Requests on their way at once: who comes when so many wait goes away, and is counted. */
-const MOST_IN_FLIGHT = 4_000;
+/** Clients who wait at once, also for their next try: who comes when there are so many goes away, and is counted. */
+const MOST_IN_FLIGHT = 8_000;
 const TICK_MS = 5;
 /** Who has a key asks again for so long. */
 const ASK_AGAIN_FOR_MS = 20_000;
