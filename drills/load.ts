@@ -5,7 +5,7 @@ import { call } from "./clients.ts";
 import type { Heard } from "./drill.ts";
 
 /** Clients who wait at once, also for their next try: who comes when there are so many goes away, and is counted. */
-const MOST_IN_FLIGHT = 8_000;
+const MOST_IN_FLIGHT = 4_000;
 const TICK_MS = 5;
 /** Who has a key asks again for so long. */
 const ASK_AGAIN_FOR_MS = 20_000;

@@ -51,3 +51,8 @@ test("whoever was not sent counts as refused", () => {
   expect(judge(heard(90, 200), { turnedAway: 10 }).refused).toHaveLength(1);
   expect(judge(heard(89, 200), { turnedAway: 11 }).wrong).toHaveLength(1);
 });
+
+test("where orders may be refused, whoever was not sent is no complaint", () => {
+  const tolerates = statuses(/^POST \/orders/, [503]);
+  expect(judge(heard(90, 200), { tolerates, turnedAway: 100 })).toEqual({ refused: [], wrong: [] });
+});

@@ -71,6 +71,8 @@ const MOST_UNDER_PRESSURE = 0.1;
 const isPressure = ({ status, tookMs }: Heard): boolean =>
   status === undefined ? tookMs >= GAVE_UP_MS : UNDER_PRESSURE.has(status);
 
+const REFUSED_ORDER: Heard = { what: "POST /orders", status: 503, at: 0, tookMs: 0 };
+
 interface Unexpected {
   readonly refused: readonly string[];
   readonly wrong: readonly string[];
@@ -81,7 +83,8 @@ export function unexpected(tolerates: Drill["tolerates"], told: Told): Unexpecte
   const all = everythingHeard(told);
   const odd = all.filter((one) => !succeeded(one) && !metItself(one) && !tolerates(one));
   const pressure = odd.filter(isPressure);
-  const { turnedAway = 0 } = told.load;
+  // Where orders may be refused, clients who ask again crowd out those who come.
+  const turnedAway = tolerates(REFUSED_ORDER) ? 0 : (told.load.turnedAway ?? 0);
   const notSent = turnedAway > 0 ? [`${turnedAway} were not sent: too many waited`] : [];
   const refused = [...heard(pressure), ...notSent];
   const wrong = heard(odd.filter((one) => !isPressure(one)));

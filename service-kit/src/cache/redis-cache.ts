@@ -5,8 +5,8 @@ import { backoffMs, within } from "../limited-wait.ts";
 import type { Logger } from "../log/logger.ts";
 import { cacheScripts } from "./cache-scripts.ts";
 
-/** 80 with the grace of `within`: longer than any healthy answer, shorter than a database read under load. */
-const COMMAND_LIMIT_MS = 60;
+/** 60 with the grace of `within`: longer than any healthy answer, shorter than a database read under load. */
+const COMMAND_LIMIT_MS = 40;
 const CONNECT_LIMIT_MS = 1_000;
 /** A silent server is cut off after this; the ping keeps an idle healthy connection from looking silent. */
 const SOCKET_SILENCE_MS = 3_000;
