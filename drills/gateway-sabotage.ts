@@ -88,11 +88,6 @@ export const GATEWAY_SABOTAGE: Record<string, Sabotage> = {
         replace: "false",
       },
       {
-        file: "gateway/dist/steps/load-shedding.js",
-        find: "inFlight.working >= most",
-        replace: "false",
-      },
-      {
         file: "gateway/dist/upstream/upstream.js",
         find: "this.inFlight >= this.options.mostInFlight",
         replace: "false",
