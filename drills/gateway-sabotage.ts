@@ -13,7 +13,8 @@ export const GATEWAY_SABOTAGE: Record<string, Sabotage> = {
   // Node takes what the standard leaves no room for.
   "lenient-gateway": {
     drill: "smuggle-requests",
-    complaint: /: heard |the connection was not closed|that was to be deleted|that nobody asked for/,
+    complaint:
+      /: heard |the connection was not closed|that was to be deleted|that nobody asked for/,
     patches: [
       {
         file: "gateway/dist/server.js",
