@@ -70,7 +70,7 @@ export const GATEWAY_SABOTAGE: Record<string, Sabotage> = {
   },
   "no-deadline": {
     drill: "hang-a-service",
-    complaint: /not in part|nobody noticed/,
+    complaint: /not in part|nobody noticed|Headers Timeout/,
     patches: [
       {
         file: "gateway/dist/upstream/limit.js",
