@@ -1,4 +1,5 @@
 import { BrokerSession } from "@shop/service-kit/messaging/broker-session";
+import type { QueueLook } from "@shop/service-kit/messaging/publisher";
 
 /** Works on a connection of its own, which ends with the work. */
 export async function withBroker<T>(
@@ -17,12 +18,6 @@ export async function withBroker<T>(
 export function orEnd<T>(session: BrokerSession, work: Promise<T>): Promise<T> {
   const lost = session.ended.then((reason) => Promise.reject(reason));
   return Promise.race([work, lost]);
-}
-
-export interface QueueLook {
-  /** Those that nobody has in hand. */
-  readonly messages: number;
-  readonly consumers: number;
 }
 
 export async function lookAtQueue(session: BrokerSession, queue: string): Promise<QueueLook> {

@@ -1,6 +1,7 @@
 import { ORDER_CREATED_QUEUE, ORDER_UPDATED_QUEUE, WORK_QUEUES } from "@shop/contracts/topology";
 import { within } from "@shop/service-kit/limited-wait";
-import { lookAtQueue, withBroker, type QueueLook } from "../broker.ts";
+import type { QueueLook } from "@shop/service-kit/messaging/publisher";
+import { lookAtQueue, withBroker } from "../broker.ts";
 
 const CONFIRM_LIMIT_MS = 2_000;
 
