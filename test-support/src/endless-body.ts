@@ -29,6 +29,8 @@ export async function pourGigabyte(
       sentMegabytes += 1;
       if (!socket.write(piece)) return void socket.once("drain", send);
     }
+    // All of it was taken: whatever the answer is, the connection ends with it.
+    socket.end();
   };
   send();
   return { ...(await ended), sentMegabytes };
