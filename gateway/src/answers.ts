@@ -1,11 +1,12 @@
-import type { ContractError } from "@shop/contracts/errors";
+import type { ContractError, ErrorCode } from "@shop/contracts/errors";
 import { JSON_TYPE } from "@shop/contracts/headers";
 import type { Request, Response } from "express";
 import { ENVELOPE_START, failureText, successText } from "./envelope.ts";
 import { exchangeOf } from "./exchange.ts";
-import { endAfterUnreadBody } from "./unread-body.ts";
+import { endAfterUnreadBody, endAndGoOn } from "./unread-body.ts";
 
 const RETRY_AFTER_S = "1";
+const COME_AGAIN: ReadonlySet<ErrorCode> = new Set(["RATE_LIMITED", "UNAVAILABLE"]);
 
 /** An answer of the gateway's own. */
 export function sendSuccess(request: Request, response: Response, data: string): void {
@@ -28,15 +29,16 @@ export function sendFailure(request: Request, response: Response, error: Contrac
   response.statusCode = error.status;
   response.setHeader("content-type", JSON_TYPE);
   response.setHeader("content-length", Buffer.byteLength(text));
-  endAfterUnreadBody(request, response, text);
+  const end = COME_AGAIN.has(error.code) ? endAndGoOn : endAfterUnreadBody;
+  end(request, response, text);
 }
 
-/**
- * A service's bytes, whole, in the envelope. As text of one byte a character they stay what they are, and go out together with
- * the head in one write.
- */
-export function sendWrapped(response: Response, data: Buffer, end: string): void {
-  const whole = ENVELOPE_START + data.toString("latin1") + end;
+/** Text of one byte a character: the bytes stay what they are, and go out together with the head in one write. */
+export const asLatin1 = (bytes: Buffer): string => bytes.toString("latin1");
+
+/** A service's bytes, whole, in the envelope. */
+export function sendWrapped(response: Response, latin1: string, end: string): void {
+  const whole = ENVELOPE_START + latin1 + end;
   response.setHeader("content-type", JSON_TYPE);
   response.setHeader("content-length", whole.length);
   response.end(whole, "latin1");

@@ -11,6 +11,7 @@ import { healthReader } from "./health.ts";
 import { noneInFlight } from "./in-flight.ts";
 import { createMetrics } from "./metrics.ts";
 import { buildPipeline } from "./pipeline.ts";
+import { expressObjects } from "./express-objects.ts";
 import { createHttpServer } from "./server.ts";
 import { createRateLimit } from "./steps/rate-limit.ts";
 import { stopGateway } from "./stop-gateway.ts";
@@ -66,7 +67,10 @@ export async function startGateway(
       }),
     },
   });
-  const server = createHttpServer(app, { maxConnections: config.MAX_CONNECTIONS });
+  const server = createHttpServer(app, {
+    maxConnections: config.MAX_CONNECTIONS,
+    objects: expressObjects(app),
+  });
   const admin = createAdminServer(metrics.registry);
   rateLimit?.start();
   const adminUrl = await listen(admin, { host: config.HOST, port: config.ADMIN_PORT });

@@ -8,7 +8,12 @@ import { cors } from "./steps/cors.ts";
 import { answerErrors } from "./steps/errors.ts";
 import { inOrder } from "./steps/in-order.ts";
 import { sayGoodbye } from "./steps/leaving.ts";
-import { shedLoad, startWork, type SheddingOptions } from "./steps/load-shedding.ts";
+import {
+  shedForService,
+  shedLoad,
+  startWork,
+  type SheddingOptions,
+} from "./steps/load-shedding.ts";
 import { refuseAmbiguousHeads } from "./steps/message-hygiene.ts";
 import { notFound } from "./steps/not-found.ts";
 import { refuseBadPaths } from "./steps/path-hygiene.ts";
@@ -52,6 +57,7 @@ const onEveryRequest = (options: PipelineOptions): Step[] => [
 /** Then, on the route that fits. */
 const onRoute = (route: Route, { verifyToken, shedding, answers }: PipelineOptions): Step[] => [
   ["route", table.enterRoute(route)],
+  ["load shedding, of its service", shedForService(route, answers.upstreams, shedding)],
   ["authentication", verifyToken && !route.open ? authenticate(route, verifyToken) : undefined],
   ["body", takeBody(route)],
   ["load shedding, with the body", route.body && startWork(shedding)],

@@ -64,6 +64,7 @@ describe("the cap of requests in flight", () => {
     const held = Array.from({ length: 6 }, () => fixture.request("/products/26"));
     await eventually(() => expect(fixture.products.seen).toHaveLength(6));
     expectFailure(await fixture.request("/products/26"), 503, "UNAVAILABLE");
+    expect(await fixture.metric("requests_shed_total")).toBe(1);
     expect((await fixture.request("/orders/product/26")).status).toBe(200);
     open();
     await Promise.all(held);
@@ -295,6 +296,20 @@ describe("the rate limit", () => {
     expect(Number(refused.headers["retry-after"])).toBeGreaterThan(0);
     expect(await fixture.metric("requests_limited_total")).toBe(1);
     expect(fixture.products.seen).toHaveLength(3);
+  });
+
+  test("lets who is refused go on on the connection, but not when a body is still on its way", async () => {
+    const { url } = await start({ RATE_LIMIT: "1", RATE_LIMIT_WINDOW_MS: "60000" });
+    const order = (body: string): string =>
+      `POST /orders HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n${body}`;
+    const { answers, rest } = await sendRaw(
+      url,
+      order('{"qty":1}') + order('{"qty":2}') + order('{"qty":3}') + order('{"qty"'),
+    );
+    expect(answers.map(({ status }) => status)).toEqual([400, 429, 429, 429]);
+    const endings = answers.map(({ headers }) => headers["connection"]);
+    expect(endings).toEqual(["keep-alive", "keep-alive", "keep-alive", "close"]);
+    expect(rest).toBe("");
   });
 
   test("counts by the address that trusted proxies tell, and by nobody else's word", async () => {

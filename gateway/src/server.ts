@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type RequestListener, type Server, type ServerOptions } from "node:http";
 import type { Socket } from "node:net";
 import { randomUUID } from "node:crypto";
 import { ContractError, type ErrorCode } from "@shop/contracts/errors";
@@ -28,7 +28,7 @@ const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 /** Node's HTTP server with the limits that keep one client from being everybody's trouble. */
 export function createHttpServer(
   handle: RequestListener,
-  { maxConnections }: { maxConnections: number },
+  { maxConnections, objects }: { maxConnections: number; objects?: Partial<ServerOptions> },
 ): Server {
   const onRequest: RequestListener = (request, response) => {
     if (comesTooLate(request)) return;
@@ -43,6 +43,7 @@ export function createHttpServer(
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
       // Asked for in message-hygiene.ts, whose refusal has an envelope.
       requireHostHeader: false,
+      ...objects,
     },
     onRequest,
   );

@@ -11,17 +11,34 @@ export function declaresBody({ headers }: IncomingMessage): boolean {
   return headers["transfer-encoding"] !== undefined || (length !== undefined && length !== "0");
 }
 
-/**
- * Ends an answer. When a body is still on its way, the connection is closed after it: what comes behind an unread body is never
- * taken for a request. Closing at once would reset the connection and the sender might lose the answer, so some of the body is
- * read first.
- */
+const isOnItsWay = (request: IncomingMessage): boolean =>
+  declaresBody(request) && !request.complete;
+
+/** Ends an answer to a request whose body nobody has read. */
 export function endAfterUnreadBody(
   request: IncomingMessage,
   response: ServerResponse,
   text: string,
 ): void {
-  if (!declaresBody(request) || request.complete) return void response.end(text);
+  if (isOnItsWay(request)) endBeforeBody(request, response, text);
+  else response.end(text);
+}
+
+/**
+ * To who is to come again. A small body has come together with its head, and is read as soon as the head's turn is over: then the
+ * connection goes on. In a crowd each of those who are refused would open a new one, which costs more than the refusal.
+ */
+export function endAndGoOn(request: IncomingMessage, response: ServerResponse, text: string): void {
+  if (!isOnItsWay(request)) return void response.end(text);
+  request.resume();
+  setImmediate(() => endAfterUnreadBody(request, response, text));
+}
+
+/**
+ * A body is still on its way: the connection is closed after the answer, since what comes behind an unread body is never taken for
+ * a request. Closing at once would reset the connection and the sender might lose the answer, so some of the body is read first.
+ */
+function endBeforeBody(request: IncomingMessage, response: ServerResponse, text: string): void {
   closeAfter(request, response);
   response.write(text);
 

@@ -41,7 +41,10 @@ export const errorBody = z
   .meta({ id: "Error" });
 export type ErrorBody = z.infer<typeof errorBody>;
 
-/** A failure with a stable code. Whatever else is thrown is a bug and becomes `INTERNAL`. */
+/**
+ * A failure with a stable code. Whatever else is thrown is a bug and becomes `INTERNAL`. It is an expected outcome and has no stack,
+ * which would cost more than the rest of a refusal; what it came from is its `cause`.
+ */
 export class ContractError extends Error {
   override readonly name = "ContractError";
 
@@ -51,7 +54,10 @@ export class ContractError extends Error {
     readonly details: readonly ErrorDetail[] = [],
     options?: ErrorOptions,
   ) {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(message, options);
+    Error.stackTraceLimit = stackTraceLimit;
   }
 
   get status(): number {

@@ -1,6 +1,6 @@
 import type { Logger } from "@shop/service-kit/log/logger";
 import type { RequestHandler, Response } from "express";
-import { sendWrapped } from "../answers.ts";
+import { asLatin1, sendWrapped } from "../answers.ts";
 import { envelopeEnd } from "../envelope.ts";
 import { exchangeOf } from "../exchange.ts";
 import { BrokenAnswer, CallEnded, isBug, toClientError } from "../upstream/failures.ts";
@@ -83,15 +83,10 @@ function sendCombined(response: Response, parts: readonly NamedBytes[], requestI
   sendWrapped(response, joined(parts), envelopeEnd(requestId, partialMeta(parts)));
 }
 
-const NULL = Buffer.from("null");
-
 /** The services' bytes side by side, as they are. */
-function joined(parts: readonly NamedBytes[]): Buffer {
-  const pieces = parts.flatMap(({ name, bytes }, index) => [
-    Buffer.from(`${index === 0 ? "{" : ","}"${name}":`),
-    bytes ?? NULL,
-  ]);
-  return Buffer.concat([...pieces, Buffer.from("}")]);
+function joined(parts: readonly NamedBytes[]): string {
+  const pieces = parts.map(({ name, bytes }) => `"${name}":${bytes ? asLatin1(bytes) : "null"}`);
+  return `{${pieces.join(",")}}`;
 }
 
 function partialMeta(parts: readonly NamedBytes[]): string {

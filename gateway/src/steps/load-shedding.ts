@@ -1,9 +1,10 @@
-import { ContractError } from "@shop/contracts/errors";
 import type { Request, RequestHandler } from "express";
 import { exchangeOf } from "../exchange.ts";
 import type { InFlight, Phase } from "../in-flight.ts";
-import { FILES, HEALTH } from "../routes.ts";
+import { FILES, HEALTH, type Route } from "../routes.ts";
 import { declaresBody } from "../unread-body.ts";
+import { tooMany } from "../upstream/failures.ts";
+import type { Upstream, Upstreams } from "../upstream/upstream.ts";
 
 export interface SheddingOptions {
   /** Those that are here now; counted here. */
@@ -12,9 +13,6 @@ export interface SheddingOptions {
   readonly most: number;
   readonly onShed: () => void;
 }
-
-const tooMany = (): ContractError =>
-  new ContractError("UNAVAILABLE", "Too many requests are at work; try again");
 
 /**
  * Requests beyond the cap are refused at once. Whoever waits behind thousands of others gets an answer that nobody waits for any
@@ -39,6 +37,24 @@ export function shedLoad(options: SheddingOptions): RequestHandler {
     });
     next();
   };
+}
+
+/** Its service holds as many as it may. Further on it would be refused as well, its body read and checked for nothing. */
+export function shedForService(
+  { answeredBy }: Route,
+  upstreams: Upstreams,
+  { onShed }: SheddingOptions,
+): RequestHandler | undefined {
+  if (typeof answeredBy !== "string") return undefined;
+  const upstream = (upstreams as Partial<Record<string, Upstream>>)[answeredBy];
+  return (
+    upstream &&
+    ((_request, _response, next) => {
+      if (!upstream.isFull) return next();
+      onShed();
+      next(tooMany());
+    })
+  );
 }
 
 /** Its body is here: from now on it counts as one at work. */

@@ -3,6 +3,7 @@ import {
   CallEnded,
   refused,
   tellsOfInstance,
+  tooMany,
   unavailable,
   wasNotSent,
 } from "./failures.ts";
@@ -21,7 +22,7 @@ export interface Ask<T> {
  * budget lets: mostly it met a connection that was being closed.
  */
 export async function askInstances<T>(upstream: Upstream, ask: Ask<T>): Promise<T> {
-  if (upstream.isFull) throw unavailable();
+  if (upstream.isFull) throw tooMany();
   upstream.enter();
   try {
     const refusedBy: Instance[] = [];

@@ -79,6 +79,9 @@ export const unavailable = (cause?: unknown): ContractError =>
     cause,
   });
 
+export const tooMany = (): ContractError =>
+  new ContractError("UNAVAILABLE", "Too many requests are at work; try again");
+
 export const timedOut = (): ContractError =>
   new ContractError("UPSTREAM_TIMEOUT", "The service did not answer in time");
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { JSON_TYPE } from "@shop/contracts/headers";
 import type { Request, Response } from "express";
-import { sendFailure, sendWrapped } from "../answers.ts";
+import { asLatin1, sendFailure, sendWrapped } from "../answers.ts";
 import { ENVELOPE_START, envelopeEnd } from "../envelope.ts";
 import { exchangeOf } from "../exchange.ts";
 import { PREFIXES } from "../routes.ts";
@@ -73,7 +73,7 @@ function relayData(answer: IncomingMessage, request: Request, response: Response
   let streaming = false;
 
   const pass = (chunk: Buffer): void => {
-    if (response.write(chunk)) return;
+    if (response.write(chunk) || answer.isPaused()) return;
     answer.pause();
     response.once("drain", () => answer.resume());
   };
@@ -94,7 +94,8 @@ function relayData(answer: IncomingMessage, request: Request, response: Response
         response.end(end);
       } else {
         startAnswer(answer, request, response);
-        sendWrapped(response, held.length === 1 ? held[0]! : Buffer.concat(held), end);
+        const whole = held.length === 1 ? held[0]! : Buffer.concat(held);
+        sendWrapped(response, asLatin1(whole), end);
       }
       resolve();
     });
