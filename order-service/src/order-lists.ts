@@ -50,12 +50,8 @@ export class OrderLists {
 
   /** For writers, after their commit and before their answer: who has written sees it in the next read. */
   async forget(productIds: readonly number[]): Promise<void> {
-    const token = randomUUID();
-    await this.redis.tell((client) =>
-      Promise.all(
-        [...new Set(productIds)].map((id) => client.forgetList(keysOf(id), token, TOKEN_TTL_MS)),
-      ),
-    );
+    const lists = [...new Set(productIds)].map(keysOf);
+    await this.redis.tell((client) => client.forgetLists(lists, randomUUID(), TOKEN_TTL_MS));
   }
 
   private async firstPage(productId: number): Promise<string> {

@@ -106,7 +106,9 @@ export class ProductDirectory {
   private async store(product: KnownProduct): Promise<void> {
     const { id, version } = product;
     await this.redis.tell((client) =>
-      client.storeVersioned(keyOf(id), { version, text: JSON.stringify(product) }, USABLE_MS),
+      client.storeVersioned([
+        { key: keyOf(id), version, text: JSON.stringify(product), ttlMs: USABLE_MS },
+      ]),
     );
   }
 }

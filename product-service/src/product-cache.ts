@@ -49,7 +49,7 @@ export class ProductCache {
 
   async bury(id: number, version: number): Promise<void> {
     const text = JSON.stringify({ id, version, deleted: true } satisfies z.infer<typeof tombstone>);
-    await this.redis.tell((client) => client.storeVersioned(keyOf(id), { version, text }, ttl()));
+    await this.redis.tell(storing([{ id, version, text }]));
   }
 }
 
@@ -63,7 +63,9 @@ function parse(text: string): z.infer<typeof entrySchema> | undefined {
 }
 
 const storing = (products: readonly KeptProduct[]) => (client: RedisConnection) =>
-  Promise.all(products.map((each) => client.storeVersioned(keyOf(each.id), each, ttl())));
+  client.storeVersioned(
+    products.map(({ id, version, text }) => ({ key: keyOf(id), version, text, ttlMs: ttl() })),
+  );
 
 export const toText = (whole: Product): KeptProduct => ({
   id: whole.id,

@@ -30,7 +30,7 @@ describe("a versioned value", () => {
     // A busy machine may miss the bound of a call; the same again changes nothing.
     return eventually(async () => {
       const stored = await cache.ask((client) =>
-        client.storeVersioned(KEY, { version, text }, 5_000),
+        client.storeVersioned([{ key: KEY, version, text, ttlMs: 5_000 }]),
       );
       expect(stored).toBeDefined();
       return stored;
@@ -55,6 +55,20 @@ describe("a versioned value", () => {
     expect(await versionThere()).toBe(10);
   });
 
+  test("when several come at once, then each is compared with its own", async () => {
+    await store(5);
+    const text = JSON.stringify({ id: 27, version: 1 });
+    const both = [
+      { key: KEY, version: 4, text: JSON.stringify({ id: 26, version: 4 }), ttlMs: 5_000 },
+      { key: "product:27", version: 1, text, ttlMs: 5_000 },
+    ];
+    await eventually(async () =>
+      expect(await cache.ask((client) => client.storeVersioned(both))).toBe(1),
+    );
+    expect(await versionThere()).toBe(5);
+    expect(await direct.get("product:27")).toBe(text);
+  });
+
   test("when the same version is there, then it may be stored again", async () => {
     await store(5);
     expect(await store(5, { name: "y" })).toBe(1);
@@ -63,7 +77,9 @@ describe("a versioned value", () => {
 
   test("when a product was deleted, then a reader that was slow can't bring it back", async () => {
     const text = JSON.stringify({ id: 26, version: 8, deleted: true });
-    await cache.ask((client) => client.storeVersioned(KEY, { version: 8, text }, 5_000));
+    await cache.ask((client) =>
+      client.storeVersioned([{ key: KEY, version: 8, text, ttlMs: 5_000 }]),
+    );
     expect(await store(7)).toBe(0);
     expect(await direct.get(KEY)).toBe(text);
   });
@@ -102,7 +118,8 @@ describe("a list with a token", () => {
   const read = async () => (await cache.ask((client) => client.get(keys.token))) ?? "";
   const store = (token: string, text: string) =>
     cache.ask((client) => client.storeIfUnchanged(keys, { token, text }, 5_000));
-  const forget = (token: string) => cache.ask((client) => client.forgetList(keys, token, 60_000));
+  const forget = (token: string) =>
+    cache.ask((client) => client.forgetLists([keys], token, 60_000));
 
   test("when nobody wrote since the reader looked, then its list is stored, also for the very first time", async () => {
     const token = await read();
@@ -127,6 +144,14 @@ describe("a list with a token", () => {
     expect(await direct.get(keys.list)).toBeNull();
     expect(await direct.get(keys.token)).toBe("t-2");
     expect(await direct.pTTL(keys.token)).toBeGreaterThan(0);
+  });
+
+  test("when several lists change at once, then all of them are gone", async () => {
+    const more = { list: "orders:product:27", token: "orders:product:27:token" };
+    await store(await read(), "[1]");
+    await direct.set(more.list, "[2]");
+    expect(await cache.ask((client) => client.forgetLists([keys, more], "t", 60_000))).toBe(2);
+    expect(await direct.mGet([keys.token, more.token])).toEqual(["t", "t"]);
   });
 
   test("when the token has ended meanwhile, then the old list is not stored", async () => {

@@ -9,29 +9,35 @@ const deadline = (ttlMs: number): string => String(Date.now() + ttlMs);
 /**
  * A value carries its version; an older one never takes its place, whatever order readers and writers arrive in. The compared
  * version is the one in the stored JSON, so that what is stored stays plain text that a person can read; quotes in a name
- * are escaped there, so a name can't pass for it.
+ * are escaped there, so a name can't pass for it. Answers how many were stored.
  */
 const storeVersioned = defineScript({
-  NUMBER_OF_KEYS: 1,
   SCRIPT: `
-    local stored = redis.call('GET', KEYS[1])
-    if stored then
-      local version = tonumber(string.match(stored, '"version":(%d+)'))
-      if version and version > tonumber(ARGV[1]) then return 0 end
+    local count = 0
+    for i, key in ipairs(KEYS) do
+      local version, text, deadline = ARGV[3 * i - 2], ARGV[3 * i - 1], ARGV[3 * i]
+      local stored = redis.call('GET', key)
+      local held = stored and tonumber(string.match(stored, '"version":(%d+)'))
+      if not (held and held > tonumber(version)) then
+        redis.call('SET', key, text)
+        redis.call('PEXPIREAT', key, deadline)
+        count = count + 1
+      end
     end
-    redis.call('SET', KEYS[1], ARGV[2])
-    redis.call('PEXPIREAT', KEYS[1], ARGV[3])
-    return 1`,
-  parseCommand(parser: CommandParser, key: string, value: VersionedText, ttlMs: number) {
-    parser.pushKey(key);
-    parser.push(String(value.version), value.text, deadline(ttlMs));
+    return count`,
+  parseCommand(parser: CommandParser, values: readonly VersionedText[]) {
+    parser.pushKeysLength(values.map(({ key }) => key));
+    for (const { version, text, ttlMs } of values)
+      parser.push(String(version), text, deadline(ttlMs));
   },
   transformReply: (stored: number) => stored,
 });
 
 export interface VersionedText {
+  readonly key: string;
   readonly version: number;
   readonly text: string;
+  readonly ttlMs: number;
 }
 
 /**
@@ -52,17 +58,20 @@ const storeIfUnchanged = defineScript({
   transformReply: (stored: number) => stored,
 });
 
-/** What the writer of a list does after its commit: a new token, and the old list gone, in one step. */
-const forgetList = defineScript({
-  NUMBER_OF_KEYS: 2,
+/** What the writer of lists does after its commit: a new token, and the old list gone, in one step. Answers how many were there. */
+const forgetLists = defineScript({
   SCRIPT: `
-    redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
-    return redis.call('DEL', KEYS[1])`,
-  parseCommand(parser: CommandParser, keys: ListKeys, token: string, ttlMs: number) {
-    parser.pushKeys([keys.list, keys.token]);
+    local gone = 0
+    for i = 1, #KEYS, 2 do
+      redis.call('SET', KEYS[i + 1], ARGV[1], 'PX', ARGV[2])
+      gone = gone + redis.call('DEL', KEYS[i])
+    end
+    return gone`,
+  parseCommand(parser: CommandParser, lists: readonly ListKeys[], token: string, ttlMs: number) {
+    parser.pushKeysLength(lists.flatMap(({ list, token: beside }) => [list, beside]));
     parser.push(token, String(ttlMs));
   },
-  transformReply: (deleted: number) => deleted,
+  transformReply: (gone: number) => gone,
 });
 
 export interface ListKeys {
@@ -75,4 +84,4 @@ export interface SeenList {
   readonly text: string;
 }
 
-export const cacheScripts = { storeVersioned, storeIfUnchanged, forgetList };
+export const cacheScripts = { storeVersioned, storeIfUnchanged, forgetLists };
