@@ -4,7 +4,8 @@ import type { Order } from "@shop/contracts/order";
 import { Database } from "@shop/service-kit/database/database";
 import { findFirstAnswer } from "./idempotency.sql.ts";
 import { idempotencyInProgress } from "./order-errors.ts";
-import type { IdempotencyClaim } from "./new-order.ts";
+import type { Commit } from "./commit-orders.ts";
+import type { IdempotencyClaim, NewOrder } from "./new-order.ts";
 import type { Placed } from "./place-order.ts";
 
 /**
@@ -17,21 +18,36 @@ export class Idempotency {
 
   constructor(private readonly database: Database) {}
 
-  async once(claim: IdempotencyClaim, place: () => Promise<Order | undefined>): Promise<Placed> {
+  /**
+   * Most keys are new, so nobody looks before: a key that stands for another order keeps this one from being written, and then its
+   * answer is looked up. So it is when this one is refused, since the first one's product may be gone by now.
+   */
+  async once(
+    claim: IdempotencyClaim,
+    {
+      prepare,
+      write,
+    }: { prepare: () => Promise<NewOrder>; write: (order: NewOrder) => Promise<Commit> },
+  ): Promise<Placed> {
     const mark = JSON.stringify([claim.caller, claim.key]);
     if (this.inProgress.has(mark)) throw idempotencyInProgress();
     this.inProgress.add(mark);
     try {
-      const before = await this.firstAnswer(claim);
-      if (before) return { order: before, replayed: true };
-      const order = await place();
-      if (order) return { order, replayed: false };
-      const theirs = await this.firstAnswer(claim);
-      if (theirs) return { order: theirs, replayed: true };
-      throw idempotencyInProgress();
+      const order = await prepare().catch((refusal: unknown) =>
+        this.unlessAnswered(claim, refusal),
+      );
+      if ("replayed" in order) return order;
+      if ((await write(order)) === "committed") return { order: order.order, replayed: false };
+      return await this.unlessAnswered(claim, idempotencyInProgress());
     } finally {
       this.inProgress.delete(mark);
     }
+  }
+
+  private async unlessAnswered(claim: IdempotencyClaim, otherwise: unknown): Promise<Placed> {
+    const order = await this.firstAnswer(claim);
+    if (order) return { order, replayed: true };
+    throw otherwise;
   }
 
   private async firstAnswer(claim: IdempotencyClaim): Promise<Order | undefined> {

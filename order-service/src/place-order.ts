@@ -4,7 +4,7 @@ import { fromCents, toCents } from "@shop/contracts/money";
 import type { Order, PlaceOrderBody } from "@shop/contracts/order";
 import { CommitOrders } from "./commit-orders.ts";
 import { Idempotency } from "./idempotency.ts";
-import { newOrder, type OrderRequest } from "./new-order.ts";
+import { newOrder, type NewOrder, type OrderRequest } from "./new-order.ts";
 import { ProductDirectory } from "./product-directory.ts";
 import type { KnownProduct } from "./product-memory.ts";
 
@@ -23,21 +23,16 @@ export class PlaceOrder {
 
   async execute(request: OrderRequest): Promise<Placed> {
     const { claim } = request;
-    if (!claim) return { order: await this.place(request), replayed: false };
-    return this.idempotency.once(claim, () => this.tryPlace(request));
+    const prepare = () => this.prepare(request);
+    const write = (order: NewOrder) => this.commits.one(order);
+    if (claim) return this.idempotency.once(claim, { prepare, write });
+    const order = await prepare();
+    await write(order);
+    return { order: order.order, replayed: false };
   }
 
-  private async place(request: OrderRequest): Promise<Order> {
-    const order = newOrder(request, await this.unitPrice(request.body));
-    await this.commits.one(order);
-    return order.order;
-  }
-
-  /** `undefined` when the key was taken meanwhile, by another instance. */
-  private async tryPlace(request: OrderRequest): Promise<Order | undefined> {
-    const order = newOrder(request, await this.unitPrice(request.body));
-    const commit = await this.commits.one(order);
-    return commit === "committed" ? order.order : undefined;
+  private async prepare(request: OrderRequest): Promise<NewOrder> {
+    return newOrder(request, await this.unitPrice(request.body));
   }
 
   /** The price that holds, never the client's. A refusal rests on an answer to a question from after the request came. */
