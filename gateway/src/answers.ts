@@ -3,7 +3,7 @@ import { JSON_TYPE } from "@shop/contracts/headers";
 import type { Request, Response } from "express";
 import { ENVELOPE_START, failureText, successText } from "./envelope.ts";
 import { exchangeOf } from "./exchange.ts";
-import { endAfterUnreadBody, endAndGoOn } from "./unread-body.ts";
+import { endAfterUnreadBody, endOnceBodyIsHere } from "./unread-body.ts";
 
 const RETRY_AFTER_S = "1";
 const COME_AGAIN: ReadonlySet<ErrorCode> = new Set(["RATE_LIMITED", "UNAVAILABLE"]);
@@ -29,16 +29,18 @@ export function sendFailure(request: Request, response: Response, error: Contrac
   response.statusCode = error.status;
   response.setHeader("content-type", JSON_TYPE);
   response.setHeader("content-length", Buffer.byteLength(text));
-  const end = COME_AGAIN.has(error.code) ? endAndGoOn : endAfterUnreadBody;
+  const end = COME_AGAIN.has(error.code) ? endOnceBodyIsHere : endAfterUnreadBody;
   end(request, response, text);
 }
 
-/** Text of one byte a character: the bytes stay what they are, and go out together with the head in one write. */
-export const asLatin1 = (bytes: Buffer): string => bytes.toString("latin1");
-
-/** A service's bytes, whole, in the envelope. */
-export function sendWrapped(response: Response, latin1: string, end: string): void {
-  const whole = ENVELOPE_START + latin1 + end;
+/**
+ * A service's bytes in the envelope. As text of one byte a character they stay what they are, and go out together with the head in
+ * one write.
+ */
+export function sendWrapped(response: Response, data: readonly Buffer[], end: string): void {
+  let whole = ENVELOPE_START;
+  for (const bytes of data) whole += bytes.toString("latin1");
+  whole += end;
   response.setHeader("content-type", JSON_TYPE);
   response.setHeader("content-length", whole.length);
   response.end(whole, "latin1");

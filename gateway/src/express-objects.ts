@@ -1,13 +1,13 @@
 import { IncomingMessage, ServerResponse, type ServerOptions } from "node:http";
 import type { Express } from "express";
 
-type Made = Required<Pick<ServerOptions, "IncomingMessage" | "ServerResponse">>;
+export type MadeObjects = Required<Pick<ServerOptions, "IncomingMessage" | "ServerResponse">>;
 
 /**
  * Express gives each request and response another prototype, which slows down whatever is done with them afterwards. Here Node
  * makes them with that prototype, so that nothing is left to change.
  */
-export const expressObjects = ({ request, response }: Express): Made => ({
+export const expressObjects = ({ request, response }: Express): MadeObjects => ({
   IncomingMessage: withPrototype(IncomingMessage, request),
   ServerResponse: withPrototype(ServerResponse, response),
 });

@@ -39,7 +39,6 @@ export async function startGateway(
   const isStopping = (): boolean => state.stopping;
 
   const app = buildPipeline({
-    log,
     trustedProxies: config.TRUST_PROXY,
     accessLog: {
       log,
@@ -49,7 +48,8 @@ export async function startGateway(
     },
     isStopping,
     corsOrigins: config.CORS_ORIGINS,
-    shedding: { inFlight, most: config.MAX_IN_FLIGHT, onShed: () => metrics.shed.inc() },
+    shedding: { inFlight, most: config.MAX_IN_FLIGHT },
+    errors: { log, onShed: () => metrics.shed.inc() },
     rateLimit: rateLimit?.step,
     verifyToken: config.AUTH === "jwt" ? tokenVerifier(config) : undefined,
     answers: {

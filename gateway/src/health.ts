@@ -2,6 +2,7 @@ import { ContractError } from "@shop/contracts/errors";
 import { z } from "zod";
 import type { Instance } from "./upstream/instance.ts";
 import type { Upstream, Upstreams } from "./upstream/upstream.ts";
+import { getWhole } from "./upstream/whole-answer.ts";
 
 const ANSWER_LIMIT_MS = 1_000;
 /** However often somebody looks, services are asked this often at most. */
@@ -69,13 +70,13 @@ async function stateOf({ instances }: Upstream): Promise<State> {
 
 async function askReady({ healthPool }: Instance): Promise<State> {
   try {
-    const { statusCode, body } = await healthPool.request({
-      method: "GET",
+    const answer = await getWhole(healthPool, {
       path: "/health/ready",
+      headers: {},
       signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
     });
-    const { status } = (await body.json()) as { status?: unknown };
-    if (statusCode !== 200) return "down";
+    const { status } = JSON.parse(answer.bytes.toString()) as { status?: unknown };
+    if (answer.status !== 200) return "down";
     return status === "ok" ? "ok" : "degraded";
   } catch {
     return "down";

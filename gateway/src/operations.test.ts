@@ -270,7 +270,7 @@ describe("a bug", () => {
 /** One that listens nowhere, with what a test puts in. */
 function pipelineWith({ log, ...answers }: { log: Logger } & Partial<AnswerOptions>) {
   return buildPipeline({
-    log,
+    errors: { log, onShed: () => undefined },
     trustedProxies: 0,
     accessLog: {
       log: pino({ level: "silent" }),
@@ -280,7 +280,7 @@ function pipelineWith({ log, ...answers }: { log: Logger } & Partial<AnswerOptio
     },
     isStopping: () => false,
     corsOrigins: undefined,
-    shedding: { inFlight: noneInFlight(), most: 1, onShed: () => undefined },
+    shedding: { inFlight: noneInFlight(), most: 1 },
     rateLimit: undefined,
     verifyToken: undefined,
     answers: {

@@ -1,11 +1,10 @@
-import type { Logger } from "@shop/service-kit/log/logger";
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from "express";
 import type { Route } from "./routes.ts";
 import { accessLog, type AccessLogOptions } from "./steps/access-log.ts";
 import { answerRoute, type AnswerOptions } from "./steps/answer-route.ts";
 import { authenticate } from "./steps/authentication.ts";
 import { cors } from "./steps/cors.ts";
-import { answerErrors } from "./steps/errors.ts";
+import { answerErrors, type ErrorOptions } from "./steps/errors.ts";
 import { inOrder } from "./steps/in-order.ts";
 import { sayGoodbye } from "./steps/leaving.ts";
 import {
@@ -25,7 +24,7 @@ import { validate } from "./steps/validation.ts";
 import type { VerifyToken } from "./token-verifier.ts";
 
 export interface PipelineOptions {
-  readonly log: Logger;
+  readonly errors: ErrorOptions;
   readonly trustedProxies: number | readonly string[];
   readonly accessLog: AccessLogOptions;
   readonly isStopping: () => boolean;
@@ -57,7 +56,7 @@ const onEveryRequest = (options: PipelineOptions): Step[] => [
 /** Then, on the route that fits. */
 const onRoute = (route: Route, { verifyToken, shedding, answers }: PipelineOptions): Step[] => [
   ["route", table.enterRoute(route)],
-  ["load shedding, of its service", shedForService(route, answers.upstreams, shedding)],
+  ["load shedding, of its service", shedForService(route, answers.upstreams)],
   ["authentication", verifyToken && !route.open ? authenticate(route, verifyToken) : undefined],
   ["body", takeBody(route)],
   ["load shedding, with the body", route.body && startWork(shedding)],
@@ -66,10 +65,10 @@ const onRoute = (route: Route, { verifyToken, shedding, answers }: PipelineOptio
 ];
 
 /** And whatever is left. */
-const atTheEnd = ({ log }: PipelineOptions): Step<RequestHandler | ErrorRequestHandler>[] => [
+const atTheEnd = ({ errors }: PipelineOptions): Step<RequestHandler | ErrorRequestHandler>[] => [
   ["whole server", table.tellAllMethods()],
   ["not found", notFound],
-  ["errors", answerErrors(log)],
+  ["errors", answerErrors(errors)],
 ];
 
 export function buildPipeline(options: PipelineOptions): Express {

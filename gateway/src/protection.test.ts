@@ -312,6 +312,19 @@ describe("the rate limit", () => {
     expect(rest).toBe("");
   });
 
+  test("works on nothing behind a refused request whose body was not asked for", async () => {
+    const fixture = await start({ RATE_LIMIT: "1", RATE_LIMIT_WINDOW_MS: "60000" });
+    await fixture.request("/products/26");
+    const order = `POST /orders HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nContent-Length: 9\r\n`;
+    const { answers } = await sendRaw(
+      fixture.url,
+      `${order}Expect: 100-continue\r\n\r\n{"qty":1}`,
+      `GET /health HTTP/1.1\r\nHost: shop\r\n\r\n`,
+    );
+    expect(answers.map(({ status }) => status)).toEqual([429]);
+    expect(answers[0]!.headers["connection"]).toBe("close");
+  });
+
   test("counts by the address that trusted proxies tell, and by nobody else's word", async () => {
     const untrusting = await start({ RATE_LIMIT: "2" });
     const answers = [];

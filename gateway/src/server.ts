@@ -1,10 +1,11 @@
-import { createServer, type RequestListener, type Server, type ServerOptions } from "node:http";
+import { createServer, type RequestListener, type Server } from "node:http";
 import type { Socket } from "node:net";
 import { randomUUID } from "node:crypto";
 import { ContractError, type ErrorCode } from "@shop/contracts/errors";
 import { JSON_TYPE, REQUEST_ID_HEADER } from "@shop/contracts/headers";
 import { answerAtWork, answersInLine, waitInLine } from "./answers-on-socket.ts";
 import { comesTooLate } from "./closing-connection.ts";
+import type { MadeObjects } from "./express-objects.ts";
 import { failureText } from "./envelope.ts";
 import { ROUTES } from "./routes.ts";
 import { cutSlowReaders } from "./slow-readers.ts";
@@ -28,7 +29,7 @@ const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 /** Node's HTTP server with the limits that keep one client from being everybody's trouble. */
 export function createHttpServer(
   handle: RequestListener,
-  { maxConnections, objects }: { maxConnections: number; objects?: Partial<ServerOptions> },
+  { maxConnections, objects }: { maxConnections: number; objects?: MadeObjects },
 ): Server {
   const onRequest: RequestListener = (request, response) => {
     if (comesTooLate(request)) return;

@@ -28,10 +28,17 @@ export function endAfterUnreadBody(
  * To who is to come again. A small body has come together with its head, and is read as soon as the head's turn is over: then the
  * connection goes on. In a crowd each of those who are refused would open a new one, which costs more than the refusal.
  */
-export function endAndGoOn(request: IncomingMessage, response: ServerResponse, text: string): void {
-  if (!isOnItsWay(request)) return void response.end(text);
+export function endOnceBodyIsHere(
+  request: IncomingMessage,
+  response: ServerResponse,
+  text: string,
+): void {
+  const mayGoOn = response.shouldKeepAlive && request.headers.expect === undefined;
+  if (!mayGoOn || !isOnItsWay(request)) return endAfterUnreadBody(request, response, text);
   request.resume();
-  setImmediate(() => endAfterUnreadBody(request, response, text));
+  setImmediate(() => {
+    if (!response.destroyed) endAfterUnreadBody(request, response, text);
+  });
 }
 
 /**

@@ -83,7 +83,8 @@ export class CommitOrders {
     const results = await this.together(orders).catch((error: unknown) =>
       this.afterError(orders, { error, triesLeft: RETRIES, until }),
     );
-    await this.lists.forget(orders.map(({ order }) => order.productId));
+    const changed = orders.filter((_, index) => mayBeWritten(results[index]!));
+    if (changed.length > 0) await this.lists.forget(changed.map(({ order }) => order.productId));
     return results;
   }
 
@@ -162,6 +163,10 @@ export class CommitOrders {
     return ids.map((id) => (existing.has(id) ? fulfilled("committed") : tried.next().value!));
   }
 }
+
+/** What failed may have been committed all the same. */
+const mayBeWritten = (result: PromiseSettledResult<Commit>): boolean =>
+  result.status === "rejected" || result.value === "committed";
 
 const fulfilled = (value: Commit): PromiseFulfilledResult<Commit> => ({
   status: "fulfilled",

@@ -79,6 +79,38 @@ describe("the same key and body again", () => {
     });
   });
 
+  test("is the first answer also when product-service hangs and nothing is remembered of the product", async () => {
+    const { id: productId } = fixture.products.put();
+    const key = newKey();
+    const first = await withKey(key, { productId, qty: 1 });
+    const another = await fixture.startAnother();
+    await fixture.ready(another.url);
+    await fixture.cache.del(`product:${productId}`);
+    const release = fixture.products.hold();
+    try {
+      const again = await withKey(key, { productId, qty: 1 }, another.url);
+      expect(again).toMatchObject({ status: 201, body: first.body });
+      expect(fixture.products.waiting()).toBe(0);
+    } finally {
+      release();
+      await another.stop();
+    }
+  });
+
+  test("leaves the product's list in the cache as it is", async () => {
+    const { id: productId } = fixture.products.put();
+    const key = newKey();
+    await withKey(key, { productId, qty: 1 });
+    const list = `orders:product:${productId}`;
+    await eventually(async () => {
+      await fixture.request(`/orders/product/${productId}`);
+      expect(await fixture.cache.get(list)).not.toBeNull();
+    });
+    const before = await fixture.cache.get(`${list}:token`);
+    expect((await withKey(key, { productId, qty: 1 })).status).toBe(201);
+    expect(await fixture.cache.get(`${list}:token`)).toBe(before);
+  });
+
   test("is recognized whatever the order of its fields, its spaces and its way to write numbers", async () => {
     const { id } = fixture.products.put({ price: 19.9 });
     const key = newKey();

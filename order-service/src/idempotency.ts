@@ -2,11 +2,18 @@ import { Injectable } from "@nestjs/common";
 import { ContractError } from "@shop/contracts/errors";
 import type { Order } from "@shop/contracts/order";
 import { Database } from "@shop/service-kit/database/database";
+import { isDatabaseTrouble } from "@shop/service-kit/database/database-errors";
 import { findFirstAnswer } from "./idempotency.sql.ts";
 import { idempotencyInProgress } from "./order-errors.ts";
-import type { Commit } from "./commit-orders.ts";
-import type { IdempotencyClaim, NewOrder } from "./new-order.ts";
+import type { IdempotencyClaim } from "./new-order.ts";
 import type { Placed } from "./place-order.ts";
+
+export interface Attempt {
+  /** Throws IDEMPOTENCY_IN_PROGRESS when the key was taken. */
+  readonly place: () => Promise<Order>;
+  /** Nobody needs to be asked for it but the database. */
+  readonly isQuick: boolean;
+}
 
 /**
  * The same key and body give the same order. "In progress" lives in this memory, or in another instance's uncommitted
@@ -19,35 +26,31 @@ export class Idempotency {
   constructor(private readonly database: Database) {}
 
   /**
-   * Most keys are new, so nobody looks before: a key that stands for another order keeps this one from being written, and then its
-   * answer is looked up. So it is when this one is refused, since the first one's product may be gone by now.
+   * Most keys are new, so where the order is quickly made nobody looks before: a key that stands for another order keeps this one
+   * from being written, and then its answer is looked up. So it is when this one is refused, for a repeat must not hear of what
+   * has changed since.
    */
-  async once(
-    claim: IdempotencyClaim,
-    {
-      prepare,
-      write,
-    }: { prepare: () => Promise<NewOrder>; write: (order: NewOrder) => Promise<Commit> },
-  ): Promise<Placed> {
+  async once(claim: IdempotencyClaim, { place, isQuick }: Attempt): Promise<Placed> {
     const mark = JSON.stringify([claim.caller, claim.key]);
     if (this.inProgress.has(mark)) throw idempotencyInProgress();
     this.inProgress.add(mark);
     try {
-      const order = await prepare().catch((refusal: unknown) =>
-        this.unlessAnswered(claim, refusal),
+      const before = isQuick ? undefined : await this.firstAnswer(claim);
+      if (before) return { order: before, replayed: true };
+      return await place().then(
+        (order) => ({ order, replayed: false }),
+        (refusal: unknown) => this.unlessAnswered(claim, refusal),
       );
-      if ("replayed" in order) return order;
-      if ((await write(order)) === "committed") return { order: order.order, replayed: false };
-      return await this.unlessAnswered(claim, idempotencyInProgress());
     } finally {
       this.inProgress.delete(mark);
     }
   }
 
-  private async unlessAnswered(claim: IdempotencyClaim, otherwise: unknown): Promise<Placed> {
-    const order = await this.firstAnswer(claim);
+  private async unlessAnswered(claim: IdempotencyClaim, refusal: unknown): Promise<Placed> {
+    // It would not answer this question either.
+    const order = isDatabaseTrouble(refusal) ? undefined : await this.firstAnswer(claim);
     if (order) return { order, replayed: true };
-    throw otherwise;
+    throw refusal;
   }
 
   private async firstAnswer(claim: IdempotencyClaim): Promise<Order | undefined> {

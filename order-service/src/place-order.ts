@@ -4,7 +4,8 @@ import { fromCents, toCents } from "@shop/contracts/money";
 import type { Order, PlaceOrderBody } from "@shop/contracts/order";
 import { CommitOrders } from "./commit-orders.ts";
 import { Idempotency } from "./idempotency.ts";
-import { newOrder, type NewOrder, type OrderRequest } from "./new-order.ts";
+import { newOrder, type OrderRequest } from "./new-order.ts";
+import { idempotencyInProgress } from "./order-errors.ts";
 import { ProductDirectory } from "./product-directory.ts";
 import type { KnownProduct } from "./product-memory.ts";
 
@@ -23,16 +24,20 @@ export class PlaceOrder {
 
   async execute(request: OrderRequest): Promise<Placed> {
     const { claim } = request;
-    const prepare = () => this.prepare(request);
-    const write = (order: NewOrder) => this.commits.one(order);
-    if (claim) return this.idempotency.once(claim, { prepare, write });
-    const order = await prepare();
-    await write(order);
-    return { order: order.order, replayed: false };
+    const place = () => this.place(request);
+    if (!claim) return { order: await place(), replayed: false };
+    return this.idempotency.once(claim, { place, isQuick: this.isQuick(request.body) });
   }
 
-  private async prepare(request: OrderRequest): Promise<NewOrder> {
-    return newOrder(request, await this.unitPrice(request.body));
+  private async place(request: OrderRequest): Promise<Order> {
+    const order = newOrder(request, await this.unitPrice(request.body));
+    if ((await this.commits.one(order)) === "key taken") throw idempotencyInProgress();
+    return order.order;
+  }
+
+  private isQuick({ productId, price }: PlaceOrderBody): boolean {
+    const known = this.products.remembered(productId);
+    return known !== undefined && refusalOf(known, price) === undefined;
   }
 
   /** The price that holds, never the client's. A refusal rests on an answer to a question from after the request came. */

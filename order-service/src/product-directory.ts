@@ -37,8 +37,13 @@ export class ProductDirectory {
     private readonly client: ProductClient,
   ) {}
 
+  /** What needs no question to anybody. */
+  remembered(id: number): KnownProduct | undefined {
+    return this.memory.get(id, FRESH);
+  }
+
   async find(id: number): Promise<Found> {
-    const known = this.memory.get(id, FRESH);
+    const known = this.remembered(id);
     if (known) return { product: known, askedAt: 0 };
     return this.looks.do(id, () => this.look(id));
   }

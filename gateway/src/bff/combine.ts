@@ -1,6 +1,6 @@
 import type { Logger } from "@shop/service-kit/log/logger";
 import type { RequestHandler, Response } from "express";
-import { asLatin1, sendWrapped } from "../answers.ts";
+import { sendWrapped } from "../answers.ts";
 import { envelopeEnd } from "../envelope.ts";
 import { exchangeOf } from "../exchange.ts";
 import { BrokenAnswer, CallEnded, isBug, toClientError } from "../upstream/failures.ts";
@@ -80,13 +80,19 @@ function parsed(bytes: Buffer | undefined): unknown {
 const isMissing = ({ bytes }: NamedBytes): boolean => bytes === undefined;
 
 function sendCombined(response: Response, parts: readonly NamedBytes[], requestId: string): void {
-  sendWrapped(response, joined(parts), envelopeEnd(requestId, partialMeta(parts)));
+  sendWrapped(response, sideBySide(parts), envelopeEnd(requestId, partialMeta(parts)));
 }
 
+const NULL = Buffer.from("null");
+const CLOSE = Buffer.from("}");
+
 /** The services' bytes side by side, as they are. */
-function joined(parts: readonly NamedBytes[]): string {
-  const pieces = parts.map(({ name, bytes }) => `"${name}":${bytes ? asLatin1(bytes) : "null"}`);
-  return `{${pieces.join(",")}}`;
+function sideBySide(parts: readonly NamedBytes[]): Buffer[] {
+  const pieces = parts.flatMap(({ name, bytes }, index) => [
+    Buffer.from(`${index === 0 ? "{" : ","}"${name}":`),
+    bytes ?? NULL,
+  ]);
+  return [...pieces, CLOSE];
 }
 
 function partialMeta(parts: readonly NamedBytes[]): string {

@@ -4,7 +4,7 @@ import { BrokenAnswer } from "../upstream/failures.ts";
 import type { Instance } from "../upstream/instance.ts";
 import { parseServiceError } from "../upstream/service-error.ts";
 import type { Upstream } from "../upstream/upstream.ts";
-import { getWhole, type Question } from "./whole-answer.ts";
+import { getWhole, type Question } from "../upstream/whole-answer.ts";
 
 /** The bytes of a service's answer; throws what its client is to be told. */
 export async function fetchPart(upstream: Upstream, question: Question): Promise<Buffer> {

@@ -2,11 +2,19 @@ import { ContractError } from "@shop/contracts/errors";
 import type { Logger } from "@shop/service-kit/log/logger";
 import type { ErrorRequestHandler } from "express";
 import { sendFailure } from "../answers.ts";
+import { TooMany } from "../upstream/failures.ts";
+
+export interface ErrorOptions {
+  readonly log: Logger;
+  /** For each request that was refused because too many were at work. */
+  readonly onShed: () => void;
+}
 
 /** The one place where errors become answers. What is no contract's error is a bug: the log gets all, the client nothing. */
-export function answerErrors(log: Logger): ErrorRequestHandler {
+export function answerErrors({ log, onShed }: ErrorOptions): ErrorRequestHandler {
   return (thrown: unknown, request, response, _next) => {
     const error = toContractError(thrown);
+    if (error instanceof TooMany) onShed();
     if (error.code === "INTERNAL") log.error({ err: thrown }, "a request failed");
     sendFailure(request, response, error);
   };

@@ -2,16 +2,16 @@ import type { Request, RequestHandler } from "express";
 import { exchangeOf } from "../exchange.ts";
 import type { InFlight, Phase } from "../in-flight.ts";
 import { FILES, HEALTH, type Route } from "../routes.ts";
+import type { ServiceName } from "../services.ts";
 import { declaresBody } from "../unread-body.ts";
-import { tooMany } from "../upstream/failures.ts";
-import type { Upstream, Upstreams } from "../upstream/upstream.ts";
+import { TooMany } from "../upstream/failures.ts";
+import type { Upstreams } from "../upstream/upstream.ts";
 
 export interface SheddingOptions {
   /** Those that are here now; counted here. */
   readonly inFlight: InFlight;
   /** In each phase. */
   readonly most: number;
-  readonly onShed: () => void;
 }
 
 /**
@@ -20,14 +20,13 @@ export interface SheddingOptions {
  * load go to the others.
  */
 export function shedLoad(options: SheddingOptions): RequestHandler {
-  const { inFlight, onShed } = options;
+  const { inFlight } = options;
   return (request, response, next) => {
     const phase = firstPhaseOf(request);
     // A body is for nothing when there is no room to work on it.
     const full = isFull(options, phase) || (phase === "receiving" && isFull(options, "working"));
     if (full && !HEALTH.test(request.path)) {
-      onShed();
-      return next(tooMany());
+      return next(new TooMany());
     }
     const exchange = exchangeOf(request);
     exchange.phase = phase;
@@ -43,31 +42,22 @@ export function shedLoad(options: SheddingOptions): RequestHandler {
 export function shedForService(
   { answeredBy }: Route,
   upstreams: Upstreams,
-  { onShed }: SheddingOptions,
 ): RequestHandler | undefined {
-  if (typeof answeredBy !== "string") return undefined;
-  const upstream = (upstreams as Partial<Record<string, Upstream>>)[answeredBy];
-  return (
-    upstream &&
-    ((_request, _response, next) => {
-      if (!upstream.isFull) return next();
-      onShed();
-      next(tooMany());
-    })
-  );
+  if (typeof answeredBy === "object" || !(answeredBy in upstreams)) return undefined;
+  const upstream = upstreams[answeredBy as ServiceName];
+  return (_request, _response, next) => next(upstream.isFull ? new TooMany() : undefined);
 }
 
 /** Its body is here: from now on it counts as one at work. */
 export function startWork(options: SheddingOptions): RequestHandler {
-  const { inFlight, onShed } = options;
+  const { inFlight } = options;
   return (request, response, next) => {
     const exchange = exchangeOf(request);
     if (exchange.phase === "working") return next();
     // Its client has left, and its place was given back.
     if (response.destroyed) return;
     if (isFull(options, "working")) {
-      onShed();
-      return next(tooMany());
+      return next(new TooMany());
     }
     inFlight[exchange.phase] -= 1;
     exchange.phase = "working";

@@ -1,9 +1,9 @@
 import {
   brokeOff,
   CallEnded,
+  TooMany,
   refused,
   tellsOfInstance,
-  tooMany,
   unavailable,
   wasNotSent,
 } from "./failures.ts";
@@ -22,7 +22,7 @@ export interface Ask<T> {
  * budget lets: mostly it met a connection that was being closed.
  */
 export async function askInstances<T>(upstream: Upstream, ask: Ask<T>): Promise<T> {
-  if (upstream.isFull) throw tooMany();
+  if (upstream.isFull) throw new TooMany();
   upstream.enter();
   try {
     const refusedBy: Instance[] = [];

@@ -79,8 +79,12 @@ export const unavailable = (cause?: unknown): ContractError =>
     cause,
   });
 
-export const tooMany = (): ContractError =>
-  new ContractError("UNAVAILABLE", "Too many requests are at work; try again");
+/** Refused without a try: so many are at work that this one would wait for nothing. */
+export class TooMany extends ContractError {
+  constructor() {
+    super("UNAVAILABLE", "Too many requests are at work; try again");
+  }
+}
 
 export const timedOut = (): ContractError =>
   new ContractError("UPSTREAM_TIMEOUT", "The service did not answer in time");

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { JSON_TYPE } from "@shop/contracts/headers";
 import type { Request, Response } from "express";
-import { asLatin1, sendFailure, sendWrapped } from "../answers.ts";
+import { sendFailure, sendWrapped } from "../answers.ts";
 import { ENVELOPE_START, envelopeEnd } from "../envelope.ts";
 import { exchangeOf } from "../exchange.ts";
 import { PREFIXES } from "../routes.ts";
@@ -94,8 +94,7 @@ function relayData(answer: IncomingMessage, request: Request, response: Response
         response.end(end);
       } else {
         startAnswer(answer, request, response);
-        const whole = held.length === 1 ? held[0]! : Buffer.concat(held);
-        sendWrapped(response, asLatin1(whole), end);
+        sendWrapped(response, held, end);
       }
       resolve();
     });

@@ -55,6 +55,12 @@ describe("a versioned value", () => {
     expect(await versionThere()).toBe(10);
   });
 
+  test("when something else is under the key, then it is replaced", async () => {
+    await direct.lPush(KEY, "no text");
+    expect(await store(1)).toBe(1);
+    expect(await versionThere()).toBe(1);
+  });
+
   test("when several come at once, then each is compared with its own", async () => {
     await store(5);
     const text = JSON.stringify({ id: 27, version: 1 });

@@ -9,15 +9,16 @@ const deadline = (ttlMs: number): string => String(Date.now() + ttlMs);
 /**
  * A value carries its version; an older one never takes its place, whatever order readers and writers arrive in. The compared
  * version is the one in the stored JSON, so that what is stored stays plain text that a person can read; quotes in a name
- * are escaped there, so a name can't pass for it. Answers how many were stored.
+ * are escaped there, so a name can't pass for it. Something else under a key is in
+ * nobody's way. Answers how many were stored.
  */
 const storeVersioned = defineScript({
   SCRIPT: `
     local count = 0
     for i, key in ipairs(KEYS) do
       local version, text, deadline = ARGV[3 * i - 2], ARGV[3 * i - 1], ARGV[3 * i]
-      local stored = redis.call('GET', key)
-      local held = stored and tonumber(string.match(stored, '"version":(%d+)'))
+      local stored = redis.pcall('GET', key)
+      local held = type(stored) == 'string' and tonumber(string.match(stored, '"version":(%d+)'))
       if not (held and held > tonumber(version)) then
         redis.call('SET', key, text)
         redis.call('PEXPIREAT', key, deadline)

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
-import { BrokenAnswer } from "../upstream/failures.ts";
+import { BrokenAnswer } from "./failures.ts";
 
 const MOST_BYTES = 1_048_576;
 
