@@ -30,10 +30,12 @@ const ttl = (): number => TTL_MS - Math.floor(Math.random() * TTL_JITTER_MS);
 export class ProductCache {
   constructor(private readonly redis: RedisCache) {}
 
-  async read(id: number): Promise<ProductText | "deleted" | undefined> {
+  /** `undefined`: Redis does not say. */
+  async read(id: number): Promise<ProductText | "deleted" | "absent" | undefined> {
     const text = await this.redis.ask((client) => client.get(keyOf(id)));
-    const entry = text ? parse(text) : undefined;
-    if (!text || !entry) return undefined;
+    if (text === undefined) return undefined;
+    const entry = text === null ? undefined : parse(text);
+    if (text === null || !entry) return "absent";
     return "deleted" in entry ? "deleted" : { version: entry.version, text };
   }
 

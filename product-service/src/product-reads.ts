@@ -22,7 +22,8 @@ export class ProductReads {
   async get(id: number): Promise<ProductText> {
     const cached = await this.cache.read(id);
     if (cached === "deleted") throw productNotFound(id);
-    const found = cached ?? (await this.loads.do(id, () => this.load(id)));
+    if (typeof cached === "object") return cached;
+    const found = await this.loads.do(id, () => this.load(id, cached === "absent"));
     if (!found) throw productNotFound(id);
     return found;
   }
@@ -35,11 +36,13 @@ export class ProductReads {
     return { items, nextCursor: last && found.length > limit ? productCursor(last.id) : null };
   }
 
-  private async load(id: number): Promise<ProductText | undefined> {
+  private async load(id: number, redisAnswers: boolean): Promise<ProductText | undefined> {
     const product = await findProduct(this.database.sql, id);
     if (!product) return undefined;
     const text = toText(product);
-    await this.cache.keep(text);
+    const kept = this.cache.keep(text);
+    // Nobody waits twice for a Redis that was silent a moment ago.
+    if (redisAnswers) await kept;
     return text;
   }
 }
