@@ -3,7 +3,7 @@ import { settings, summaryFile } from "./settings.js";
 
 const FOLLOWED_PER_SECOND = 5;
 // Above the requests' timeout: no request is cut off by the end of the load.
-const GRACEFUL_STOP = "12s";
+const GRACEFUL_STOP_SECONDS = 12;
 
 /**
  * So many requests may be in flight at once; then answers take half a second on the average, and the next is dropped. All
@@ -24,7 +24,7 @@ export const arrivals = (exec, rate) => ({
     { target: rate, duration: `${settings.rampSeconds}s` },
     { target: rate, duration: `${settings.durationSeconds}s` },
   ],
-  gracefulStop: GRACEFUL_STOP,
+  gracefulStop: `${GRACEFUL_STOP_SECONDS}s`,
   ...workers(rate),
 });
 
@@ -37,7 +37,7 @@ export const followed = (durationSeconds) => ({
   duration: `${durationSeconds}s`,
   preAllocatedVUs: 5,
   maxVUs: 20,
-  gracefulStop: "70s",
+  gracefulStop: `${settings.settleLimitSeconds + GRACEFUL_STOP_SECONDS}s`,
 });
 
 export const BOOKS_THRESHOLDS = {

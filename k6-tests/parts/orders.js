@@ -1,9 +1,9 @@
 import { sleep } from "k6";
 import { Counter, Trend } from "k6/metrics";
 import { get, send } from "./requests.js";
+import { settings } from "./settings.js";
 
 const POLL_PAUSE_SECONDS = 0.005;
-const SETTLE_LIMIT_MS = 60_000;
 
 const placed = new Counter("orders_placed");
 // Two sums that are 0 when the books are right. Teardown can't read what was counted before, so it goes on counting:
@@ -38,10 +38,11 @@ export const repeatOrder = sendOrder;
 /** Places an order and asks for it until it is settled, as an impatient client would. */
 export function followUp(productId, tags) {
   const sentAt = Date.now();
+  const limitMs = settings.settleLimitSeconds * 1000;
   const response = placeOrder(productId, 0, { tags: { name: "POST /orders, followed" } });
   if (response.status !== 201) return;
   const { id } = JSON.parse(response.body).data;
-  while (Date.now() - sentAt < SETTLE_LIMIT_MS) {
+  while (Date.now() - sentAt < limitMs) {
     const answer = get(`/orders/${id}`, { tags: { name: "GET /orders/:id, followed" } });
     const isSettled = answer.status === 200 && JSON.parse(answer.body).data.status !== "pending";
     if (isSettled) break;

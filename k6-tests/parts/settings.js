@@ -28,6 +28,8 @@ export const settings = {
   durationSeconds: seconds("DURATION", "60s"),
   /** How long on the way there. */
   rampSeconds: seconds("RAMP", "10s"),
+  /** How long an order that is followed may stay pending. */
+  settleLimitSeconds: seconds("SETTLE_LIMIT", "60s"),
   /** How long orders may stay pending after the load. */
   drainLimitSeconds: seconds("DRAIN_LIMIT", "120s"),
   /** How many products share the orders; 1 is the hot product. */

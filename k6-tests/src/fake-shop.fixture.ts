@@ -12,7 +12,7 @@ interface Order {
   updatedAt: string;
 }
 
-/** What a shop does wrong: with one order in ten, or not at all. */
+/** What a shop does wrong: with one order in ten, or not at all. One that forgets does so with every order. */
 export type Fault = "none" | "loses" | "doubles" | "oversells" | "forgets" | "rejects" | "refuses";
 
 const EVERY = 10;
@@ -32,7 +32,7 @@ export async function startFakeShop(fault: Fault): Promise<string> {
     const product = products[productId - 1];
     if (product === undefined || (isWrong && fault === "refuses")) return null;
     if (isWrong && fault === "loses") return order;
-    if (isWrong && fault === "forgets") order.status = "pending";
+    if (fault === "forgets") order.status = "pending";
     if (isWrong && fault === "rejects") order.status = "rejected";
     orders.push(order);
     if (isWrong && fault === "doubles") orders.push({ ...order, id: `${id}-again` });

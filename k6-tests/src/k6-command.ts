@@ -30,6 +30,7 @@ export const SETTINGS = [
   "RATE",
   "DURATION",
   "RAMP",
+  "SETTLE_LIMIT",
   "DRAIN_LIMIT",
   "PRODUCTS",
   "STRICT",

@@ -18,6 +18,7 @@ const SHORT = {
   RAMP: "500ms",
   DURATION: "500ms",
   PRODUCTS: "1",
+  SETTLE_LIMIT: "500ms",
   DRAIN_LIMIT: "500ms",
   P95_MS: "5000",
   P99_MS: "5000",
