@@ -18,7 +18,7 @@ export default defineConfig({
     include: ["{*/src,docker,drills,e2e,postman}/**/*.test.ts"],
     globalSetup: ["./test-support/src/global-setup.ts"],
     // Tests wait for servers more than they compute. Files bring their own data and servers, and share no state to isolate.
-    maxWorkers: 3,
+    maxWorkers: 4,
     isolate: false,
     testTimeout: 60_000,
     hookTimeout: 60_000,

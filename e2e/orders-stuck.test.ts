@@ -118,6 +118,7 @@ test("when its message is dead, then where, and a replay heals it", async () => 
 
 test("when its message is nowhere, then when the sweeper tells it again", async () => {
   const id = await placeOrderWithoutProductService();
+  await eventually(async () => expect(await shop.broker.depth(ORDER_CREATED_QUEUE.name)).toBe(1));
   await shop.broker.purge(ORDER_CREATED_QUEUE.name);
   await shop.product.start();
   const text = await expectWhy(id, "nowhere");

@@ -28,7 +28,7 @@ const program = fileURLToPath(new URL("../dist/main.js", import.meta.url));
 
 /** The program's end, for environments in which it must not start. */
 const endOf = (env: Record<string, string>): Promise<{ code: number; stderr: string }> =>
-  run(process.execPath, [program], { env, timeout: 10_000 }).then(
+  run(process.execPath, [program], { env, timeout: 30_000 }).then(
     () => ({ code: 0, stderr: "" }),
     (error: { code: number; stderr: string }) => error,
   );

