@@ -10,16 +10,20 @@ import { getWhole, type Question } from "../upstream/whole-answer.ts";
 export async function fetchPart(upstream: Upstream, question: Question): Promise<Buffer> {
   const answer = await askInstances(upstream, {
     repeatable: () => true,
-    send: (instance) => get(instance, question),
+    send: (instance, again) => get(instance, again, question),
   });
   if (Buffer.isBuffer(answer)) return answer;
   throw answer;
 }
 
 /** A service's error is an answer as well: the instance is fine. */
-async function get(instance: Instance, question: Question): Promise<Buffer | ContractError> {
-  const { status, headers, bytes } = await getWhole(instance.pool, question);
-  instance.heed(headers);
+async function get(
+  instance: Instance,
+  again: boolean,
+  question: Question,
+): Promise<Buffer | ContractError> {
+  const { status, headers, bytes } = await getWhole(instance.poolFor(again), question);
+  instance.heed(headers, again);
   if (status >= 400) return parseServiceError(status, bytes.toString());
   const type = String(headers["content-type"]);
   if (status !== 200 || bytes.length === 0 || !type.startsWith("application/json")) {

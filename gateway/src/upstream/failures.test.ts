@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { CONNECT_TIMEOUT } from "./connect-limit.ts";
 import { brokeOff, wasNotSent } from "./failures.ts";
 
 const failure = (fields: { code: string; syscall?: string }): Error =>
@@ -9,7 +8,6 @@ const atConnect = (code: string) => failure({ code, syscall: "connect" });
 test.each([
   ...["ECONNREFUSED", "ETIMEDOUT", "EADDRNOTAVAIL", "EMFILE", "ECONNABORTED"].map(atConnect),
   failure({ code: "ENOTFOUND", syscall: "getaddrinfo" }),
-  failure({ code: CONNECT_TIMEOUT }),
   failure({ code: "UND_ERR_CONNECT_TIMEOUT" }),
   Object.assign(new AggregateError([atConnect("ETIMEDOUT"), atConnect("EADDRNOTAVAIL")]), {
     code: "ETIMEDOUT",

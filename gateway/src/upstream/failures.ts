@@ -1,5 +1,4 @@
 import { ContractError } from "@shop/contracts/errors";
-import { CONNECT_TIMEOUT } from "./connect-limit.ts";
 
 /** The caller has left, or time is up: the call was ended by us, and says nothing about the service. */
 export class CallEnded extends Error {
@@ -24,7 +23,7 @@ export class BrokenAnswer extends Error {
   }
 }
 
-const GAVE_UP_CONNECTING = new Set(["UND_ERR_CONNECT_TIMEOUT", CONNECT_TIMEOUT]);
+const GAVE_UP_CONNECTING = "UND_ERR_CONNECT_TIMEOUT";
 
 /** Of many codes, some of which mean something else once there is a connection. */
 const BEFORE_CONNECTED = new Set(["connect", "getaddrinfo"]);
@@ -65,7 +64,7 @@ export function tellsOfInstance(error: unknown): boolean {
 export function wasNotSent(error: unknown): boolean {
   // One for each address of the host.
   if (error instanceof AggregateError) return error.errors.every(wasNotSent);
-  return GAVE_UP_CONNECTING.has(codeOf(error)) || BEFORE_CONNECTED.has(syscallOf(error));
+  return codeOf(error) === GAVE_UP_CONNECTING || BEFORE_CONNECTED.has(syscallOf(error));
 }
 
 /** It said so at once. */

@@ -1,11 +1,12 @@
-import { Agent as HttpAgent, type IncomingHttpHeaders } from "node:http";
-import { Agent as HttpsAgent } from "node:https";
+import type { IncomingHttpHeaders } from "node:http";
 import { Pool } from "undici";
 import type { Logger } from "@shop/service-kit/log/logger";
 import { Breaker } from "./breaker.ts";
-import { CONNECT_LIMIT_MS, limitConnecting } from "./connect-limit.ts";
-import { FREE_SOCKET_MS, createServiceAgent, type ServiceAgent } from "./service-agent.ts";
 
+/** A host that answers nothing at all is left for another instance, long before the request's own time is up. */
+export const CONNECT_LIMIT_MS = 1_000;
+/** Well below the services' 65 s: it is never the service that closes a connection that is about to be used. */
+const FREE_SOCKET_MS = 5_000;
 const MAX_SOCKETS = 256;
 /** One may hang, and the next question does not wait for it. */
 const HEALTH_SOCKETS = 2;
@@ -15,43 +16,37 @@ const LEAVING_MS = 1_000;
 /** One process of a service, and the connections to it. */
 export interface Instance {
   readonly url: string;
-  /** For the proxy. Plain parts: a URL would be looked through again for every request. */
-  readonly target: { protocol: string; host: string; port: string };
-  readonly kept: ServiceAgent;
-  /** For a second try: connections that were kept may all be as dead as the first. */
-  readonly fresh: HttpAgent;
-  /** For the calls that the gateway makes itself. */
-  readonly pool: Pool;
-  /** For asking whether it is ready: in line behind a busy BFF, a service that is ready would look down. */
+  /** For a second try there are new connections: those that were kept may all be as dead as the first. */
+  poolFor(again: boolean): Pool;
+  /** For asking whether it is ready: in line behind everybody else, a service that is ready would look down. */
   readonly healthPool: Pool;
   readonly breaker: Breaker;
   /** Said in one of its last answers: it is about to stop, and asked only when there is no other. */
   readonly isLeaving: boolean;
   /** What the head of an answer tells about the connections to it. */
-  heed(headers: IncomingHttpHeaders): void;
+  heed(headers: IncomingHttpHeaders, again: boolean): void;
   close(): Promise<void>;
 }
 
 export function connectInstance(url: string, log: Logger): Instance {
-  const { origin, protocol, hostname, port } = new URL(url);
-  const secure = protocol === "https:";
-  const limits = { maxSockets: MAX_SOCKETS, maxFreeSockets: MAX_SOCKETS };
-  const kept = createServiceAgent(secure, limits);
-  const Agent = secure ? HttpsAgent : HttpAgent;
-  const fresh = limitConnecting(new Agent({ ...limits, keepAlive: false }), secure);
-  const pool = createPool(origin, MAX_SOCKETS);
-  const healthPool = createPool(origin, HEALTH_SOCKETS);
+  const { origin } = new URL(url);
+  let kept = createPool(origin);
+  const fresh = createPool(origin, { pipelining: 0 });
+  const healthPool = createPool(origin, { connections: HEALTH_SOCKETS });
+  const pools = new Set([kept, fresh, healthPool]);
   let leavingUntil = 0;
+
+  /** Those at work end their request. */
+  const dropFree = async (): Promise<void> => {
+    const left = kept;
+    pools.add((kept = createPool(origin)));
+    await left.close();
+    pools.delete(left);
+  };
+
   return {
     url: origin,
-    target: {
-      protocol,
-      host: hostname.replace(/^\[|\]$/g, ""),
-      port: port === "" ? (secure ? "443" : "80") : port,
-    },
-    kept,
-    fresh,
-    pool,
+    poolFor: (again) => (again ? fresh : kept),
     healthPool,
     breaker: new Breaker((isClosed) => {
       if (isClosed) log.info({ instance: origin }, "an instance answers again");
@@ -60,26 +55,28 @@ export function connectInstance(url: string, log: Logger): Instance {
     get isLeaving() {
       return leavingUntil !== 0 && performance.now() < leavingUntil;
     },
-    heed: (headers) => {
-      kept.heed(headers["keep-alive"]);
-      if (headers.connection !== "close") return;
+    heed(headers, again) {
+      // Over a connection that is not kept it is we who have said so first.
+      if (again || headers.connection !== "close") return;
+      // It closes the free ones any moment now: a request on its way there would break off.
+      if (!this.isLeaving) void dropFree();
       leavingUntil = performance.now() + LEAVING_MS;
-      // It closes them any moment now: a request on its way there would break off.
-      kept.dropFree();
     },
     close: async () => {
-      kept.close();
-      fresh.destroy();
-      await Promise.all([pool.destroy(), healthPool.destroy()]);
+      await Promise.all(Array.from(pools, (pool) => pool.destroy()));
     },
   };
 }
 
-const createPool = (origin: string, connections: number): Pool =>
+/** Without undici's own limits for silence: each call has one from its beginning to its last byte. */
+const createPool = (origin: string, options: Pool.Options = {}): Pool =>
   new Pool(origin, {
-    connections,
-    pipelining: 1,
+    connections: MAX_SOCKETS,
     connect: { timeout: CONNECT_LIMIT_MS },
+    allowH2: false,
+    headersTimeout: 0,
+    bodyTimeout: 0,
     keepAliveTimeout: FREE_SOCKET_MS,
     keepAliveMaxTimeout: FREE_SOCKET_MS,
+    ...options,
   });

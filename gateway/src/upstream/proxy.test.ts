@@ -97,6 +97,39 @@ describe("a service's answer", () => {
     }
   });
 
+  test("with a header twice is taken by the first of them", async () => {
+    fixture.products.answers((_request, response) => {
+      const type = "application/json; charset=utf-8";
+      response
+        .writeHead(200, [
+          "Content-Type",
+          type,
+          "Content-Type",
+          "text/plain",
+          "ETag",
+          '"3"',
+          "ETag",
+          '"4"',
+        ])
+        .end(PRODUCT_TEXT);
+    });
+    const answer = await fixture.request("/products/26");
+    expectEnvelope(answer);
+    expect(answer.headers["etag"]).toBe('"3"');
+  });
+
+  test("comes after as many words of patience as the service likes", async () => {
+    fixture.products.answers((request, response) => {
+      response.writeProcessing();
+      response.writeEarlyHints({ link: "</style.css>; rel=preload" });
+      giveProduct(request, response);
+    });
+    const answer = await fixture.request("/products/26");
+    expectEnvelope(answer);
+    expect(answer.body.data).toEqual(PRODUCT);
+    expect(answer.headers).not.toHaveProperty("link");
+  });
+
   test("304 is the service's to give, whatever the request says of caches", async () => {
     const headers = { "if-none-match": '"3"', "cache-control": "no-cache" };
     expect((await fixture.request("/products/26", { headers })).status).toBe(200);
@@ -182,6 +215,10 @@ describe("a broken answer", () => {
     ["a redirect", (_q, response) => sendJson(response, 302, "{}", { location: "http://evil/" })],
     ["another success", (_q, response) => sendJson(response, 202, "{}")],
     ["no HTTP", raw("SSH-2.0-OpenSSH\r\n")],
+    [
+      "another protocol",
+      raw("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"),
+    ],
     ["nothing at all", raw("")],
     ["half a head", raw("HTTP/1.1 200 OK\r\ncontent-")],
     [
@@ -247,18 +284,11 @@ describe("G6: time", () => {
     response.socket!.on("close", () => clearInterval(timer));
   };
 
-  const changeProtocol: RequestListener = (_request, response) => {
-    response.socket!.write(
-      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n",
-    );
-  };
-
   test.each([
     ["hangs", never],
     ["drips its body", drip],
     ["drips its error", dripError],
     ["drips its head", dripHead],
-    ["changes the protocol", changeProtocol],
   ])("a service that %s costs its deadline, and 504", async (_name, how) => {
     fixture.products.answers(how);
     const startedAt = performance.now();
@@ -408,9 +438,27 @@ describe("a connection that was kept", () => {
     expect(fixture.products.seen).toHaveLength(1);
   });
 
+  test.each(["at once", "later"])(
+    "and on which something comes that nobody asked for, %s, is not used again",
+    async (when) => {
+      const evil =
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 4\r\n\r\nevil";
+      fixture.products.answers((request, response) => {
+        giveProduct(request, response);
+        const { socket } = request;
+        if (when === "at once") socket.write(evil);
+        else setTimeout(() => socket.write(evil), 20);
+      });
+      for (let count = 0; count < 3; count += 1) {
+        expect((await fixture.request("/products/26")).body.data).toEqual(PRODUCT);
+        await eventually(() => expect(fixture.products.sockets.size).toBe(0));
+      }
+    },
+  );
+
   test("is given up by the gateway long before a service would", async () => {
     await fixture.request("/products/26");
-    // FREE_SOCKET_MS, and the services' 65 s: see service-agent.ts.
+    // FREE_SOCKET_MS, and the services' 65 s: see instance.ts.
     await eventually(() => expect(fixture.products.sockets.size).toBe(0), 8_000);
   });
 });

@@ -1,33 +1,47 @@
 import { EventEmitter } from "node:events";
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { Stream } from "node:stream";
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { createProxyMiddleware } from "http-proxy-middleware";
+import type { Dispatcher } from "undici";
 import type { Instance } from "./instance.ts";
 import type { Limit } from "./limit.ts";
+import { ServiceCall } from "./service-call.ts";
 
 /** What is sent to a service: made of what was found valid, so nothing else of a client's request gets there. */
 export interface ServiceRequest {
-  readonly method: string;
+  readonly method: Dispatcher.HttpMethod;
   readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Record<string, string>;
   readonly body: Buffer | undefined;
 }
 
-/** The proxy pipes a request's body from a stream; ours is in memory, whole. */
-class WholeBody extends Stream {
-  constructor(private readonly bytes: Buffer | undefined) {
+/** As much of Node's IncomingMessage as is needed: the head, and the rest as it comes. */
+export class ServiceAnswer extends EventEmitter<{ data: [Buffer]; end: [] }> {
+  constructor(
+    readonly status: number,
+    readonly headers: IncomingHttpHeaders,
+    private readonly call: Dispatcher.DispatchController,
+  ) {
     super();
   }
 
-  override pipe<T extends NodeJS.WritableStream>(destination: T): T {
-    if (this.bytes === undefined) destination.end();
-    else destination.end(this.bytes);
-    return destination;
+  /** A service that gives one twice is taken by the first. */
+  header(name: string): string | undefined {
+    const value = this.headers[name];
+    return Array.isArray(value) ? value[0] : value;
+  }
+
+  get isPaused(): boolean {
+    return this.call.paused;
+  }
+
+  pause(): void {
+    this.call.pause();
+  }
+
+  resume(): void {
+    this.call.resume();
   }
 }
-
-const NO_BODY = new WholeBody(undefined);
-const WRITABLE = { writable: true };
 
 export interface Try {
   readonly instance: Instance;
@@ -37,74 +51,86 @@ export interface Try {
 }
 
 interface Outcome {
-  onAnswer(answer: IncomingMessage): void;
-  onError(error: unknown): void;
+  onAnswer(answer: ServiceAnswer): void;
+  onError(error: Error): void;
 }
 
 /**
  * One try at one instance, in the place of the client's request and response: what goes wrong with it touches the client's
- * connection only when we say so, and it can be ended in every state, also while it waits for a socket.
+ * connection only when we say so.
  */
-class Call extends EventEmitter {
-  readonly httpVersion = "1.1";
-  readonly httpVersionMajor = 1;
-  readonly socket = WRITABLE;
-  readonly instance: Instance;
-  readonly again: boolean;
+class Call extends ServiceCall {
   readonly method: string;
-  /** Known to the proxy from its router on: before, it would only be parsed, for a filter that is not there. */
-  url = "";
-  private readonly path: string;
-  readonly headers: ServiceRequest["headers"];
-  readonly body: Stream;
-  headersSent = false;
-  finished = false;
-  destroyed = false;
-  writableFinished = false;
+  readonly headers: Record<string, string>;
+  /** For a filter that is not there: the path is known to the instance alone. */
+  readonly url = "";
+  private answer: ServiceAnswer | undefined = undefined;
 
   constructor(
-    { instance, again, request }: Try,
-    readonly outcome: Outcome,
+    private readonly it: Try,
+    private readonly outcome: Outcome,
   ) {
     super();
-    this.instance = instance;
-    this.again = again;
-    this.method = request.method;
-    this.path = request.path;
-    this.headers = request.headers;
-    this.body = request.body === undefined ? NO_BODY : new WholeBody(request.body);
+    this.method = it.request.method;
+    this.headers = it.request.headers;
   }
 
-  aim(): void {
-    this.url = this.path;
+  /** The proxy listens for what happens to a client's connection. Nothing does: it is not in its hands. */
+  on(): this {
+    return this;
   }
 
-  destroy(): void {
-    this.destroyed = true;
+  send(): void {
+    if (this.isEnded) return;
+    const { instance, again, request } = this.it;
+    const { method, path, headers, body = null } = request;
+    instance.poolFor(again).dispatch({ method, path, headers, body }, this);
+  }
+
+  protected begin(
+    status: number,
+    headers: IncomingHttpHeaders,
+    call: Dispatcher.DispatchController,
+  ): void {
+    this.answer = new ServiceAnswer(status, headers, call);
+    this.outcome.onAnswer(this.answer);
+  }
+
+  onResponseData(_call: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.answer?.emit("data", chunk);
+  }
+
+  onResponseEnd(): void {
+    this.answer?.emit("end");
+  }
+
+  fail(error: Error): void {
+    this.outcome.onError(error);
   }
 }
 
 type CallRequest = Call & IncomingMessage;
 type CallResponse = Call & ServerResponse;
 
+/** The last of its passes, which has no name, makes the request by Node's HTTP client. */
+const NODES_CLIENT = "";
+
 const everything = (): boolean => true;
 
 const proxy = createProxyMiddleware<CallRequest, CallResponse>({
   pathFilter: everything,
-  router: (call, _response, options) => {
-    call.aim();
-    options.agent = call.again ? call.instance.fresh : call.instance.kept.agent;
-    options.buffer = call.body;
-    return call.instance.target;
-  },
-  // The answer goes through relay-answer.ts.
-  selfHandleResponse: true,
+  // Which instance was chosen before: see ask-instances.ts.
+  target: { protocol: "http:", host: "an-instance", port: 80 },
   // The built-in plugins write a line for each request, and answers of their own that show host and URL.
   ejectPlugins: true,
   plugins: [
     (server) => {
-      server.on("proxyRes", (answer, _request, call) => call.outcome.onAnswer(answer));
-      server.on("error", (error, call) => call?.outcome.onError(error));
+      // In place of Node's client, which costs more than all the rest of the gateway: docs/decisions/0018.
+      server.before("web", NODES_CLIENT, (call) => {
+        (call as CallRequest).send();
+        return true;
+      });
+      server.on("error", (error, call) => call?.fail(error));
     },
   ],
 });
@@ -113,20 +139,16 @@ const proxy = createProxyMiddleware<CallRequest, CallResponse>({
 export function sendTo<T>(
   it: Try,
   limit: Limit,
-  take: (answer: IncomingMessage) => Promise<T>,
+  take: (answer: ServiceAnswer) => Promise<T>,
 ): Promise<T> {
   if (limit.reason) return Promise.reject(limit.reason);
   return new Promise<T>((resolve, reject) => {
-    const onAnswer = (answer: IncomingMessage): void => {
-      it.instance.heed(answer.headers);
+    const onAnswer = (answer: ServiceAnswer): void => {
+      it.instance.heed(answer.headers, it.again);
       take(answer).then(resolve, giveUp);
     };
     const call = new Call(it, { onAnswer, onError: reject });
-    const giveUp = (error: Error): void => {
-      reject(error);
-      // For the proxy: nobody wants the answer any more, so it drops the connection.
-      call.emit("close");
-    };
+    const giveUp = (reason: Error): void => call.end(reason);
     limit.whenOver(giveUp);
     void proxy(call as CallRequest, call as CallResponse, reject);
   });

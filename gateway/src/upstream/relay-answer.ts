@@ -1,4 +1,3 @@
-import type { IncomingMessage } from "node:http";
 import { JSON_TYPE } from "@shop/contracts/headers";
 import type { Request, Response } from "express";
 import { sendFailure, sendWrapped } from "../answers.ts";
@@ -6,6 +5,7 @@ import { ENVELOPE_START, envelopeEnd } from "../envelope.ts";
 import { exchangeOf } from "../exchange.ts";
 import { PREFIXES } from "../routes.ts";
 import { BrokenAnswer } from "./failures.ts";
+import type { ServiceAnswer } from "./proxy.ts";
 import { parseServiceError } from "./service-error.ts";
 
 /**
@@ -18,62 +18,56 @@ const MOST_ERROR_BYTES = 65_536;
 const PASSED_HEADERS = ["etag", "idempotency-replayed"] as const;
 
 /**
- * Puts a service's answer into the envelope, bytes as they are, and sends it. When the answer breaks off, the proxy says so: see
- * `onError` in proxy.ts.
+ * Puts a service's answer into the envelope, bytes as they are, and sends it. When the answer breaks off, proxy.ts says so.
  */
 export function relayAnswer(
-  answer: IncomingMessage,
+  answer: ServiceAnswer,
   request: Request,
   response: Response,
 ): Promise<void> {
-  const { statusCode = 0 } = answer;
-  if (statusCode >= 400) return relayError(answer, request, response);
-  if (statusCode === 204 || statusCode === 304) return relayNothing(answer, request, response);
-  if ((statusCode === 200 || statusCode === 201) && isPlainJson(answer)) {
+  const { status } = answer;
+  if (status >= 400) return relayError(answer, request, response);
+  if (status === 204 || status === 304) return relayNothing(answer, request, response);
+  if ((status === 200 || status === 201) && isPlainJson(answer)) {
     return relayData(answer, request, response);
   }
-  const type = answer.headers["content-type"] ?? "without a type";
-  return Promise.reject(new BrokenAnswer(`the answer was ${statusCode} ${type}`));
+  const type = answer.header("content-type") ?? "without a type";
+  return Promise.reject(new BrokenAnswer(`the answer was ${status} ${type}`));
 }
 
-const isPlainJson = ({ headers }: IncomingMessage): boolean =>
-  headers["content-encoding"] === undefined &&
-  (headers["content-type"] ?? "").startsWith("application/json");
+const isPlainJson = (answer: ServiceAnswer): boolean =>
+  answer.header("content-encoding") === undefined &&
+  (answer.header("content-type") ?? "").startsWith("application/json");
 
 /** Only once it is sure that the answer is sent: nothing of it may stand on an error that takes its place. */
-function startAnswer(answer: IncomingMessage, request: Request, response: Response): void {
-  const { statusCode = 0, headers } = answer;
-  response.statusCode = statusCode;
+function startAnswer(answer: ServiceAnswer, request: Request, response: Response): void {
+  response.statusCode = answer.status;
   for (const name of PASSED_HEADERS) {
-    const value = headers[name];
+    const value = answer.header(name);
     if (value !== undefined) response.setHeader(name, value);
   }
   // A service knows paths without a prefix; an address of another form would show where it is.
-  if (headers.location?.startsWith("/")) {
+  const location = answer.header("location");
+  if (location?.startsWith("/")) {
     const prefix = PREFIXES.findLast((known) => request.url.startsWith(known));
-    response.setHeader("location", `${prefix}${headers.location}`);
+    response.setHeader("location", `${prefix}${location}`);
   }
 }
 
-function relayNothing(
-  answer: IncomingMessage,
-  request: Request,
-  response: Response,
-): Promise<void> {
-  answer.resume();
+function relayNothing(answer: ServiceAnswer, request: Request, response: Response): Promise<void> {
   startAnswer(answer, request, response);
   response.end();
   return Promise.resolve();
 }
 
-function relayData(answer: IncomingMessage, request: Request, response: Response): Promise<void> {
+function relayData(answer: ServiceAnswer, request: Request, response: Response): Promise<void> {
   const end = envelopeEnd(exchangeOf(request).requestId);
   const held: Buffer[] = [];
   let size = 0;
   let streaming = false;
 
   const pass = (chunk: Buffer): void => {
-    if (response.write(chunk) || answer.isPaused()) return;
+    if (response.write(chunk) || answer.isPaused) return;
     answer.pause();
     response.once("drain", () => answer.resume());
   };
@@ -102,14 +96,14 @@ function relayData(answer: IncomingMessage, request: Request, response: Response
 }
 
 function startStream(
-  answer: IncomingMessage,
+  answer: ServiceAnswer,
   request: Request,
   response: Response,
   end: string,
 ): void {
   startAnswer(answer, request, response);
   response.setHeader("content-type", JSON_TYPE);
-  const length = answer.headers["content-length"];
+  const length = answer.header("content-length");
   if (length !== undefined) {
     response.setHeader("content-length", ENVELOPE_START.length + Number(length) + end.length);
   }
@@ -117,17 +111,17 @@ function startStream(
 }
 
 async function relayError(
-  answer: IncomingMessage,
+  answer: ServiceAnswer,
   request: Request,
   response: Response,
 ): Promise<void> {
-  const error = parseServiceError(answer.statusCode ?? 0, await readText(answer));
-  const retryAfter = answer.headers["retry-after"];
+  const error = parseServiceError(answer.status, await readText(answer));
+  const retryAfter = answer.header("retry-after");
   if (retryAfter !== undefined) response.setHeader("retry-after", retryAfter);
   sendFailure(request, response, error);
 }
 
-function readText(answer: IncomingMessage): Promise<string> {
+function readText(answer: ServiceAnswer): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
 import { BrokenAnswer } from "./failures.ts";
+import { ServiceCall } from "./service-call.ts";
 
 const MOST_BYTES = 1_048_576;
 
@@ -27,14 +28,12 @@ export function getWhole(
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const collector = new Collector(resolve, reject);
-    signal.addEventListener("abort", () => collector.giveUp(signal.reason as Error));
+    signal.addEventListener("abort", () => collector.end(signal.reason as Error));
     pool.dispatch({ method: "GET", path, headers }, collector);
   });
 }
 
-class Collector implements Dispatcher.DispatchHandler {
-  private call: Dispatcher.DispatchController | undefined = undefined;
-  private reason: Error | undefined = undefined;
+class Collector extends ServiceCall {
   private status = 0;
   private headers: IncomingHttpHeaders = {};
   private readonly chunks: Buffer[] = [];
@@ -42,35 +41,19 @@ class Collector implements Dispatcher.DispatchHandler {
 
   constructor(
     private readonly resolve: (answer: WholeAnswer) => void,
-    private readonly reject: (reason: Error) => void,
-  ) {}
-
-  /** In every state, also while it waits for a connection. */
-  giveUp(reason: Error): void {
-    this.reason = reason;
-    this.reject(reason);
-    this.call?.abort(reason);
+    protected readonly fail: (reason: Error) => void,
+  ) {
+    super();
   }
 
-  onRequestStart(call: Dispatcher.DispatchController): void {
-    this.call = call;
-    if (this.reason) call.abort(this.reason);
-  }
-
-  onResponseStart(
-    _call: Dispatcher.DispatchController,
-    status: number,
-    headers: IncomingHttpHeaders,
-  ): void {
-    // It says only that more is to come.
-    if (status < 200) return;
+  protected begin(status: number, headers: IncomingHttpHeaders): void {
     this.status = status;
     this.headers = headers;
   }
 
   onResponseData(_call: Dispatcher.DispatchController, chunk: Buffer): void {
     this.size += chunk.length;
-    if (this.size > MOST_BYTES) this.giveUp(new BrokenAnswer("the answer was too large"));
+    if (this.size > MOST_BYTES) this.end(new BrokenAnswer("the answer was too large"));
     else this.chunks.push(chunk);
   }
 
@@ -81,9 +64,5 @@ class Collector implements Dispatcher.DispatchHandler {
       headers,
       bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks),
     });
-  }
-
-  onResponseError(_call: Dispatcher.DispatchController, error: Error): void {
-    this.reject(error);
   }
 }
