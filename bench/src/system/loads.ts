@@ -14,7 +14,7 @@ export interface Stage {
 
 export type Run = (signal: AbortSignal) => Promise<Figures>;
 
-const ORDER_CONNECTIONS = 64;
+const ORDER_CONNECTIONS = 128;
 const READ_CONNECTIONS = 32;
 /** More than are ever needed at once, so that none has to wait unless the system stalls. */
 const FIXED_RATE_CONNECTIONS = 256;

@@ -8,12 +8,12 @@ export const SYSTEM_SCENARIOS = {
   "orders-saturation": {
     title: "Orders at saturation",
     explanation:
-      "`POST /orders` from 64 connections, twenty products. Settled orders count over the whole time, draining included. Backlog: orders that are not settled yet.",
+      "`POST /orders` from 128 connections, twenty products. Settled orders count over the whole time, draining included. Backlog: orders that are not settled yet.",
   },
   "hot-product": {
     title: "One hot product",
     explanation:
-      "`POST /orders` through the gateway from 64 connections: all for one product, against the same spread over twenty.",
+      "`POST /orders` through the gateway from 128 connections: all for one product, against the same spread over twenty.",
   },
   "product-reads": {
     title: "Product reads",
@@ -41,7 +41,7 @@ export const BIG_SCENARIOS = {
   "big-orders": {
     title: "With a million orders in place: orders at saturation",
     explanation:
-      "Two systems side by side, one empty and one with 1,000,000 orders and 100,000 products; only one is under load at a time. `POST /orders` through the gateway from 64 connections, twenty products.",
+      "Two systems side by side, one empty and one with 1,000,000 orders and 100,000 products; only one is under load at a time. `POST /orders` through the gateway from 128 connections, twenty products.",
   },
   "big-orders-1000": {
     title: "With a million orders in place: orders at 1,000/s",
