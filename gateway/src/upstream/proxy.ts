@@ -125,7 +125,7 @@ const proxy = createProxyMiddleware<CallRequest, CallResponse>({
   ejectPlugins: true,
   plugins: [
     (server) => {
-      // In place of Node's client, which costs more than all the rest of the gateway: docs/decisions/0018.
+      // In place of Node's client, which took two fifths of the gateway's CPU: docs/decisions/0018.
       server.before("web", NODES_CLIENT, (call) => {
         (call as CallRequest).send();
         return true;
