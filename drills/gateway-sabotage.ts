@@ -102,9 +102,9 @@ export const GATEWAY_SABOTAGE: Record<string, Sabotage> = {
     patches: [
       ...SHORT_KEEP_ALIVE,
       {
-        file: "gateway/dist/upstream/service-agent.js",
-        find: "keepAlive === lastHint",
-        replace: "true",
+        file: "gateway/dist/upstream/connections.js",
+        find: "keepAliveTimeoutThreshold: BEFORE_SERVICE_MS",
+        replace: "keepAliveTimeoutThreshold: -60_000",
       },
     ],
   },

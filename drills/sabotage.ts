@@ -86,7 +86,7 @@ export const SABOTAGE: Record<string, Sabotage> = {
       ...SLOW_READERS,
       {
         file: "service-kit/dist/cache/cache-scripts.js",
-        find: "version > tonumber(ARGV[1])",
+        find: "held > tonumber(version)",
         replace: "false",
       },
     ],

@@ -68,9 +68,9 @@ async function stateOf({ instances }: Upstream): Promise<State> {
   return states.includes("degraded") ? "degraded" : "down";
 }
 
-async function askReady({ healthPool }: Instance): Promise<State> {
+async function askReady({ forHealth }: Instance): Promise<State> {
   try {
-    const answer = await getWhole(healthPool, {
+    const answer = await getWhole(forHealth, {
       path: "/health/ready",
       headers: {},
       signal: AbortSignal.timeout(ANSWER_LIMIT_MS),

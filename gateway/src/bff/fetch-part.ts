@@ -22,7 +22,7 @@ async function get(
   again: boolean,
   question: Question,
 ): Promise<Buffer | ContractError> {
-  const { status, headers, bytes } = await getWhole(instance.poolFor(again), question);
+  const { status, headers, bytes } = await getWhole(instance.connections(again), question);
   instance.heed(headers, again);
   if (status >= 400) return parseServiceError(status, bytes.toString());
   const type = String(headers["content-type"]);

@@ -1,25 +1,43 @@
+import { errors } from "undici";
 import { expect, test } from "vitest";
-import { brokeOff, wasNotSent } from "./failures.ts";
+import { brokeOff, isBug, NotSent, refused, tellsOfInstance, wasNotSent } from "./failures.ts";
 
-const failure = (fields: { code: string; syscall?: string }): Error =>
-  Object.assign(new Error("failed"), fields);
-const atConnect = (code: string) => failure({ code, syscall: "connect" });
-
-test.each([
-  ...["ECONNREFUSED", "ETIMEDOUT", "EADDRNOTAVAIL", "EMFILE", "ECONNABORTED"].map(atConnect),
-  failure({ code: "ENOTFOUND", syscall: "getaddrinfo" }),
-  failure({ code: "UND_ERR_CONNECT_TIMEOUT" }),
-  Object.assign(new AggregateError([atConnect("ETIMEDOUT"), atConnect("EADDRNOTAVAIL")]), {
-    code: "ETIMEDOUT",
-  }),
-])("when no connection came about (%o), then nothing was sent", (error) => {
-  expect(wasNotSent(error)).toBe(true);
+const failure = (code: string): Error => Object.assign(new Error("failed"), { code });
+const judge = (error: Error) => ({
+  bug: isBug(error),
+  tells: tellsOfInstance(error),
+  notSent: wasNotSent(error),
+  brokeOff: brokeOff(error),
 });
 
-test.each(["ECONNRESET", "EHOSTUNREACH", "ETIMEDOUT"])(
-  "when a connection breaks off with %s, then it may have been sent",
-  (code) => {
-    const error = failure({ code, syscall: "read" });
-    expect([wasNotSent(error), brokeOff(error)]).toEqual([false, true]);
+test.each([
+  ...["ECONNREFUSED", "ENOTFOUND", "UND_ERR_CONNECT_TIMEOUT", "ECONNRESET"].map(failure),
+  Object.assign(new AggregateError([failure("ECONNREFUSED")]), { code: "ECONNREFUSED" }),
+])("when it was not sent (%o), then it tells of the instance, and nothing broke off", (cause) => {
+  const error = new NotSent(cause);
+  expect(judge(error)).toEqual({ bug: false, tells: true, notSent: true, brokeOff: false });
+  expect(error.message).not.toBe("");
+  expect(refused(error)).toBe("code" in cause && cause.code === "ECONNREFUSED");
+});
+
+test.each([
+  ...["ECONNRESET", "EHOSTUNREACH", "ETIMEDOUT", "UND_ERR_SOCKET"].map(failure),
+  failure("UND_ERR_RES_CONTENT_LENGTH_MISMATCH"),
+  new errors.HTTPParserError("Response does not match the HTTP/1.1 protocol (Invalid EOF state)"),
+])("when it breaks off (%o), then it may have been sent", (error) => {
+  expect(judge(error)).toEqual({ bug: false, tells: true, notSent: false, brokeOff: true });
+});
+
+test.each([
+  new errors.HTTPParserError("Response does not match the HTTP/1.1 protocol (Expected HTTP/)"),
+  failure("UND_ERR_HEADERS_OVERFLOW"),
+])("when what comes is no HTTP (%o), then it is the service's fault", (error) => {
+  expect(judge(error)).toEqual({ bug: false, tells: true, notSent: false, brokeOff: false });
+});
+
+test.each([failure("UND_ERR_INVALID_ARG"), failure("ERR_INVALID_CHAR"), new TypeError("x")])(
+  "when it is a mistake in here (%o), then it tells nothing of the service",
+  (error) => {
+    expect(judge(error)).toEqual({ bug: true, tells: false, notSent: false, brokeOff: false });
   },
 );

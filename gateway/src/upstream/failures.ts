@@ -23,10 +23,15 @@ export class BrokenAnswer extends Error {
   }
 }
 
-const GAVE_UP_CONNECTING = "UND_ERR_CONNECT_TIMEOUT";
+/** It never got as far as a connection: any request may go to another instance. */
+export class NotSent extends Error {
+  override readonly name = "NotSent";
 
-/** Of many codes, some of which mean something else once there is a connection. */
-const BEFORE_CONNECTED = new Set(["connect", "getaddrinfo"]);
+  constructor(override readonly cause: Error) {
+    // One error for each of a host's addresses has no message of its own.
+    super(cause.message || codeOf(cause));
+  }
+}
 
 const BROKEN_OFF = new Set([
   "ECONNRESET",
@@ -35,23 +40,27 @@ const BROKEN_OFF = new Set([
   "EHOSTUNREACH",
   "ENETUNREACH",
   "UND_ERR_SOCKET",
+  "UND_ERR_RES_CONTENT_LENGTH_MISMATCH",
 ]);
 
 const codeOf = (error: unknown): string =>
-  error instanceof Error && "code" in error ? String(error.code) : "";
+  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
 
-const syscallOf = (error: unknown): string =>
-  error instanceof Error && "syscall" in error ? String(error.syscall) : "";
+/** undici's parser gives its errors no code. */
+const isParserError = (error: unknown): error is Error =>
+  error instanceof Error && error.name === "HTTPParserError";
 
 /** What Node and undici say to a caller that does something wrong. On streams, sockets and TLS the other side can be the reason. */
 const CALLERS_FAULT = /^(?:ERR_(?!STREAM_|SOCKET_|SSL_|TLS_)|UND_ERR_INVALID_)/;
 
+export const isCallersFault = (error: unknown): boolean => CALLERS_FAULT.test(codeOf(error));
+
 /** No trouble with a service: a mistake in here, which nobody must take for one. */
 export function isBug(error: unknown): boolean {
   if (error instanceof ContractError || error instanceof CallEnded) return false;
-  if (error instanceof BrokenAnswer) return false;
-  const code = codeOf(error);
-  return code === "" || CALLERS_FAULT.test(code);
+  if (error instanceof BrokenAnswer || error instanceof NotSent) return false;
+  if (isParserError(error)) return false;
+  return codeOf(error) === "" || isCallersFault(error);
 }
 
 /** Whether it tells that the instance is not well. */
@@ -60,18 +69,15 @@ export function tellsOfInstance(error: unknown): boolean {
   return !(error instanceof CallEnded) && !isBug(error);
 }
 
-/** Nothing was sent: any request may go to another instance. */
-export function wasNotSent(error: unknown): boolean {
-  // One for each address of the host.
-  if (error instanceof AggregateError) return error.errors.every(wasNotSent);
-  return codeOf(error) === GAVE_UP_CONNECTING || BEFORE_CONNECTED.has(syscallOf(error));
-}
+export const wasNotSent = (error: unknown): boolean => error instanceof NotSent;
 
 /** It said so at once. */
-export const refused = (error: unknown): boolean => codeOf(error) === "ECONNREFUSED";
+export const refused = (error: unknown): boolean =>
+  error instanceof NotSent && codeOf(error.cause) === "ECONNREFUSED";
 
 /** It may have been worked on. */
-export const brokeOff = (error: unknown): boolean => BROKEN_OFF.has(codeOf(error));
+export const brokeOff = (error: unknown): boolean =>
+  BROKEN_OFF.has(codeOf(error)) || (isParserError(error) && error.message.includes("EOF"));
 
 export const unavailable = (cause?: unknown): ContractError =>
   new ContractError("UNAVAILABLE", "The service cannot be reached just now; try again", [], {

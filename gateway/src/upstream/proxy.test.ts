@@ -244,6 +244,19 @@ describe("a broken answer", () => {
     expect(fixture.products.seen).toHaveLength(1);
   });
 
+  test.each(["Content-Length: 50\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n50\r\n"])(
+    "from a service that is leaving (%j) is asked for again",
+    async (framing) => {
+      const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n";
+      fixture.products.answers((request, response) => {
+        fixture.products.answers(giveProduct);
+        raw(`${head}${framing}{"id":`)(request, response);
+      });
+      expectEnvelope(await fixture.request("/products/26"));
+      expect(fixture.products.seen).toHaveLength(2);
+    },
+  );
+
   test("that breaks off in the middle of a long one breaks the client's connection too", async () => {
     const long = "a".repeat(1_200_000);
     for (const framing of [
@@ -458,7 +471,7 @@ describe("a connection that was kept", () => {
 
   test("is given up by the gateway long before a service would", async () => {
     await fixture.request("/products/26");
-    // FREE_SOCKET_MS, and the services' 65 s: see instance.ts.
+    // FREE_SOCKET_MS, and the services' 65 s: see connections.ts.
     await eventually(() => expect(fixture.products.sockets.size).toBe(0), 8_000);
   });
 });

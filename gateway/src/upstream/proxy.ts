@@ -2,17 +2,10 @@ import { EventEmitter } from "node:events";
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { createProxyMiddleware } from "http-proxy-middleware";
 import type { Dispatcher } from "undici";
+import type { ServiceRequest } from "./connections.ts";
 import type { Instance } from "./instance.ts";
 import type { Limit } from "./limit.ts";
 import { ServiceCall } from "./service-call.ts";
-
-/** What is sent to a service: made of what was found valid, so nothing else of a client's request gets there. */
-export interface ServiceRequest {
-  readonly method: Dispatcher.HttpMethod;
-  readonly path: string;
-  readonly headers: Record<string, string>;
-  readonly body: Buffer | undefined;
-}
 
 /** As much of Node's IncomingMessage as is needed: the head, and the rest as it comes. */
 export class ServiceAnswer extends EventEmitter<{ data: [Buffer]; end: [] }> {
@@ -83,8 +76,7 @@ class Call extends ServiceCall {
   send(): void {
     if (this.isEnded) return;
     const { instance, again, request } = this.it;
-    const { method, path, headers, body = null } = request;
-    instance.poolFor(again).dispatch({ method, path, headers, body }, this);
+    instance.connections(again).send(this, request);
   }
 
   protected begin(
@@ -100,7 +92,7 @@ class Call extends ServiceCall {
     this.answer?.emit("data", chunk);
   }
 
-  onResponseEnd(): void {
+  protected finish(): void {
     this.answer?.emit("end");
   }
 
@@ -112,8 +104,8 @@ class Call extends ServiceCall {
 type CallRequest = Call & IncomingMessage;
 type CallResponse = Call & ServerResponse;
 
-/** The last of its passes, which has no name, makes the request by Node's HTTP client. */
-const NODES_CLIENT = "";
+/** Its passes have no names. What is put before such a one comes before the last, which makes the request by Node's HTTP client. */
+const UNNAMED = "";
 
 const everything = (): boolean => true;
 
@@ -126,7 +118,7 @@ const proxy = createProxyMiddleware<CallRequest, CallResponse>({
   plugins: [
     (server) => {
       // In place of Node's client, which took two fifths of the gateway's CPU: docs/decisions/0018.
-      server.before("web", NODES_CLIENT, (call) => {
+      server.before("web", UNNAMED, (call) => {
         (call as CallRequest).send();
         return true;
       });

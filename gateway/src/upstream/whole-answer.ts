@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
+import type { Connections } from "./connections.ts";
 import { BrokenAnswer } from "./failures.ts";
 import { ServiceCall } from "./service-call.ts";
 
@@ -22,14 +23,14 @@ export interface Question {
  * answer costs the gateway 40 % more.
  */
 export function getWhole(
-  pool: Dispatcher,
+  connections: Connections,
   { path, headers, signal }: Question,
 ): Promise<WholeAnswer> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const collector = new Collector(resolve, reject);
     signal.addEventListener("abort", () => collector.end(signal.reason as Error));
-    pool.dispatch({ method: "GET", path, headers }, collector);
+    connections.send(collector, { method: "GET", path, headers });
   });
 }
 
@@ -57,7 +58,7 @@ class Collector extends ServiceCall {
     else this.chunks.push(chunk);
   }
 
-  onResponseEnd(): void {
+  protected finish(): void {
     const { status, headers, chunks } = this;
     this.resolve({
       status,
