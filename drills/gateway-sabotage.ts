@@ -98,7 +98,7 @@ export const GATEWAY_SABOTAGE: Record<string, Sabotage> = {
   // The gateway keeps connections longer than the services do.
   "deaf-to-keep-alive": {
     drill: "idle-gaps",
-    complaint: /by a broken connection|no answer|GETs were answered/,
+    complaint: /by a broken connection|no answer|GETs were answered|^heard POST \/orders 502 /,
     patches: [
       ...SHORT_KEEP_ALIVE,
       {
