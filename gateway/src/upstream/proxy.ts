@@ -43,11 +43,6 @@ export interface Try {
   readonly request: ServiceRequest;
 }
 
-interface Outcome {
-  onAnswer(answer: ServiceAnswer): void;
-  onError(error: Error): void;
-}
-
 /**
  * One try at one instance, in the place of the client's request and response: what goes wrong with it touches the client's
  * connection only when we say so.
@@ -61,7 +56,8 @@ class Call extends ServiceCall {
 
   constructor(
     private readonly it: Try,
-    private readonly outcome: Outcome,
+    private readonly onAnswer: (answer: ServiceAnswer) => void,
+    readonly fail: (reason: Error) => void,
   ) {
     super();
     this.method = it.request.method;
@@ -85,7 +81,7 @@ class Call extends ServiceCall {
     call: Dispatcher.DispatchController,
   ): void {
     this.answer = new ServiceAnswer(status, headers, call);
-    this.outcome.onAnswer(this.answer);
+    this.onAnswer(this.answer);
   }
 
   onResponseData(_call: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -94,10 +90,6 @@ class Call extends ServiceCall {
 
   protected finish(): void {
     this.answer?.emit("end");
-  }
-
-  fail(error: Error): void {
-    this.outcome.onError(error);
   }
 }
 
@@ -139,7 +131,7 @@ export function sendTo<T>(
       it.instance.heed(answer.headers, it.again);
       take(answer).then(resolve, giveUp);
     };
-    const call = new Call(it, { onAnswer, onError: reject });
+    const call = new Call(it, onAnswer, reject);
     const giveUp = (reason: Error): void => call.end(reason);
     limit.whenOver(giveUp);
     void proxy(call as CallRequest, call as CallResponse, reject);
