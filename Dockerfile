@@ -22,7 +22,7 @@ FROM base AS runtime
 ENV NODE_ENV=production HOST=0.0.0.0
 # For V8's old objects half of the container's memory: the rest is for young ones, buffers and code. What Node takes by itself
 # follows the limit only roughly: of 256 MB it would take 271.
-ENV NODE_OPTIONS="--max-old-space-size=256 --max-semi-space-size=8"
+ENV NODE_OPTIONS="--max-old-space-size=256 --max-semi-space-size=16"
 USER node
 CMD ["node", "--enable-source-maps", "dist/program/main.mjs"]
 

@@ -3,7 +3,7 @@ import type { LauncherConfig } from "./config.ts";
 import { startProcess } from "./managed-process.ts";
 import { LOOPBACK } from "./ports.ts";
 import { outputForTerminal } from "./program-output.ts";
-import { NODE_OPTIONS, nodeArguments, type Addresses, type Program } from "./programs.ts";
+import { MEMORY_SETTINGS, nodeArguments, type Addresses, type Program } from "./programs.ts";
 import { defineServer } from "./define-server.ts";
 import type { LaunchedServer, RunningServer } from "./running-server.ts";
 import { say } from "./say.ts";
@@ -76,7 +76,7 @@ function programEnvironment(
   const ports = [{ ...program.port, passAs: "PORT" }, ...(program.morePorts ?? [])];
   return {
     NODE_ENV: "production",
-    NODE_OPTIONS,
+    ...MEMORY_SETTINGS,
     ...program.defaults,
     ...config.environment,
     HOST: LOOPBACK,

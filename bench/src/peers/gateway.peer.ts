@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto";
 import { join } from "node:path";
 import { CHECKOUT } from "local-stack/checkout";
 import { lastingPorts } from "local-stack/ports";
-import { NODE_OPTIONS, nodeArguments } from "local-stack/programs";
+import { MEMORY_SETTINGS, nodeArguments } from "local-stack/programs";
 import type { Peer } from "./peer.ts";
 import { PRODUCT_ID } from "./stub-answers.ts";
 
@@ -38,7 +38,7 @@ const gatewayPeer = (name: string, settings: Record<string, string>): Peer => ({
       cwd: join(CHECKOUT, "gateway"),
       env: {
         NODE_ENV: "production",
-        NODE_OPTIONS,
+        ...MEMORY_SETTINGS,
         HOST: "127.0.0.1",
         PORT: `${port}`,
         ADMIN_PORT: `${adminPort}`,

@@ -112,6 +112,50 @@ describe("while PostgreSQL is away", () => {
   });
 });
 
+describe("an array given to a statement", () => {
+  beforeEach(start);
+
+  test.each([
+    [
+      "texts that look like an array's own signs",
+      ["", "NULL", "{}", ",", 'a"b', "a\\b", '\\"', "$&", " ", "a\nb\tc", "ü😀"],
+    ],
+    ["nothing", []],
+    ["gaps", [null, "a", null]],
+  ])("when it holds %s, then exactly these arrive", async (_, texts) => {
+    const [row] = await database.sql.query("SELECT $1::text[] AS texts", [texts]);
+    expect(row).toEqual({ texts });
+  });
+
+  test("when it holds numbers, then they arrive, the largest as well", async () => {
+    const numbers = [0, -1, 0.5, 1e21, 2 ** 31 - 1, null];
+    const [row] = await database.sql.query("SELECT $1::float8[] AS numbers", [numbers]);
+    expect(row).toEqual({ numbers });
+  });
+
+  test("when it holds anything else, then the client's own way is taken", async () => {
+    const [row] = await database.sql.query(
+      "SELECT $1::timestamptz[] AS times, $2::integer[] AS tables, $3::boolean[] AS answers",
+      [
+        [new Date(0)],
+        [
+          [1, 2],
+          [3, 4],
+        ],
+        [true, false],
+      ],
+    );
+    expect(row).toEqual({
+      times: [new Date(0)],
+      tables: [
+        [1, 2],
+        [3, 4],
+      ],
+      answers: [true, false],
+    });
+  });
+});
+
 describe("a transaction", () => {
   beforeEach(start);
 

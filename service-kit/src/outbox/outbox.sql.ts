@@ -11,7 +11,10 @@ export interface OutboxRow {
   readonly payload: string;
 }
 
-/** Inserts rows that are leased to their writer, who publishes them from memory right after the commit. */
+/**
+ * Inserts rows that are leased to their writer, who publishes them from memory right after the commit. The payloads come as lines
+ * of one text: JSON has no line break in it, and in an array each of its quotes would have to be escaped.
+ */
 export async function insertLeased(
   sql: Sql,
   rows: readonly OutboxRow[],
@@ -20,13 +23,13 @@ export async function insertLeased(
   await sql.query(
     `INSERT INTO outbox (id, type, subject, request_id, payload, leased_until)
      SELECT r.*, now() + $6 * interval '1 millisecond'
-     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]) AS r`,
+     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], string_to_array($5, E'\\n')) AS r`,
     [
       rows.map(({ id }) => id),
       rows.map(({ type }) => type),
       rows.map(({ subject }) => subject),
       rows.map(({ requestId }) => requestId),
-      rows.map(({ payload }) => payload),
+      rows.map(({ payload }) => payload).join("\n"),
       leaseMs,
     ],
   );

@@ -31,6 +31,8 @@ beforeEach(async () => {
 const rows = () =>
   sql<OutboxRow>('SELECT id, type, subject, request_id AS "requestId", payload FROM outbox');
 
+const byId = (a: OutboxRow, b: OutboxRow) => (a.id < b.id ? -1 : 1);
+
 test("when a fact is committed, then its event is in the outbox with it, leased, and handed on afterwards", async () => {
   const order = someOrder();
   const result = await work.transact(async ({ sql: own, emit }) => {
@@ -51,6 +53,21 @@ test("when a fact is committed, then its event is in the outbox with it, leased,
   // Leased to its writer: nobody else takes it for now.
   expect(await leaseOverdue(database.sql, { leaseMs: 1, most: 10 })).toEqual([]);
   expect(await countWaiting(database.sql, 10)).toBe(1);
+});
+
+test("when names hold line breaks, quotes and backslashes, then each event is stored as it was written", async () => {
+  const names = ["a\nb", 'c"d', "e\\nf", "\r\n", "\u2028", "😀"];
+  await work.transact(async ({ emit }) => {
+    for (const name of names) {
+      emit("product.created", { subject: 26, data: { ...someProduct(), name } });
+    }
+  });
+  const stored = await rows();
+  expect(stored.toSorted(byId)).toEqual(offered.toSorted(byId));
+  expect(stored.map(({ payload }) => JSON.parse(payload).data.name)).toEqual(
+    expect.arrayContaining(names),
+  );
+  expect(stored).toHaveLength(names.length);
 });
 
 test("when the work fails after it emitted, then there is neither fact nor event, and nothing is handed on", async () => {

@@ -29,7 +29,12 @@ export class UnitOfWork {
     // Filled anew by each run; handed on only after the commit.
     const rows: OutboxRow[] = [];
     const result = await this.database.transaction(async (open) => {
-      const answer = await work({ ...open, emit: (type, event) => rows.push(toRow(type, event)) });
+      let occurredAt: string | undefined;
+      const emit: Transaction["emit"] = (type, event) => {
+        occurredAt ??= new Date().toISOString();
+        rows.push(toRow(type, event, occurredAt));
+      };
+      const answer = await work({ ...open, emit });
       if (rows.length > 0) open.alongside(insertLeased(open.sql, rows, LEASE_MS));
       return answer;
     });
@@ -38,10 +43,9 @@ export class UnitOfWork {
   }
 }
 
-function toRow<T extends EventType>(type: T, event: NewEvent<T>): OutboxRow {
+function toRow<T extends EventType>(type: T, event: NewEvent<T>, occurredAt: string): OutboxRow {
   const id = randomUUIDv7();
   const { requestId = acceptRequestId(currentRequestId()), data } = event;
-  const occurredAt = new Date().toISOString();
   return {
     id,
     type,
