@@ -39,8 +39,8 @@ export const nodeArguments = (program?: Program): string[] => [
 
 /**
  * V8's limits, here as in the images. Left alone it collects as late as the machine's memory allows: a program with 45 MB of live
- * objects took 400. Old objects get half of what a container has. Young ones get more than what a hundred requests hold while they
- * are under way: with half as much these are taken for old ones, and collected as such all the time.
+ * objects took 400. Old objects get half of what a container has. Young ones get so much that most of what a request holds is
+ * garbage at its second collection, also with a hundred under way: what survives two counts as old, and is collected at a price.
  */
 export const NODE_OPTIONS = "--max-old-space-size=256 --max-semi-space-size=16";
 

@@ -127,10 +127,15 @@ describe("an array given to a statement", () => {
     expect(row).toEqual({ texts });
   });
 
-  test("when it holds numbers, then they arrive, the largest as well", async () => {
-    const numbers = [0, -1, 0.5, 1e21, 2 ** 31 - 1, null];
+  test("when it holds numbers, then they arrive, the strangest as well", async () => {
+    const numbers = [0, -1, 0.5, 1e21, Number.MAX_VALUE, NaN, Infinity, null];
     const [row] = await database.sql.query("SELECT $1::float8[] AS numbers", [numbers]);
     expect(row).toEqual({ numbers });
+  });
+
+  test("when it holds nothing at some place, then that is NULL", async () => {
+    const [row] = await database.sql.query("SELECT $1::text[] AS texts", [["a", undefined]]);
+    expect(row).toEqual({ texts: ["a", null] });
   });
 
   test("when it holds anything else, then the client's own way is taken", async () => {

@@ -49,8 +49,8 @@ const asParameter = (value: unknown): unknown =>
   Array.isArray(value) ? (arrayLiteral(value) ?? value) : value;
 
 /**
- * An array of texts and numbers as PostgreSQL reads it; nothing for an array with anything else in it. The client's own way runs
- * two regular expressions over each element; here one that needs no escaping is copied.
+ * An array of texts and numbers as PostgreSQL reads it; nothing for an array with anything else in it, which is the client's to
+ * write. The client runs two regular expressions over each element; here a text without quote or backslash is copied as it is.
  */
 function arrayLiteral(values: readonly unknown[]): string | undefined {
   const elements = values.map(elementOf);

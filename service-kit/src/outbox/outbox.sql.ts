@@ -1,7 +1,7 @@
 import type { Sql } from "../database/sql.ts";
 import { uuidTime } from "../uuid-time.ts";
 
-/** An event on its way to the broker: `payload` is the very text that is published. */
+/** An event on its way to the broker: `payload` is the very text that is published, JSON on one line. */
 export interface OutboxRow {
   readonly id: string;
   readonly type: string;
@@ -13,7 +13,7 @@ export interface OutboxRow {
 
 /**
  * Inserts rows that are leased to their writer, who publishes them from memory right after the commit. The payloads come as lines
- * of one text: JSON has no line break in it, and in an array each of its quotes would have to be escaped.
+ * of one text: in an array each of their quotes would have to be escaped.
  */
 export async function insertLeased(
   sql: Sql,

@@ -105,7 +105,7 @@ test("when no request is named, then the event carries that of the work, or a ne
   expect(JSON.parse(offered[1]!.payload)).toMatchObject({ requestId: offered[1]?.requestId });
 });
 
-test("when several events are emitted, then all are in the outbox in that order", async () => {
+test("when several events are emitted, then all are in the outbox in that order, at one time", async () => {
   await work.transact(async ({ emit }) => {
     for (let id = 1; id <= 300; id += 1) {
       emit("product.updated", { subject: id, data: someProduct({ id, name: `🖥 "${id}"\u2028` }) });
@@ -115,6 +115,8 @@ test("when several events are emitted, then all are in the outbox in that order"
     Array.from({ length: 300 }, (_, i) => String(i + 1)),
   );
   expect(await countWaiting(database.sql, 1_000)).toBe(300);
+  const times = offered.map(({ payload }) => JSON.parse(payload).occurredAt as string);
+  expect(new Set(times).size).toBe(1);
   expect(await countWaiting(database.sql, 100)).toBe(100);
 });
 

@@ -26,9 +26,10 @@ export class UnitOfWork {
   ) {}
 
   async transact<R>(work: (transaction: Transaction) => Promise<R>): Promise<R> {
-    // Filled anew by each run; handed on only after the commit.
+    // Handed on only after the commit.
     const rows: OutboxRow[] = [];
     const result = await this.database.transaction(async (open) => {
+      // What is committed together happened at one time, that of the first.
       let occurredAt: string | undefined;
       const emit: Transaction["emit"] = (type, event) => {
         occurredAt ??= new Date().toISOString();
