@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { CHECKOUT } from "./checkout.ts";
+import { findOnPath } from "./find-server.ts";
 import { lastingPorts } from "./ports.ts";
 import { identityOf, isStillRunning } from "./process-identity.ts";
 import { readProcessesFile } from "./processes-file.ts";
@@ -55,6 +56,15 @@ function start({ folder, env }: Checkout, more: NodeJS.ProcessEnv = {}) {
   return { launcher, said: () => said };
 }
 
+const chrt = process.platform === "linux" ? findOnPath("chrt") : null;
+const SCHED_BATCH = 3;
+
+/** How Linux schedules it: field 41 of a line whose third comes right behind the name in brackets. */
+function policyOf({ pid }: { pid: number }): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[38]);
+}
+
 const WITHIN = { timeout: 15_000 };
 
 async function exitCode(launcher: ChildProcess): Promise<unknown> {
@@ -69,6 +79,7 @@ test("When Ctrl-C comes, then everything ends, nothing is left, and the exit cod
   const running = readProcessesFile(checkout.list);
   expect(running.map(({ name }) => name)).toEqual(["order-redis", "tiny"]);
   expect(running.every(isStillRunning)).toBe(true);
+  if (chrt !== null) expect(running.map(policyOf)).toEqual([SCHED_BATCH, SCHED_BATCH]);
 
   const second = start(checkout);
   expect(await exitCode(second.launcher)).toBe(1);

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { startAsBatchWork } from "./batch-scheduling.ts";
 import { bringUp, type Running } from "./bring-up.ts";
 import { checkPorts } from "./check-ports.ts";
 import { stateFolder } from "./checkout.ts";
@@ -37,6 +38,7 @@ export async function launch(stack: Stack): Promise<number> {
     giveLockBack = takeLauncherLock(lockPath(folder));
     await endLeftovers(processesPath(folder));
     await checkPorts(config.claimedPorts);
+    startAsBatchWork();
     const startedAt = Date.now();
     const urls = await bringUp({
       checkout,

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { startAsBatchWork } from "local-stack/batch-scheduling";
 import { onCores } from "../figures/cores.ts";
 import type { LoadJob, LoadResult } from "./load-job.ts";
 
@@ -9,8 +10,9 @@ export interface Load {
   stop(): void;
 }
 
-/** The load generator's process; on these cores only where that can be said. */
+/** The load generator's process; on these cores only where that can be said. It interrupts nobody whom it measures. */
 export function startLoad(cores?: readonly number[]): Load {
+  startAsBatchWork();
   const file = fileURLToPath(new URL("load-generator.ts", import.meta.url));
   const { command, args } = onCores(cores, process.execPath, [file]);
   const generator = spawn(command, args, { stdio: ["ignore", "inherit", "inherit", "ipc"] });

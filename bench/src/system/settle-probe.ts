@@ -2,9 +2,9 @@ import { setTimeout as pause } from "node:timers/promises";
 import { call } from "@shop/test-support/http";
 import { createLatencies, type Latencies } from "../load/latencies.ts";
 
-/** Seldom: what it asks counts as work for the orders. */
-const EVERY_MS = 100;
-const LOOK_EVERY_MS = 3;
+/** Seldom: what it asks counts as work for the orders, and at saturation each look costs as much as an order. */
+const EVERY_MS = 200;
+const LOOK_EVERY_MS = 10;
 const SETTLE_LIMIT_MS = 30_000;
 
 export interface SettleProbe {

@@ -3,7 +3,7 @@ export const SYSTEM_SCENARIOS = {
   "orders-1000": {
     title: "Orders at 1,000/s",
     explanation:
-      "`POST /orders` through the gateway at a fixed 1,000/s, twenty products. Order to done: a client beside the load orders ten times a second and asks until its order is settled. Draining: until the last order is settled. Mistakes in the books: products whose stock does not add up, orders lost, doubled or without their stock movement.",
+      "`POST /orders` through the gateway at a fixed 1,000/s, twenty products. Order to done: a client beside the load orders five times a second and asks until its order is settled. Draining: until the last order is settled. Mistakes in the books: products whose stock does not add up, orders lost, doubled or without their stock movement.",
   },
   "orders-saturation": {
     title: "Orders at saturation",

@@ -42,8 +42,8 @@ test("when nothing is dead, then list says so", async () => {
 test("when messages are dead, then list tells what they are, where they died of what, and leaves them there", async () => {
   await house.bury(ORDER_CREATED_QUEUE, [READABLE, '{"bad \u001B[31mjson'], (index) => ({
     messageId: `id-${index}`,
+    correlationId: "the-request\u001B[2J",
     headers: {
-      "x-request-id": "the-request\u001B[2J",
       "x-death": [{ reason: "rejected", "routing-keys": ["order.created"], queue: WORK, count: 1 }],
     },
   }));

@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { REQUEST_ID_HEADER } from "@shop/contracts/headers";
 import type { WorkQueue } from "@shop/contracts/topology";
 import { decode } from "@shop/service-kit/messaging/delivery";
 import type { ConsumeMessage } from "amqplib";
@@ -34,13 +33,13 @@ export function readLetter(message: ConsumeMessage, { types }: WorkQueue): Lette
   const decoded = decode(message, types);
   const event = "delivery" in decoded ? decoded.delivery.event : undefined;
   const data = event?.data as { id?: unknown; orderId?: unknown } | undefined;
-  const headers = message.properties.headers ?? {};
+  const { correlationId, headers = {} } = message.properties;
   const death = lastDeath(headers);
   return {
     id: letterId(message),
     type: event?.type,
     orderId: text(data?.orderId ?? data?.id),
-    requestId: text(headers[REQUEST_ID_HEADER]) ?? event?.requestId,
+    requestId: text(correlationId) ?? event?.requestId,
     routingKey: text(death?.["routing-keys"]?.[0]),
     diedAt: typeof death?.time?.value === "number" ? new Date(death.time.value * 1_000) : undefined,
     reason: text(death?.reason),

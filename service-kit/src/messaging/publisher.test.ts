@@ -56,7 +56,7 @@ test("when a queue takes it, then it is confirmed, durable, and carries its ids"
     deliveryMode: 2,
     messageId: sent.id,
     contentType: "application/json",
-    headers: { "x-request-id": "r-1" },
+    correlationId: "r-1",
   });
 });
 

@@ -1,4 +1,3 @@
-import { REQUEST_ID_HEADER } from "@shop/contracts/headers";
 import { EVENTS_EXCHANGE, WORK_TYPES } from "@shop/contracts/topology";
 import type { ConfirmChannel } from "amqplib";
 import { within } from "../limited-wait.ts";
@@ -100,7 +99,8 @@ export class Publisher {
         mandatory: WORK_TYPES.has(type),
         messageId: id,
         contentType: "application/json",
-        headers: { [REQUEST_ID_HEADER]: requestId },
+        // Not a header: amqplib takes twice as long for a message with a table.
+        correlationId: requestId,
       };
       const settled = (error: unknown): void => {
         // The broker sends the return before the confirm, on the same channel.
