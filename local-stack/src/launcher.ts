@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { startAsBatchWork } from "./batch-scheduling.ts";
+import { becomeBatchWork } from "./batch-scheduling.ts";
 import { bringUp, type Running } from "./bring-up.ts";
 import { checkPorts } from "./check-ports.ts";
 import { stateFolder } from "./checkout.ts";
@@ -38,7 +38,7 @@ export async function launch(stack: Stack): Promise<number> {
     giveLockBack = takeLauncherLock(lockPath(folder));
     await endLeftovers(processesPath(folder));
     await checkPorts(config.claimedPorts);
-    startAsBatchWork();
+    becomeBatchWork();
     const startedAt = Date.now();
     const urls = await bringUp({
       checkout,

@@ -5,7 +5,7 @@ import type { RunningPeer } from "../peers/peer.ts";
 import type { Figures } from "../scenario.ts";
 
 const CONNECTIONS = 32;
-/** Until the compiler has done its work. */
+/** Until the compiler has done most of its work: the medians of seven rounds leave the rest out. */
 const WARM_UP_S = 3;
 
 export interface PeerLoad {

@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { startAsBatchWork } from "local-stack/batch-scheduling";
 import { onCores } from "../figures/cores.ts";
 import type { LoadJob, LoadResult } from "./load-job.ts";
 
@@ -10,9 +9,8 @@ export interface Load {
   stop(): void;
 }
 
-/** The load generator's process; on these cores only where that can be said. It interrupts nobody whom it measures. */
+/** The load generator's process; on these cores only where that can be said. */
 export function startLoad(cores?: readonly number[]): Load {
-  startAsBatchWork();
   const file = fileURLToPath(new URL("load-generator.ts", import.meta.url));
   const { command, args } = onCores(cores, process.execPath, [file]);
   const generator = spawn(command, args, { stdio: ["ignore", "inherit", "inherit", "ipc"] });

@@ -13,7 +13,8 @@ How it is measured:
   medians of the ratios within a round, so that a slow moment of the machine meets both sides.
 - The load generator is a process of its own on plain sockets with keep-alive. "Saturation" is a closed loop: each connection sends
   its next request when it has the answer to its last. At a fixed rate, a latency counts from the moment at which the request should
-  have gone out, so that a stall shows in every request that it holds up; the generator's own timer adds up to about 1 ms.
+  have gone out, so that a stall shows in every request that it holds up; the generator's own timer and its wait for a core count as well.
+- On Linux all of it is scheduled as batch work (\`chrt --batch\`), the load generator included: it interrupts nobody whom it measures.
 - CPU is what the system has booked to a process and all that it has started (Linux). It is the figure that other work on the machine
   disturbs least.
 - The yardstick under each table is a bare Node HTTP server on one core, loaded from another, just before and after: how fast the

@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { call } from "@shop/test-support/http";
 import { createLatencies, type Latencies } from "../load/latencies.ts";
 
-/** Seldom: what it asks counts as work for the orders, and at saturation each look costs as much as an order. */
+/** Seldom: each look is one more request through the gateway, and counts as work for the orders. */
 const EVERY_MS = 200;
 const LOOK_EVERY_MS = 10;
 const SETTLE_LIMIT_MS = 30_000;

@@ -3,7 +3,7 @@ export const SYSTEM_SCENARIOS = {
   "orders-1000": {
     title: "Orders at 1,000/s",
     explanation:
-      "`POST /orders` through the gateway at a fixed 1,000/s, twenty products. Order to done: a client beside the load orders five times a second and asks until its order is settled. Draining: until the last order is settled. Mistakes in the books: products whose stock does not add up, orders lost, doubled or without their stock movement.",
+      "`POST /orders` through the gateway at a fixed 1,000/s, twenty products. Order to done: a client beside the load orders five times a second and looks every 10 ms until its order is settled. Draining: until the last order is settled. Mistakes in the books: products whose stock does not add up, orders lost, doubled or without their stock movement.",
   },
   "orders-saturation": {
     title: "Orders at saturation",
@@ -41,7 +41,7 @@ export const BIG_SCENARIOS = {
   "big-orders": {
     title: "With a million orders in place: orders at saturation",
     explanation:
-      "Two systems side by side, one empty and one with 1,000,000 orders and 100,000 products; only one is under load at a time. `POST /orders` through the gateway from 128 connections, twenty products.",
+      "Two systems side by side, one empty (but for the orders of its warm-up, some 100,000) and one with 1,000,000 orders and 100,000 products; only one is under load at a time. `POST /orders` through the gateway from 128 connections, twenty products.",
   },
   "big-orders-1000": {
     title: "With a million orders in place: orders at 1,000/s",

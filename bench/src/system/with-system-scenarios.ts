@@ -9,7 +9,7 @@ import { systemScenario } from "./system-contenders.ts";
 import type { SystemScenarioName } from "./system-scenarios.ts";
 
 const PRODUCTS = 20;
-/** V8 goes on compiling for so long: without it orders of the first ten seconds cost up to a half more than those after a minute. */
+/** After it little is left to compile: orders of the first ten seconds cost up to a half more than later ones. A short trial has less. */
 const ORDERS_WARM_UP_S = 30;
 const WARM_UP_S = 3;
 

@@ -58,6 +58,7 @@ const rules = (): string =>
     "Consumers **ignore fields that they do not know**. Changes are additions only: no field goes away, or changes its type or meaning. A change that is no addition makes another event.",
     `\`version\` counts the additions to a type (${EVENT_VERSION} today), and is not compared.`,
     "`requestId` is the `X-Request-ID` of the request that caused it all.",
+    "On the message, `message_id` is the event's `id` and `correlation_id` its `requestId`.",
   ]
     .map((rule) => `- ${rule}`)
     .join("\n");

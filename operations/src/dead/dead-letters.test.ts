@@ -80,11 +80,11 @@ test("when one is shown, then with headers and as much of its body as is asked f
   const body = JSON.stringify({ note: `${"x".repeat(3_000)}\u0007end` });
   await house.bury(ORDER_UPDATED_QUEUE, [body, READABLE], (index) => ({
     messageId: `show-${index}`,
-    headers: { "x-request-id": "abc" },
+    headers: { "x-note": "abc" },
   }));
   const { code, text } = await house.run("show", "show-0");
   expect(code).toBe(0);
-  expect(text).toContain('"x-request-id": "abc"');
+  expect(text).toContain('"x-note": "abc"');
   expect(text).toContain('"messageId": "show-0"');
   expect(text).toContain("of a type that is not handled here");
   expect(text).not.toContain("end");
@@ -112,8 +112,9 @@ test("when some are put back, then they are on their work queue as they were tol
     (index) => ({
       messageId: ids[index],
       contentType: "application/json",
+      correlationId: "the-request",
       headers: {
-        "x-request-id": "abc",
+        "x-note": "abc",
         "x-death": [{ reason: "rejected" }],
         "x-first-death-reason": "rejected",
         CC: ["elsewhere"],
@@ -129,9 +130,13 @@ test("when some are put back, then they are on their work queue as they were tol
     '{"body":"m-240"}',
     '{"body":"m-3"}',
   ]);
-  expect(back[0]!.properties).toMatchObject({ contentType: "application/json", deliveryMode: 2 });
+  expect(back[0]!.properties).toMatchObject({
+    contentType: "application/json",
+    correlationId: "the-request",
+    deliveryMode: 2,
+  });
   const { "x-delivery-count": _deliveries, ...headers } = back[0]!.properties.headers!;
-  expect(headers).toEqual({ "x-request-id": "abc", "x-replayed": 1 });
+  expect(headers).toEqual({ "x-note": "abc", "x-replayed": 1 });
   await house.expectDepth(DEAD, 248);
   expect((await idsIn(DEAD)).toSorted()).toEqual(
     ids.filter((id) => id !== "m-3" && id !== "m-240").toSorted(),
