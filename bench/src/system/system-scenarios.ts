@@ -41,7 +41,7 @@ export const BIG_SCENARIOS = {
   "big-orders": {
     title: "With a million orders in place: orders at saturation",
     explanation:
-      "Two systems side by side, one empty (but for the orders of its warm-up, some 100,000) and one with 1,000,000 orders and 100,000 products; only one is under load at a time. `POST /orders` through the gateway from 128 connections, twenty products.",
+      "Two systems side by side, one empty (but for the orders of its warm-up, some tens of thousands) and one with 1,000,000 orders and 100,000 products; only one is under load at a time. `POST /orders` through the gateway from 128 connections, twenty products.",
   },
   "big-orders-1000": {
     title: "With a million orders in place: orders at 1,000/s",
