@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { becomeBatchWork } from "local-stack/batch-scheduling";
 import { CHECKOUT, stateFolder } from "local-stack/checkout";
 import { withEnvFile } from "local-stack/env-file";
 import { NOT_INSTALLED, STOPPED } from "local-stack/exit-codes";
@@ -45,6 +46,8 @@ async function runScript(script: string, url: string | undefined, stop: AbortSig
   const { getuid, getgid, platform, stdout } = process;
   const user = getuid && getgid ? { uid: getuid(), gid: getgid() } : undefined;
   const place = { platform, isTerminal: stdout.isTTY, user };
+  // The shop is batch work too: on its machine an ordinary k6 would interrupt it with each of its wakes.
+  becomeBatchWork();
   const code = await runK6(k6Command(k6, run, place, environment), stop);
   const summary = stop.aborted ? markStopped(FOLDER, file) : join(FOLDER, file);
   const record = readRecord(summary);
