@@ -99,7 +99,7 @@ export class Publisher {
         mandatory: WORK_TYPES.has(type),
         messageId: id,
         contentType: "application/json",
-        // Not a header: amqplib takes twice as long to encode a message that has one.
+        // Not a header: amqplib takes up to twice as long to encode a message that has one.
         correlationId: requestId,
       };
       const settled = (error: unknown): void => {
