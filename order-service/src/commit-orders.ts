@@ -14,6 +14,8 @@ import { writeOrders } from "./write-orders.ts";
 
 const MAX_BATCH = 200;
 const BATCHES_AT_ONCE = 2;
+/** A few orders cost a transaction as much as a lot does: they go with the next one, unless the one before is slow. */
+const ANOTHER = { from: 16, afterMs: 20 };
 const MAX_WAITING = 5_000;
 const MAX_WAIT_MS = 2_000;
 /** Of batches that were taken apart, all together: the other connections are for those who read. */
@@ -64,6 +66,7 @@ export class CommitOrders {
       run: (orders) => this.commit(orders),
       maxBatch: MAX_BATCH,
       maxRunning: BATCHES_AT_ONCE,
+      another: ANOTHER,
       ...limits,
     });
     this.singles = new Batcher({

@@ -70,6 +70,47 @@ test("when several batches may run, then no more than those do", async () => {
   expect(await Promise.all(results)).toEqual([10, 20, 30]);
 });
 
+describe("when another batch is to begin only from three items on, or after a while", () => {
+  test("and only two wait, then they go after the one at work, and three go beside it", async () => {
+    const another = { from: 3, afterMs: 60_000 };
+    const { batcher, batches, sizes } = createBatcher({ maxRunning: 2, another });
+    const results = [batcher.add(1)];
+    await nextTurn();
+    results.push(batcher.add(2), batcher.add(3));
+    await nextTurn();
+    expect(sizes()).toEqual([1]);
+    results.push(batcher.add(4));
+    await nextTurn();
+    expect(sizes()).toEqual([1, 3]);
+    results.push(batcher.add(5));
+    batches[0]!.finish();
+    batches[1]!.finish();
+    await Promise.all(results.slice(0, 4));
+    await nextTurn();
+    expect(sizes()).toEqual([1, 3, 1]);
+    batches[2]!.finish();
+    expect(await Promise.all(results)).toEqual([10, 20, 30, 40, 50]);
+  });
+
+  test("and the one at work is stuck, then one that waits begins all the same, and so does the next", async () => {
+    const another = { from: 3, afterMs: 20 };
+    const { batcher, batches, sizes } = createBatcher({ maxRunning: 3, another });
+    const results = [batcher.add(1)];
+    await nextTurn();
+    for (const [item, begun] of [
+      [2, [1, 1]],
+      [3, [1, 1, 1]],
+    ] as const) {
+      const addedAt = performance.now();
+      results.push(batcher.add(item));
+      await expect.poll(sizes, { interval: 1 }).toEqual(begun);
+      expect(performance.now() - addedAt).toBeGreaterThanOrEqual(another.afterMs);
+    }
+    for (const { finish } of batches) finish();
+    expect(await Promise.all(results)).toEqual([10, 20, 30]);
+  });
+});
+
 describe("when it is too much", () => {
   test("and the queue is full, then one more is refused at once, and there is room again later", async () => {
     const { batcher, batches } = createBatcher({ maxWaiting: 2 });

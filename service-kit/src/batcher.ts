@@ -6,6 +6,8 @@ export interface BatcherOptions<I, O> {
   readonly maxBatch: number;
   /** Batches at work at once. */
   readonly maxRunning: number;
+  /** Beside a batch that is at work another one begins when so many wait, or one has waited for so long; at once by default. */
+  readonly another?: { readonly from: number; readonly afterMs: number };
   /** Items that wait; one more is refused with what `refuse` makes. */
   readonly maxWaiting: number;
   /** An item that has waited longer is refused instead of worked on: behind a stuck batch nobody waits for its whole queue. */
@@ -28,6 +30,7 @@ export class Batcher<I, O> {
   private waiting: Waiting<I, O>[] = [];
   private running = 0;
   private scheduled = false;
+  private patience: NodeJS.Timeout | undefined;
   private idle: (() => void) | undefined;
 
   constructor(private readonly options: BatcherOptions<I, O>) {}
@@ -60,12 +63,30 @@ export class Batcher<I, O> {
 
   private schedule(): void {
     if (this.scheduled || this.running >= this.options.maxRunning) return;
+    const restMs = this.restBeforeAnother();
+    if (restMs > 0) {
+      this.patience ??= setTimeout(() => this.lookAgain(), restMs);
+      return;
+    }
     this.scheduled = true;
     // The rest of this turn's arrivals join the batch.
     void nextTurn().then(() => {
       this.scheduled = false;
       if (this.waiting.length > 0) void this.work();
     });
+  }
+
+  private restBeforeAnother(): number {
+    const { another } = this.options;
+    const [oldest] = this.waiting;
+    if (!another || !oldest || this.running === 0 || this.waiting.length >= another.from) return 0;
+    return oldest.since + another.afterMs - performance.now();
+  }
+
+  /** By now the one that was waited for may have begun, and younger ones wait. */
+  private lookAgain(): void {
+    this.patience = undefined;
+    if (this.waiting.length > 0) this.schedule();
   }
 
   private async work(): Promise<void> {
