@@ -1,13 +1,12 @@
 // A shop's day: out of ten requests seven read, one asks the BFF and two order, every second order with an Idempotency-Key.
 import { check } from "k6";
-import exec from "k6/execution";
 import { checkBooks } from "./parts/books.js";
 import { arrivals, loadOptions } from "./parts/options.js";
 import { followUp, placeOrder, repeatOrder } from "./parts/orders.js";
 import { createProducts, inTurn } from "./parts/products.js";
 import { readOne, readWithOrders } from "./parts/reads.js";
 import { recordOf } from "./parts/record.js";
-import { loadTags } from "./parts/requests.js";
+import { currentScenario, loadTags } from "./parts/requests.js";
 import { settings } from "./parts/settings.js";
 
 const ORDERS_EACH = 3;
@@ -27,7 +26,7 @@ export const reads = readOne;
 export const bff = readWithOrders;
 
 export function orders({ products }) {
-  const turn = exec.scenario.iterationInTest;
+  const turn = currentScenario().iterationInTest;
   const { id } = inTurn(products, turn);
   if (turn % 2 === 0) {
     placeOrder(id, turn, { tags: loadTags("POST /orders"), responseType: "none" });
@@ -50,7 +49,7 @@ export function orders({ products }) {
 }
 
 export const followed = ({ products }) =>
-  followUp(inTurn(products, exec.scenario.iterationInTest).id);
+  followUp(inTurn(products, currentScenario().iterationInTest).id);
 
 export const teardown = checkBooks;
 export const handleSummary = recordOf("mixed");

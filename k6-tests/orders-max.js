@@ -1,13 +1,12 @@
 // Looks for the highest rate of orders that holds: from FIRST_RATE in steps of RATE_STEP up to LAST_RATE, each for STEP_SECONDS.
 // It stops at the first rate where p95 leaves P95_MS, a request fails, one can't be sent in time, or orders wait to be settled.
 // k6 calls that stop a crossed threshold and exits with 99; npm run load tells which rate was held and exits with 0.
-import exec from "k6/execution";
 import { checkBooks } from "./parts/books.js";
 import { BOOKS_THRESHOLDS, common, followed as followedFor } from "./parts/options.js";
 import { followUp, placeOrder } from "./parts/orders.js";
 import { createProducts, inTurn } from "./parts/products.js";
 import { recordOf } from "./parts/record.js";
-import { loadTags } from "./parts/requests.js";
+import { currentScenario, loadTags } from "./parts/requests.js";
 import { settings } from "./parts/settings.js";
 
 const { firstRate, lastRate, rateStep, stepSeconds, p95Ms } = settings;
@@ -60,14 +59,14 @@ export const setup = () => createProducts();
 
 /** The rate of this moment, when it has been there long enough to be judged. */
 function stepTags() {
-  const elapsedSeconds = (Date.now() - exec.scenario.startTime) / 1000;
+  const elapsedSeconds = (Date.now() - currentScenario().startTime) / 1000;
   const rate = rates[Math.floor(elapsedSeconds / stepSeconds)];
   const isJudged = rate !== undefined && elapsedSeconds % stepSeconds >= UNJUDGED_SECONDS;
   return isJudged ? { step: `${rate}` } : {};
 }
 
 export function orders({ products }) {
-  const turn = exec.scenario.iterationInTest;
+  const turn = currentScenario().iterationInTest;
   placeOrder(inTurn(products, turn).id, turn, {
     tags: { ...loadTags("POST /orders"), ...stepTags() },
     responseType: "none",
@@ -75,7 +74,7 @@ export function orders({ products }) {
 }
 
 export const followed = ({ products }) =>
-  followUp(inTurn(products, exec.scenario.iterationInTest).id, stepTags());
+  followUp(inTurn(products, currentScenario().iterationInTest).id, stepTags());
 
 export const teardown = checkBooks;
 export const handleSummary = recordOf("orders-max");

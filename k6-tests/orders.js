@@ -1,11 +1,10 @@
 // Orders through the gateway: up to RATE a second within RAMP, and steady there for DURATION.
-import exec from "k6/execution";
 import { checkBooks } from "./parts/books.js";
 import { arrivals, loadOptions } from "./parts/options.js";
 import { followUp, placeOrder } from "./parts/orders.js";
 import { createProducts, inTurn } from "./parts/products.js";
 import { recordOf } from "./parts/record.js";
-import { loadTags } from "./parts/requests.js";
+import { currentScenario, loadTags } from "./parts/requests.js";
 import { settings } from "./parts/settings.js";
 
 export const options = loadOptions({ orders: arrivals("orders", settings.rate) });
@@ -13,7 +12,7 @@ export const options = loadOptions({ orders: arrivals("orders", settings.rate) }
 export const setup = () => createProducts();
 
 export function orders({ products }) {
-  const turn = exec.scenario.iterationInTest;
+  const turn = currentScenario().iterationInTest;
   placeOrder(inTurn(products, turn).id, turn, {
     tags: loadTags("POST /orders"),
     responseType: "none",
@@ -21,7 +20,7 @@ export function orders({ products }) {
 }
 
 export const followed = ({ products }) =>
-  followUp(inTurn(products, exec.scenario.iterationInTest).id);
+  followUp(inTurn(products, currentScenario().iterationInTest).id);
 
 export const teardown = checkBooks;
 export const handleSummary = recordOf("orders");

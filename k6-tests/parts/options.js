@@ -6,11 +6,12 @@ const FOLLOWED_PER_SECOND = 5;
 const GRACEFUL_STOP_SECONDS = 12;
 
 /**
- * So many requests may be in flight at once; then answers take half a second on the average, and the next is dropped. All
- * workers are there from the beginning: making one in the middle costs what is to be measured.
+ * So many requests may be in flight at once; then answers take a quarter of a second on the average, and the next is dropped. All
+ * workers are there from the beginning: making one in the middle costs what is to be measured. Each has an engine of its own, and
+ * each takes its turn, so that more of them only cost more.
  */
 function workers(rate) {
-  const number = Math.max(50, Math.ceil(rate / 2));
+  const number = Math.max(50, Math.ceil(rate / 4));
   return { preAllocatedVUs: number, maxVUs: number };
 }
 

@@ -1,6 +1,5 @@
-import exec from "k6/execution";
 import { inTurn } from "./products.js";
-import { get, loadTags } from "./requests.js";
+import { currentScenario, get, loadTags } from "./requests.js";
 
 const discard = (name, headers) => ({ tags: loadTags(name), responseType: "none", headers });
 
@@ -16,12 +15,12 @@ const PATTERNS = [
 
 /** Three reads of one product for a list of each kind. */
 export function readOne({ products }) {
-  const turn = exec.scenario.iterationInTest;
+  const turn = currentScenario().iterationInTest;
   const product = inTurn(products, Math.floor(turn / PATTERNS.length));
   inTurn(PATTERNS, turn)(product);
 }
 
 export function readWithOrders({ products }) {
-  const { id } = inTurn(products, exec.scenario.iterationInTest);
+  const { id } = inTurn(products, currentScenario().iterationInTest);
   get(`/products/${id}-with-orders`, discard("GET /products/:id-with-orders"));
 }
