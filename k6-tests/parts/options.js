@@ -6,9 +6,9 @@ const FOLLOWED_PER_SECOND = 5;
 const GRACEFUL_STOP_SECONDS = 12;
 
 /**
- * So many requests may be in flight at once; then answers take a quarter of a second on the average, and the next is dropped. All
- * workers are there from the beginning: making one in the middle costs what is to be measured. Each has an engine of its own, and
- * each takes its turn, so that more of them only cost more.
+ * Requests in flight at most: at the full rate a stall of a quarter of a second fills them, and the next one is dropped. More
+ * would stand a longer stall, but each has an engine of its own, and as all take turns each costs. All are there from the
+ * beginning: making one in the middle costs what is to be measured.
  */
 function workers(rate) {
   const number = Math.max(50, Math.ceil(rate / 4));

@@ -9,7 +9,7 @@ export const POINT_SECONDS = 2;
 
 const url = (path) => `${settings.baseUrl}${path}`;
 
-// Made once, like all that k6 would make anew for each request: its own CPU is taken from what it measures, on the same machine.
+// Made once, and not for each request: k6's own CPU is taken from what it measures, when both are on one machine.
 const HEADERS = token ? { Authorization: `Bearer ${token}` } : {};
 const JSON_HEADERS = { ...HEADERS, "Content-Type": "application/json" };
 

@@ -71,7 +71,7 @@ test("when several batches may run, then no more than those do", async () => {
 });
 
 describe("when another batch is to begin only from three items on, or after a while", () => {
-  test("and only two wait, then they go after the one at work, and three go beside it", async () => {
+  test("and only two wait, then they stay until a third comes, or nothing is at work any more", async () => {
     const another = { from: 3, afterMs: 60_000 };
     const { batcher, batches, sizes } = createBatcher({ maxRunning: 2, another });
     const results = [batcher.add(1)];
@@ -84,15 +84,18 @@ describe("when another batch is to begin only from three items on, or after a wh
     expect(sizes()).toEqual([1, 3]);
     results.push(batcher.add(5));
     batches[0]!.finish();
+    await results[0];
+    await nextTurn();
+    expect(sizes()).toEqual([1, 3]);
     batches[1]!.finish();
-    await Promise.all(results.slice(0, 4));
+    await results[3];
     await nextTurn();
     expect(sizes()).toEqual([1, 3, 1]);
     batches[2]!.finish();
     expect(await Promise.all(results)).toEqual([10, 20, 30, 40, 50]);
   });
 
-  test("and the one at work is stuck, then one that waits begins all the same, and so does the next", async () => {
+  test("and the one at work is stuck, then each that waits begins after its own while", async () => {
     const another = { from: 3, afterMs: 20 };
     const { batcher, batches, sizes } = createBatcher({ maxRunning: 3, another });
     const results = [batcher.add(1)];

@@ -24,7 +24,7 @@ interface Waiting<I, O> {
 
 /**
  * Lets work that arrives together share one trip. In quiet an item starts in the same turn of the event loop; while
- * batches are at work the next one fills up. So the batch size follows the load, and nobody waits for a timer.
+ * batches are at work the next one fills up. So the batch size follows the load, and only `another` lets an item wait for a timer.
  */
 export class Batcher<I, O> {
   private waiting: Waiting<I, O>[] = [];
@@ -65,7 +65,10 @@ export class Batcher<I, O> {
     if (this.scheduled || this.running >= this.options.maxRunning) return;
     const restMs = this.restBeforeAnother();
     if (restMs > 0) {
-      this.patience ??= setTimeout(() => this.lookAgain(), restMs);
+      this.patience ??= setTimeout(() => {
+        this.patience = undefined;
+        this.schedule();
+      }, restMs);
       return;
     }
     this.scheduled = true;
@@ -83,14 +86,10 @@ export class Batcher<I, O> {
     return oldest.since + another.afterMs - performance.now();
   }
 
-  /** By now the one that was waited for may have begun, and younger ones wait. */
-  private lookAgain(): void {
-    this.patience = undefined;
-    if (this.waiting.length > 0) this.schedule();
-  }
-
   private async work(): Promise<void> {
     this.running += 1;
+    clearTimeout(this.patience);
+    this.patience = undefined;
     const batch = this.takeBatch();
     if (this.waiting.length > 0) this.schedule();
     try {
