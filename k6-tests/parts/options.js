@@ -6,12 +6,11 @@ const FOLLOWED_PER_SECOND = 5;
 const GRACEFUL_STOP_SECONDS = 12;
 
 /**
- * Requests in flight at most: at the full rate a stall of a quarter of a second fills them, and the next one is dropped. More
- * would stand a longer stall, but each has an engine of its own, and as all take turns each costs. All are there from the
- * beginning: making one in the middle costs what is to be measured.
+ * Requests in flight at most: at the full rate a stall of half a second fills them, and the next one is dropped. All are there
+ * from the beginning: making one in the middle costs what is to be measured.
  */
 function workers(rate) {
-  const number = Math.max(50, Math.ceil(rate / 4));
+  const number = Math.max(50, Math.ceil(rate / 2));
   return { preAllocatedVUs: number, maxVUs: number };
 }
 

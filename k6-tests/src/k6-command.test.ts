@@ -23,7 +23,7 @@ test("When k6 is a program, then it gets the script, and its settings in the env
     env: {
       RATE: "5",
       TOKEN: "secret",
-      GOGC: "300",
+      GOGC: "200",
       BASE_URL: "http://127.0.0.1:4000",
       SUMMARY_FILE: "/shop/.local-stack/load/orders-1.json",
     },
@@ -38,7 +38,7 @@ test("When k6 is in a container on Linux, then it is in our network and writes a
   const { command, args } = k6Command(docker, run, linux, { RATE: "5", HOME: "/root" });
   expect([command, ...args].join(" ")).toBe(
     "docker run --rm --network host --user 7:8 --volume /shop/k6-tests:/k6-tests:ro" +
-      " --volume /shop/.local-stack/load:/load -e RATE=5 -e GOGC=300 -e BASE_URL=http://127.0.0.1:4000" +
+      " --volume /shop/.local-stack/load:/load -e RATE=5 -e GOGC=200 -e BASE_URL=http://127.0.0.1:4000" +
       " -e SUMMARY_FILE=/load/orders-1.json -e TOKEN grafana/k6:1 run --no-usage-report /k6-tests/orders.js",
   );
 });

@@ -44,8 +44,8 @@ export const SETTINGS = [
 ] as const;
 
 const RUN = ["run", "--no-usage-report"];
-/** Go's collector at a third of its usual work: k6's CPU is taken from the shop that it measures, where both are on one machine. */
-const COLLECT_RARELY = "300";
+/** Go's collector at half of its usual work: k6's CPU is taken from the shop that it measures, where both are on one machine. */
+const COLLECT_RARELY = "200";
 const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
 export function k6Command(
