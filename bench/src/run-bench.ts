@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { becomeBatchWork } from "local-stack/batch-scheduling";
 import { CHECKOUT } from "local-stack/checkout";
@@ -12,8 +13,8 @@ import {
   type GatewayScenarioName,
 } from "./gateway-alone/gateway-scenarios.ts";
 import { measure } from "./measure.ts";
-import { benchmarksDocument, yardstickLine } from "./report/benchmarks-document.ts";
-import { keepRecord, keptRecords } from "./report/scenario-record.ts";
+import { withResult, yardstickLine } from "./report/benchmarks-document.ts";
+import type { ScenarioRecord } from "./report/scenario-record.ts";
 import { markdownTable } from "./report/table.ts";
 import type { Scenario, Settings } from "./scenario.ts";
 import { withBigSystems } from "./system/big-systems.ts";
@@ -61,11 +62,14 @@ async function run(wanted: BenchArguments, use: Use): Promise<number> {
   if (gateway.length > 0) await withGatewayScenarios(gateway, alone.seconds, measuring(alone));
   if (system.length > 0) await withSystemScenarios(system, whole.seconds, measuring(whole));
   if (big.length > 0) await withBigSystems(big, filled.seconds, measuring(filled));
-  if (wanted.write) {
-    writeWhole(DOCUMENT, benchmarksDocument(keptRecords(Object.values(GROUPS).flat())));
-    say("\nWritten to docs/benchmarks.md.");
-  }
+  if (wanted.write) say("\nWritten to docs/benchmarks.md.");
   return 0;
+}
+
+/** At once after each scenario: what is ended in the middle keeps what it has measured. */
+function write(record: ScenarioRecord): void {
+  const document = existsSync(DOCUMENT) ? readFileSync(DOCUMENT, "utf8") : "";
+  writeWhole(DOCUMENT, withResult(document, record, Object.values(GROUPS).flat()));
 }
 
 function list(): number {
@@ -90,7 +94,7 @@ async function main(): Promise<number> {
       const measured = await measure(scenario, settings, signal);
       const yardstick = { before, after: await bareServerRate(signal) };
       const record = { ...measured, yardstick };
-      if (wanted.write) keepRecord(record);
+      if (wanted.write) write(record);
       say(`\n${markdownTable(record)}`);
       if (record.details) say(`\n${markdownTable(record.details)}`);
       say(`\n${yardstickLine(yardstick)}`);

@@ -58,7 +58,9 @@ describe("orders that arrive together", () => {
     const rows = await rowsOf(productId);
     expect(rows.map(({ id }) => id).toSorted()).toEqual(ids);
     expect(new Set(rows.map(({ batch }) => batch)).size).toBeLessThan(120);
-    await eventually(() => expect(told.map(({ data }) => data.id).toSorted()).toEqual(ids));
+    // On a busy machine an event may be told again, as the same one.
+    const toldOf = (): string[] => [...new Map(told.map(({ id, data }) => [id, data.id])).values()];
+    await eventually(() => expect(toldOf().toSorted()).toEqual(ids));
     const quantities = answers.map(({ body }) => (body as Order).qty);
     expect(quantities).toEqual(Array.from({ length: 600 }, (_, n) => 1 + n));
   });

@@ -60,7 +60,7 @@ test.for([barePeer, nginxPeer])(
           requests: [{ path: PATH }],
           headers: {},
           connections: 8,
-          seconds: 0.2,
+          seconds: 1,
         },
         signal,
       );

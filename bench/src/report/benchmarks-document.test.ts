@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { benchmarksDocument } from "./benchmarks-document.ts";
+import { withResult } from "./benchmarks-document.ts";
 import type { ScenarioRecord } from "./scenario-record.ts";
 
 const machine = {
@@ -24,18 +24,23 @@ const record = (name: string, more: Partial<ScenarioRecord> = {}): ScenarioRecor
   ...more,
 });
 
+const NAMES = ["one", "two", "three"];
+const documentOf = (...records: ScenarioRecord[]): string =>
+  records.reduce((document, next) => withResult(document, next, NAMES), "");
+
 test("the document says how, on what, when, and with which command each figure can be had again", () => {
-  const text = benchmarksDocument([record("one"), record("two", { rounds: 1 })]);
+  const text = documentOf(record("one"), record("two", { rounds: 1 }));
   expect(text).toContain("# Benchmarks");
-  expect(text).toContain("Machine: Some CPU, 2 cores, 16 GB, Debian, Node 24.0.0.");
   expect(text).toContain("## About one\n\nWhat was sent.\n\n|      | requests/s |");
-  expect(text).toContain("2026-01-02 03:04 UTC, commit abc1234, 3 rounds of 10 s");
+  expect(text).toContain(
+    "2026-01-02 03:04 UTC, commit abc1234, 3 rounds of 10 s (`npm run bench -- --only one`) " +
+      "on Some CPU, 2 cores, 16 GB, Debian, Node 24.0.0.",
+  );
   expect(text).toContain("1 round of 10 s (`npm run bench -- --only two`)");
-  expect(text.match(/Machine:/g)).toHaveLength(1);
 });
 
 test("peers that were not there are named with the reason", () => {
-  const text = benchmarksDocument([record("one", { leftOut: ["KrakenD, not installed"] })]);
+  const text = documentOf(record("one", { leftOut: ["KrakenD, not installed"] }));
   expect(text).toContain("Left out: KrakenD, not installed.");
 });
 
@@ -44,15 +49,30 @@ test("figures by process are a table of their own", () => {
     columns: [{ key: "cpu", title: "CPU" }],
     rows: [{ name: "gateway", figures: { cpu: 99 } }],
   };
-  expect(benchmarksDocument([record("one", { details })])).toContain("| gateway |  99 |");
+  expect(documentOf(record("one", { details }))).toContain("| gateway |  99 |");
 });
 
-test("a figure from another machine than the last one's says so", () => {
-  const older = record("one", {
-    measuredAt: "2026-01-01T00:00:00.000Z",
-    machine: { ...machine, cores: 64 },
-  });
-  const text = benchmarksDocument([older, record("two")]);
-  expect(text.indexOf("2 cores")).toBeLessThan(text.indexOf("## About one"));
-  expect(text.indexOf("64 cores")).toBeGreaterThan(text.indexOf("## About one"));
+test("a result takes the place of the same scenario's last one, and all others stay to the letter", () => {
+  const before = documentOf(
+    record("one", { machine: { ...machine, cores: 64 } }),
+    record("two"),
+    record("three", { yardstick: { before: 1_000, after: 2_000 } }),
+  );
+  const after = withResult(before, record("two", { rounds: 9 }), NAMES);
+  expect(after).toBe(
+    before.replace(
+      "3 rounds of 10 s (`npm run bench -- --only two`)",
+      "9 rounds of 10 s (`npm run bench -- --only two`)",
+    ),
+  );
+  expect(after).not.toBe(before);
+});
+
+test("scenarios stand in their own order, whichever was measured first, and one that is no more is gone", () => {
+  const text = documentOf(record("three"), record("one"));
+  expect(text.match(/^## .*/gm)).toEqual(["## About one", "## About three"]);
+  expect(withResult(text, record("two"), ["two", "one"]).match(/^## .*/gm)).toEqual([
+    "## About two",
+    "## About one",
+  ]);
 });

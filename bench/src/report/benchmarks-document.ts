@@ -4,7 +4,7 @@ import { formatFigure, markdownTable } from "./table.ts";
 
 const INTRODUCTION = `# Benchmarks
 
-Written by \`npm run bench\`; do not edit. Each table says when it was measured, on which commit, and with how many rounds.
+Written by \`npm run bench\`; do not edit. Each table says when it was measured, on which commit and machine, and with how many rounds.
 
 How it is measured:
 
@@ -33,15 +33,22 @@ What the gateway's peers do and do not do:
 - KrakenD's aggregation asks the same two addresses and merges the two answers; it decodes and encodes them as JSON. Where no
   \`krakend\` is installed, its engine and router are built from their Go modules (\`bench/krakend\`), without its plugins.`;
 
-export function benchmarksDocument(records: readonly ScenarioRecord[]): string {
-  const last = records.toSorted((a, b) => a.measuredAt.localeCompare(b.measuredAt)).at(-1);
-  const parts = [INTRODUCTION, ...records.map((record) => section(record, last!.machine))];
-  if (last) parts.splice(1, 0, machineLine(last.machine));
-  return `${parts.join("\n\n")}\n`;
-}
+const SECTION = /^(?=## )/m;
+const NAME = /`npm run bench -- --only (\S+)`/;
 
-const machineLine = ({ cpu, cores, memoryGb, system, node }: Machine): string =>
-  `Machine: ${cpu}, ${cores} ${cores === 1 ? "core" : "cores"}, ${memoryGb} GB, ${system}, Node ${node}.`;
+/** The document with a scenario's last result in it; what it says of the others stays, whoever measured that, and where. */
+export function withResult(
+  document: string,
+  record: ScenarioRecord,
+  names: readonly string[],
+): string {
+  const sections = new Map(
+    document.split(SECTION).map((text) => [NAME.exec(text)?.[1], text.trimEnd()] as const),
+  );
+  sections.set(record.name, section(record));
+  const kept = names.flatMap((name) => sections.get(name) ?? []);
+  return `${[INTRODUCTION, ...kept].join("\n\n")}\n`;
+}
 
 export const yardstickLine = ({
   before,
@@ -49,12 +56,10 @@ export const yardstickLine = ({
 }: NonNullable<ScenarioRecord["yardstick"]>): string =>
   `Yardstick: a bare Node server answered ${formatFigure(before)} requests/s before, ${formatFigure(after)} after.`;
 
-function section(record: ScenarioRecord, machine: Machine): string {
-  const { rounds, seconds, measuredAt } = record;
-  const when = `${measuredAt.slice(0, 16).replace("T", " ")} UTC, commit ${record.machine.commit}`;
+function section(record: ScenarioRecord): string {
+  const { rounds, seconds, measuredAt, machine } = record;
+  const when = `${measuredAt.slice(0, 16).replace("T", " ")} UTC, commit ${machine.commit}`;
   const how = `${rounds} ${rounds === 1 ? "round" : "rounds"} of ${seconds} s`;
-  const elsewhere =
-    machineLine(record.machine) === machineLine(machine) ? [] : [machineLine(record.machine)];
   return [
     `## ${record.title}`,
     record.explanation,
@@ -62,7 +67,9 @@ function section(record: ScenarioRecord, machine: Machine): string {
     ...(record.details ? ["By process:", markdownTable(record.details)] : []),
     ...(record.yardstick ? [yardstickLine(record.yardstick)] : []),
     ...record.leftOut.map((reason) => `Left out: ${reason}.`),
-    `${when}, ${how} (\`npm run bench -- --only ${record.name}\`).`,
-    ...elsewhere,
+    `${when}, ${how} (\`npm run bench -- --only ${record.name}\`) on ${inWords(machine)}.`,
   ].join("\n\n");
 }
+
+const inWords = ({ cpu, cores, memoryGb, system, node }: Machine): string =>
+  `${cpu}, ${cores} ${cores === 1 ? "core" : "cores"}, ${memoryGb} GB, ${system}, Node ${node}`;

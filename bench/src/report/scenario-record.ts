@@ -1,7 +1,3 @@
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { CHECKOUT, stateFolder } from "local-stack/checkout";
-import { writeWhole } from "local-stack/write-whole";
 import type { Machine } from "../figures/machine.ts";
 import type { Column } from "../scenario.ts";
 
@@ -28,20 +24,4 @@ export interface ScenarioRecord extends Table {
   readonly machine: Machine;
   /** Of a bare Node server, before the first round and after the last. */
   readonly yardstick?: { readonly before: number; readonly after: number };
-}
-
-const FOLDER = join(stateFolder(CHECKOUT), "bench", "results");
-
-export function keepRecord(record: ScenarioRecord): void {
-  mkdirSync(FOLDER, { recursive: true });
-  writeWhole(join(FOLDER, `${record.name}.json`), `${JSON.stringify(record, null, 2)}\n`);
-}
-
-/** Of all the scenarios that have been run here, so that the document is whole also after a run of a few. */
-export function keptRecords(names: readonly string[]): ScenarioRecord[] {
-  mkdirSync(FOLDER, { recursive: true });
-  const files = new Set(readdirSync(FOLDER));
-  return names
-    .filter((name) => files.has(`${name}.json`))
-    .map((name) => JSON.parse(readFileSync(join(FOLDER, `${name}.json`), "utf8")));
 }
