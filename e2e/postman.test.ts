@@ -9,11 +9,17 @@ beforeAll(async () => {
 });
 afterAll(() => it.stop());
 
-test.each(["passes", "passes again on its own data"])("the Postman collection %s", async () => {
-  const { problems } = await runCollection({
-    collection: COLLECTION,
-    url: it.gateway.url,
-    report: false,
-  });
-  expect(problems).toEqual([]);
-});
+test(
+  "the Postman collection passes, and passes again on its own data",
+  { timeout: 120_000 },
+  async () => {
+    for (let run = 0; run < 2; run += 1) {
+      const { problems } = await runCollection({
+        collection: COLLECTION,
+        url: it.gateway.url,
+        report: false,
+      });
+      expect(problems).toEqual([]);
+    }
+  },
+);

@@ -6,6 +6,7 @@ import { STOPPED } from "local-stack/exit-codes";
 import { say } from "local-stack/say";
 import { writeWhole } from "local-stack/write-whole";
 import { parseBenchArguments, type BenchArguments } from "./bench-arguments.ts";
+import { DOCUMENT } from "./figures/machine.ts";
 import { bareServerRate } from "./figures/yardstick.ts";
 import {
   GATEWAY_SCENARIOS,
@@ -25,8 +26,6 @@ import {
   type SystemScenarioName,
 } from "./system/system-scenarios.ts";
 import { withSystemScenarios } from "./system/with-system-scenarios.ts";
-
-const DOCUMENT = join(CHECKOUT, "docs", "benchmarks.md");
 
 const TITLES = { gateway: GATEWAY_SCENARIOS, system: SYSTEM_SCENARIOS, big: BIG_SCENARIOS };
 const GROUPS = {
@@ -62,14 +61,15 @@ async function run(wanted: BenchArguments, use: Use): Promise<number> {
   if (gateway.length > 0) await withGatewayScenarios(gateway, alone.seconds, measuring(alone));
   if (system.length > 0) await withSystemScenarios(system, whole.seconds, measuring(whole));
   if (big.length > 0) await withBigSystems(big, filled.seconds, measuring(filled));
-  if (wanted.write) say("\nWritten to docs/benchmarks.md.");
   return 0;
 }
 
 /** At once after each scenario: what is ended in the middle keeps what it has measured. */
-function write(record: ScenarioRecord): void {
-  const document = existsSync(DOCUMENT) ? readFileSync(DOCUMENT, "utf8") : "";
-  writeWhole(DOCUMENT, withResult(document, record, Object.values(GROUPS).flat()));
+function writeResult(record: ScenarioRecord): void {
+  const path = join(CHECKOUT, DOCUMENT);
+  const document = existsSync(path) ? readFileSync(path, "utf8") : "";
+  writeWhole(path, withResult(document, record, Object.values(GROUPS).flat()));
+  say(`Written to ${DOCUMENT}.`);
 }
 
 function list(): number {
@@ -94,11 +94,11 @@ async function main(): Promise<number> {
       const measured = await measure(scenario, settings, signal);
       const yardstick = { before, after: await bareServerRate(signal) };
       const record = { ...measured, yardstick };
-      if (wanted.write) write(record);
       say(`\n${markdownTable(record)}`);
       if (record.details) say(`\n${markdownTable(record.details)}`);
       say(`\n${yardstickLine(yardstick)}`);
       for (const reason of record.leftOut) say(`Left out: ${reason}.`);
+      if (wanted.write) writeResult(record);
       booksAreRight &&= record.rows.every(({ figures }) => (figures["mistakes"] ?? 0) === 0);
     });
     if (booksAreRight) return code;

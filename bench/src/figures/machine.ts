@@ -3,6 +3,9 @@ import { readFileSync } from "node:fs";
 import { cpus, release, totalmem, type as systemName } from "node:os";
 import { CHECKOUT } from "local-stack/checkout";
 
+/** What the bench writes, from the checkout's folder. */
+export const DOCUMENT = "docs/benchmarks.md";
+
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
@@ -18,16 +21,19 @@ export function describeMachine(): Machine {
     cpu: all[0]?.model.trim() || "unknown CPU",
     cores: all.length,
     memoryGb: Math.round(totalmem() / 2 ** 30),
-    system: distribution() ?? `${systemName()} ${release()}`,
+    system: distribution() ?? kernel(),
     node: process.versions.node,
     commit: commit(),
   };
 }
 
+/** Without what its builder has added to the version. */
+const kernel = (): string => `${systemName()} ${release().split("-")[0]}`;
+
 function distribution(): string | undefined {
   try {
     const [, name] = /^PRETTY_NAME="(.+)"$/m.exec(readFileSync("/etc/os-release", "utf8")) ?? [];
-    return name === undefined ? undefined : `${name}, ${systemName()} ${release()}`;
+    return name === undefined ? undefined : `${name}, ${kernel()}`;
   } catch {
     return undefined;
   }
@@ -38,13 +44,7 @@ function commit(): string {
   const git = (...args: string[]) =>
     spawnSync("git", args, { cwd: CHECKOUT, encoding: "utf8" }).stdout?.trim() ?? "";
   const hash = git("rev-parse", "--short", "HEAD");
-  const changed = git(
-    "status",
-    "--porcelain",
-    "--untracked-files=no",
-    "--",
-    ":!docs/benchmarks.md",
-  );
+  const changed = git("status", "--porcelain", "--untracked-files=no", "--", `:!${DOCUMENT}`);
   return hash === "" ? "unknown" : `${hash}${changed === "" ? "" : "+"}`;
 }
 

@@ -34,7 +34,8 @@ What the gateway's peers do and do not do:
   \`krakend\` is installed, its engine and router are built from their Go modules (\`bench/krakend\`), without its plugins.`;
 
 const SECTION = /^(?=## )/m;
-const NAME = /`npm run bench -- --only (\S+)`/;
+/** In the line that ends a section. */
+const NAME = /^\d{4}-.* \(`npm run bench -- --only (\S+)`\)/m;
 
 /** The document with a scenario's last result in it; what it says of the others stays, whoever measured that, and where. */
 export function withResult(
@@ -43,7 +44,10 @@ export function withResult(
   names: readonly string[],
 ): string {
   const sections = new Map(
-    document.split(SECTION).map((text) => [NAME.exec(text)?.[1], text.trimEnd()] as const),
+    document
+      .replaceAll("\r\n", "\n")
+      .split(SECTION)
+      .map((text) => [NAME.exec(text)?.[1], text.trimEnd()] as const),
   );
   sections.set(record.name, section(record));
   const kept = names.flatMap((name) => sections.get(name) ?? []);
@@ -67,9 +71,9 @@ function section(record: ScenarioRecord): string {
     ...(record.details ? ["By process:", markdownTable(record.details)] : []),
     ...(record.yardstick ? [yardstickLine(record.yardstick)] : []),
     ...record.leftOut.map((reason) => `Left out: ${reason}.`),
-    `${when}, ${how} (\`npm run bench -- --only ${record.name}\`) on ${inWords(machine)}.`,
+    `${when}, ${how} (\`npm run bench -- --only ${record.name}\`) on ${machineInWords(machine)}.`,
   ].join("\n\n");
 }
 
-const inWords = ({ cpu, cores, memoryGb, system, node }: Machine): string =>
+const machineInWords = ({ cpu, cores, memoryGb, system, node }: Machine): string =>
   `${cpu}, ${cores} ${cores === 1 ? "core" : "cores"}, ${memoryGb} GB, ${system}, Node ${node}`;

@@ -1,12 +1,12 @@
 import type { Machine } from "../figures/machine.ts";
 import type { Column } from "../scenario.ts";
 
-/** Figures that could not be had are null: JSON knows no NaN. */
+/** Figures that could not be had are NaN. */
 export interface Table {
   readonly columns: readonly Column[];
   readonly rows: readonly {
     readonly name: string;
-    readonly figures: Readonly<Record<string, number | null>>;
+    readonly figures: Readonly<Record<string, number>>;
   }[];
 }
 

@@ -2,8 +2,8 @@ import type { Table } from "./scenario-record.ts";
 
 const MISSING = "–";
 
-export function formatFigure(value: number | null | undefined, digits = 0): string {
-  if (value === null || value === undefined || !Number.isFinite(value)) return MISSING;
+export function formatFigure(value: number | undefined, digits = 0): string {
+  if (value === undefined || !Number.isFinite(value)) return MISSING;
   return value.toLocaleString("en-US", {
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
