@@ -72,7 +72,8 @@ describe("the cap of requests in flight", () => {
 
   test("G7: three times the capacity: what fits is answered as before, the rest is refused at once", async () => {
     const fixture = await start({ MAX_IN_FLIGHT: "10" });
-    const workMs = 100;
+    // So long that on a busy machine it is still most of what a request takes.
+    const workMs = 200;
     fixture.products.answers((request, response) => {
       setTimeout(() => giveProduct(request, response), workMs);
     });
@@ -102,8 +103,8 @@ describe("the cap of requests in flight", () => {
     const goodput: number[] = [];
     const refusedMs: number[] = [];
     for (let pair = 0; pair < 3; pair += 1) {
-      const peak = await load(8, 6);
-      const over = await load(24, 10);
+      const peak = await load(8, 4);
+      const over = await load(24, 6);
       expect(peak.refusedMs).toEqual([]);
       goodput.push(over.perSecond / peak.perSecond);
       refusedMs.push(...over.refusedMs);
@@ -111,7 +112,7 @@ describe("the cap of requests in flight", () => {
     expect(refusedMs.length).toBeGreaterThan(50);
     expect(Math.max(...goodput)).toBeGreaterThan(0.9);
     const median = refusedMs.toSorted((a, b) => a - b)[Math.floor(refusedMs.length / 2)]!;
-    expect(median).toBeLessThan(workMs);
+    expect(median).toBeLessThan(workMs / 2);
     expect(refusedMs).not.toContain(Infinity);
   });
 });
