@@ -1,4 +1,5 @@
 import type { Order } from "@shop/contracts/order";
+import { eachOnce } from "@shop/test-support/broker-client";
 import { eventually } from "@shop/test-support/eventually";
 import type { Answer } from "@shop/test-support/http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -61,9 +62,13 @@ describe("orders that arrive together", () => {
     const rows = await rowsOf(productId);
     expect(rows.map(({ id }) => id).toSorted()).toEqual(ids);
     expect(new Set(rows.map(({ batch }) => batch)).size).toBeLessThan(120);
-    // On a busy machine an event may be told again, as the same one.
-    const toldOf = (): string[] => [...new Map(told.map(({ id, data }) => [id, data.id])).values()];
-    await eventually(() => expect(toldOf().toSorted()).toEqual(ids));
+    await eventually(() =>
+      expect(
+        eachOnce(told)
+          .map(({ data }) => data.id)
+          .toSorted(),
+      ).toEqual(ids),
+    );
     const quantities = answers.map(({ body }) => (body as Order).qty);
     expect(quantities).toEqual(Array.from({ length: 600 }, (_, n) => 1 + n));
   });

@@ -1,6 +1,6 @@
 import type { Order } from "@shop/contracts/order";
 import { ORDER_CREATED_QUEUE } from "@shop/contracts/topology";
-import type { HeardEvent } from "@shop/test-support/broker-client";
+import { eachOnce, type HeardEvent } from "@shop/test-support/broker-client";
 import { eventually } from "@shop/test-support/eventually";
 import {
   afterAll,
@@ -110,15 +110,8 @@ const expectNotToldAgain = async (orders: readonly { readonly id: string }[]): P
   expect(await told(orders)).toMatchObject(Array.from(orders, () => ({ times: 0 })));
 };
 
-/** An order's events, each once: on a busy machine one may be told again, as the same one. */
-const heardOf = (
-  heard: readonly HeardEvent<"order.created">[],
-  { id }: { readonly id: string },
-) => [
-  ...new Map(
-    heard.filter(({ data }) => data.id === id).map((event) => [event.id, event] as const),
-  ).values(),
-];
+const heardOf = (heard: readonly HeardEvent<"order.created">[], { id }: { readonly id: string }) =>
+  eachOnce(heard.filter(({ data }) => data.id === id));
 
 /** How many orders each transaction told, the most first. */
 function batchSizes(rows: readonly Told[]): number[] {

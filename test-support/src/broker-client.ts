@@ -11,6 +11,11 @@ export interface HeardEvent<T extends EventType = EventType> {
   readonly data: EventData<T>;
 }
 
+/** On a busy machine an event may be told again, as the same one: each of them once. */
+export const eachOnce = <T extends HeardEvent>(heard: readonly T[]): T[] => [
+  ...new Map(heard.map((event) => [event.id, event] as const)).values(),
+];
+
 export type BrokerClient = Awaited<ReturnType<typeof connectBroker>>;
 
 /** A test's own place on the broker: tells events, hears them, and looks into queues. */
