@@ -7,8 +7,8 @@ import {
   countWaiting,
   deletePublished,
   insertLeased,
+  leaseFor,
   leaseOverdue,
-  postpone,
   type OutboxRow,
 } from "./outbox.sql.ts";
 
@@ -74,10 +74,22 @@ test("when another relay is just taking rows, then the next one gets others, and
 
 test("when nobody could take a row, then it rests before the next try", async () => {
   const [resting, other] = await insert(2, -1);
-  await postpone(database.sql, [resting!.id], HOUR_MS);
+  await leaseFor(database.sql, [resting!.id], HOUR_MS);
   expect(await lease(10)).toEqual([other]);
-  await postpone(database.sql, [resting!.id], -1);
+  await leaseFor(database.sql, [resting!.id], -1);
   expect(await lease(10)).toEqual([resting]);
+});
+
+test("when rows are leased anew, then nobody takes them, and a row that is just being taken is not waited for", async () => {
+  const rows = await insert(3, -1);
+  const ids = rows.map(({ id }) => id);
+  const taken = await database.transaction(async (open) => {
+    const inHand = await lease(1, -1, open.sql);
+    await leaseFor(database.sql, ids, HOUR_MS);
+    return inHand;
+  });
+  expect(taken).toHaveLength(1);
+  expect(await lease(10)).toEqual(taken);
 });
 
 test("when rows are published, then they are gone, and the others are there", async () => {

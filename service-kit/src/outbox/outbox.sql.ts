@@ -58,11 +58,15 @@ export async function deletePublished(sql: Sql, ids: readonly string[]): Promise
   await sql.query("DELETE FROM outbox WHERE id = ANY($1::uuid[])", [ids]);
 }
 
-/** Lets rows that nobody could take rest before the next try. */
-export async function postpone(sql: Sql, ids: readonly string[], restMs: number): Promise<void> {
+/**
+ * Keeps rows from every relay for so long. It waits for no row, so it can't deadlock: what another statement holds is just being
+ * deleted or taken.
+ */
+export async function leaseFor(sql: Sql, ids: readonly string[], ms: number): Promise<void> {
   await sql.query(
-    `UPDATE outbox SET leased_until = now() + $2 * interval '1 millisecond' WHERE id = ANY($1::uuid[])`,
-    [ids, restMs],
+    `UPDATE outbox SET leased_until = now() + $2 * interval '1 millisecond'
+     WHERE id = ANY(ARRAY(SELECT id FROM outbox WHERE id = ANY($1::uuid[]) FOR UPDATE SKIP LOCKED))`,
+    [ids, ms],
   );
 }
 

@@ -8,6 +8,7 @@ import {
   startBench,
   write,
   writeMany,
+  writeTogether,
   type Bench,
   type Place,
 } from "./relay.fixture.ts";
@@ -67,6 +68,24 @@ describe("a broker that is away", () => {
     await writing;
     await place.untilEmpty();
     await eventually(() => expect(new Set(heard.map(({ requestId }) => requestId)).size).toBe(400));
+  });
+
+  test("when it takes its time to confirm, then its rows stay leased, and are not published again", async () => {
+    const heard = await bench.client.hear("order.created");
+    bench.toBroker.stall();
+    await writeTogether(0, 3, bench.writer);
+    const leasedUntil = async () => {
+      const [row] = await place.sql<{ leased: string }>(
+        "SELECT min(leased_until)::text AS leased FROM outbox",
+      );
+      return row!.leased;
+    };
+    const first = await leasedUntil();
+    await eventually(async () => expect(await leasedUntil()).not.toBe(first));
+    bench.toBroker.flow();
+    await place.untilEmpty();
+    await eventually(() => expect(inOrder(heard)).toEqual(idsOf(0, 3)));
+    expect(bench.writer.counts.confirmed).toBe(3);
   });
 
   test("when it hangs, then the stop does not wait for it, and the rows are kept", async () => {

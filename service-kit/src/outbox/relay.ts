@@ -4,12 +4,13 @@ import { backoffMs, within } from "../limited-wait.ts";
 import type { EventLog, Logger } from "../log/logger.ts";
 import type { Outcome, Publisher } from "../messaging/publisher.ts";
 import { StoppableLoop } from "../stoppable-loop.ts";
-import { leaseOverdue, postpone, type OutboxRow } from "./outbox.sql.ts";
+import { LeaseRenewal } from "./lease-renewal.ts";
+import { leaseFor, leaseOverdue, type OutboxRow } from "./outbox.sql.ts";
 import { PublishedMarks } from "./published-marks.ts";
 
-/** How long a row belongs to the one who wrote or took it; after that any relay may publish it. */
+/** How long a row belongs to the one who wrote or took it; after that any relay may publish it, unless it was renewed. */
 export const LEASE_MS = 3_000;
-/** A row that waited in memory for so long is left to the poller: its lease may be over at the broker's answer. */
+/** A row that waited in memory for so long is left to the poller: its lease may be over before it is renewed. */
 const FRESH_MS = 1_500;
 const POLL_MS = 500;
 const POLL_BATCH = 500;
@@ -32,6 +33,7 @@ export interface RelayObserver {
  */
 export class Relay {
   private readonly publishing: Batcher<OutboxRow, void>;
+  private readonly leases: LeaseRenewal;
   private readonly marks: PublishedMarks;
   private readonly polling: StoppableLoop;
   private attempt = 0;
@@ -50,6 +52,7 @@ export class Relay {
       maxWaitMs: FRESH_MS,
       refuse,
     });
+    this.leases = new LeaseRenewal(database, LEASE_MS, logs.log);
     this.marks = new PublishedMarks(database, logs.log);
     this.polling = new StoppableLoop(
       () => this.poll(),
@@ -58,6 +61,7 @@ export class Relay {
   }
 
   start(): void {
+    this.leases.start();
     this.polling.start();
   }
 
@@ -72,6 +76,7 @@ export class Relay {
   private async drain(): Promise<void> {
     await this.polling.stop();
     await this.publishing.drained();
+    await this.leases.stop();
     await this.marks.stop();
   }
 
@@ -93,7 +98,7 @@ export class Relay {
   /** Gives back how many the broker has. */
   private async publish(rows: readonly OutboxRow[]): Promise<number> {
     const { observer, events, log } = this.logs;
-    const outcomes = await this.publisher.publish(rows);
+    const outcomes = await this.leases.whilePublishing(rows, this.publisher.publish(rows));
     const having = (wanted: Outcome): OutboxRow[] => rows.filter((_, i) => outcomes[i] === wanted);
 
     const confirmed = having("confirmed");
@@ -114,7 +119,7 @@ export class Relay {
       await this.publisher.declareAgain();
     }
     const later = [...returned, ...refused].map(({ id }) => id);
-    if (later.length > 0) await postpone(this.database.sql, later, UNROUTABLE_REST_MS);
+    if (later.length > 0) await leaseFor(this.database.sql, later, UNROUTABLE_REST_MS);
     return confirmed.length;
   }
 
