@@ -28,10 +28,10 @@ test("When the list names what still runs, then it is ended, its helpers with it
   const [main, helper] = await Promise.all([sleeper(), sleeper()]);
   openProcessesFile(path).set(server("rabbitmq", main.pid, [helper.pid]));
 
-  const gone = Promise.all([once(main, "exit"), once(helper, "exit")]);
+  const identities = [main, helper].map(({ pid }) => identityOf(pid));
+  expect(identities.map(isStillRunning)).toEqual([true, true]);
   await endLeftovers(path);
-  await gone;
-  expect(isStillRunning(identityOf(main.pid))).toBe(false);
+  expect(identities.map(isStillRunning)).toEqual([false, false]);
 });
 
 test("When a number of the list is another process's by now, then that one is left alone", async () => {

@@ -1,6 +1,6 @@
 import { removeContainer } from "./docker.ts";
 import { signalGroup, signalProcess } from "./managed-process.ts";
-import { isStillRunning } from "./process-identity.ts";
+import { isStillRunning, type ProcessIdentity } from "./process-identity.ts";
 import { readProcessesFile, type ProcessEntry } from "./processes-file.ts";
 import { say } from "./say.ts";
 import { waitUntil } from "./wait-until.ts";
@@ -8,18 +8,27 @@ import { waitUntil } from "./wait-until.ts";
 const ORDERLY_END_TIMEOUT_MS = 15_000;
 const KILL_TIMEOUT_MS = 5_000;
 
+function untilEnded(identity: ProcessIdentity, whose: string, timeoutMs: number): Promise<void> {
+  return waitUntil(() => !isStillRunning(identity), { what: `the end of ${whose}`, timeoutMs });
+}
+
 async function endProcess(entry: ProcessEntry): Promise<void> {
   if (entry.container !== undefined) return removeContainer(entry.container);
-  const isGone = () => !isStillRunning(entry);
+  const whose = `${entry.name} (process ${entry.pid})`;
   // PostgreSQL takes SIGTERM as "wait until everybody has left".
   signalProcess(entry.pid, entry.url.startsWith("postgres:") ? "SIGINT" : "SIGTERM");
-  const what = `the end of ${entry.name} (process ${entry.pid})`;
   try {
-    await waitUntil(isGone, { what, timeoutMs: ORDERLY_END_TIMEOUT_MS });
+    await untilEnded(entry, whose, ORDERLY_END_TIMEOUT_MS);
   } catch {
     signalGroup(entry.pid, "SIGKILL");
-    await waitUntil(isGone, { what, timeoutMs: KILL_TIMEOUT_MS });
+    await untilEnded(entry, whose, KILL_TIMEOUT_MS);
   }
+}
+
+async function endHelper(helper: ProcessIdentity): Promise<void> {
+  if (!isStillRunning(helper)) return;
+  signalProcess(helper.pid, "SIGKILL");
+  await untilEnded(helper, `a helper (process ${helper.pid})`, KILL_TIMEOUT_MS);
 }
 
 /** After a launcher that was killed: what its list names and still runs is ended, and nobody else's process is touched. */
@@ -32,7 +41,5 @@ export async function endLeftovers(processesFile: string): Promise<void> {
     );
     await Promise.all(running.map(endProcess));
   }
-  for (const helper of entries.flatMap(({ helpers = [] }) => helpers)) {
-    if (isStillRunning(helper)) signalProcess(helper.pid, "SIGKILL");
-  }
+  await Promise.all(entries.flatMap(({ helpers = [] }) => helpers).map(endHelper));
 }
