@@ -3,7 +3,13 @@ import type { LauncherConfig } from "./config.ts";
 import { startProcess } from "./managed-process.ts";
 import { LOOPBACK } from "./ports.ts";
 import { outputForTerminal } from "./program-output.ts";
-import { MEMORY_SETTINGS, nodeArguments, type Addresses, type Program } from "./programs.ts";
+import {
+  compileCacheSettings,
+  MEMORY_SETTINGS,
+  nodeArguments,
+  type Addresses,
+  type Program,
+} from "./programs.ts";
 import { defineServer } from "./define-server.ts";
 import type { LaunchedServer, RunningServer } from "./running-server.ts";
 import { say } from "./say.ts";
@@ -46,8 +52,7 @@ export function defineProgram(program: Program, context: ProgramContext): Runnin
         args: nodeArguments(program),
         cwd: join(checkout, program.folder),
         env: {
-          // Code that was compiled once is not compiled again: a program that died is back sooner.
-          NODE_COMPILE_CACHE: join(checkout, "node_modules", ".cache", "compiled"),
+          ...compileCacheSettings(checkout),
           ...programEnvironment(program, config, addresses),
         },
         logFile: join(logFolder, `${name}.log`),

@@ -37,6 +37,11 @@ export const nodeArguments = (program?: Program): string[] => [
   program?.unbundled === true ? join("dist", "main.js") : BUNDLE,
 ];
 
+/** Code that was compiled once is not compiled again: a program that died is back sooner. */
+export const compileCacheSettings = (checkout: string): NodeJS.ProcessEnv => ({
+  NODE_COMPILE_CACHE: join(checkout, "node_modules", ".cache", "compiled"),
+});
+
 /**
  * V8's limits, here as in the images. Left alone it collects as late as the machine's memory allows: a program with 45 MB of live
  * objects took 400. Old objects get half of what a container has. Young ones get so much that most of what a request holds is

@@ -1,8 +1,9 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-import { nodeArguments } from "local-stack/programs";
+import { join } from "node:path";
+import { CHECKOUT } from "local-stack/checkout";
+import { compileCacheSettings, nodeArguments } from "local-stack/programs";
 
 const LISTEN_LIMIT_MS = 45_000;
 
@@ -25,10 +26,15 @@ export async function startServiceProcess(
   folder: string,
   environment: Record<string, string>,
 ): Promise<ServiceProcess> {
-  const cwd = fileURLToPath(new URL(`../../${folder}/`, import.meta.url));
   const child = spawn(process.execPath, nodeArguments(), {
-    cwd,
-    env: { PATH: process.env["PATH"], HOST: "127.0.0.1", PORT: "0", ...environment },
+    cwd: join(CHECKOUT, folder),
+    env: {
+      PATH: process.env["PATH"],
+      HOST: "127.0.0.1",
+      PORT: "0",
+      ...compileCacheSettings(CHECKOUT),
+      ...environment,
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const lines: string[] = [];
