@@ -17,8 +17,9 @@ export default defineConfig({
   test: {
     include: ["{*/src,docker,drills,e2e,postman}/**/*.test.ts"],
     globalSetup: ["./test-support/src/global-setup.ts"],
-    // Tests wait for servers more than they compute. Files bring their own data and servers, and share no state to isolate.
-    maxWorkers: 4,
+    // Three keep two cores busy, servers and programs included: with four or six the suite is no faster, and waits get longer than limits.
+    maxWorkers: 3,
+    // Files bring their own data and servers, and share no state to isolate.
     isolate: false,
     testTimeout: 60_000,
     hookTimeout: 60_000,
