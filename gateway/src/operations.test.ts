@@ -11,7 +11,7 @@ import { buildPipeline } from "./pipeline.ts";
 import type { AnswerOptions } from "./steps/answer-route.ts";
 import { giveProduct, sendJson } from "./fake-service.fixture.ts";
 import { expectEnvelope, expectFailure, startFixture, type Fixture } from "./gateway.fixture.ts";
-import { openRaw, readToEnd } from "@shop/test-support/raw-client";
+import { openRaw, readToEnd, sendUnread } from "@shop/test-support/raw-client";
 import { noneInFlight } from "./in-flight.ts";
 import { SERVICES } from "./services.ts";
 import { connectUpstreams } from "./upstream/upstream.ts";
@@ -214,6 +214,20 @@ describe("a stop", () => {
     await expect(fetch(fixture.url)).rejects.toThrow("fetch failed");
     await expect(fetch(fixture.adminUrl)).rejects.toThrow("fetch failed");
     await eventually(() => expect(fixture.products.sockets.size).toBe(0));
+  });
+
+  test("while it is busy answers what came on an idle connection before it closes those", async () => {
+    const fixture = await start();
+    const client = await openRaw(fixture.url);
+    const bytes = "GET /products/26 HTTP/1.1\r\nHost: shop\r\n\r\n";
+    client.write(bytes);
+    await once(client, "data");
+    const stopped = fixture.gateway.stop();
+    // Until the time for clients to leave is over: after what is read in a turn, and before what was to be done by then.
+    setTimeout(() => setImmediate(sendUnread, client, bytes, 300), 150);
+    const { answers } = await readToEnd(client);
+    expect(answers).toMatchObject([{ status: 200, headers: { connection: "close" } }]);
+    await stopped;
   });
 
   test("twice is one", async () => {

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
 import { setTimeout as rest } from "node:timers/promises";
+import { takeWhatCame } from "@shop/service-kit/take-what-came";
 import type { Logger } from "@shop/service-kit/log/logger";
 import { allInFlight, type InFlight } from "./in-flight.ts";
 import type { RateLimit } from "./steps/rate-limit.ts";
@@ -25,6 +26,7 @@ export interface Stopping {
 export async function stopGateway(parts: Stopping): Promise<void> {
   const { server, admin, upstreams, rateLimit, inFlight, log } = parts;
   await rest(LEAVE_MS);
+  await takeWhatCame();
   const closed = once(server, "close");
   server.close();
   const limit = performance.now() + FINISH_LIMIT_MS;

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { Controller, Get, Module } from "@nestjs/common";
 import { call } from "@shop/test-support/http";
 import { eventually } from "@shop/test-support/eventually";
+import { openRaw, readToEnd, sendUnread } from "@shop/test-support/raw-client";
 import { Agent, request } from "undici";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createHttpApp } from "./http/create-http-app.ts";
@@ -138,7 +139,7 @@ describe("a service that stops", () => {
     expect(performance.now() - startedAt).toBeLessThan(2_500);
   });
 
-  test("when callers hold idle connections, then they do not hold it up, and hear to leave while there is time", async () => {
+  test("when callers hold idle connections, then they hold it up for a moment at most, and hear to leave while there is time", async () => {
     const service = await start();
     await (await keptCall(`${service.url}/fast`)).body.dump();
     const stopping = stopMs(service);
@@ -146,7 +147,24 @@ describe("a service that stops", () => {
     expect(ready.statusCode).toBe(503);
     expect(await ready.body.json()).toMatchObject({ status: "stopping" });
     expect(ready.headers["connection"]).toBe("close");
-    expect(await stopping).toBeLessThan(1_500);
+    expect(await stopping).toBeLessThan(2_500);
+  });
+
+  test.each([
+    ["has not heard it for a while, then it is still answered", 800, 0],
+    ["asks when the time is up and nobody reads it, then that is answered first", 1_300, 400],
+  ])("when a caller with an idle connection %s", async (_, afterMs, busyMs) => {
+    const service = await start();
+    const client = await openRaw(service.url);
+    const bytes = "GET /fast HTTP/1.1\r\nHost: shop\r\n\r\n";
+    client.write(bytes);
+    await once(client, "data");
+    const stopping = service.stop();
+    // After what is read in a turn, and before what was to be done by then.
+    setTimeout(() => setImmediate(sendUnread, client, bytes, busyMs), afterMs);
+    const { answers } = await readToEnd(client);
+    expect(answers).toMatchObject([{ status: 200, headers: { connection: "close" } }]);
+    await stopping;
   });
 
   test("when a request never ends, then it goes on all the same after its limit", async () => {

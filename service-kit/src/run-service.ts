@@ -1,15 +1,20 @@
 import { flushCompileCache } from "node:module";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Server } from "node:net";
 import { setTimeout as rest } from "node:timers/promises";
+import { promisify } from "node:util";
 import type { NestFastifyApplication } from "@nestjs/platform-fastify";
 import { ConfigError } from "./config/read-config.ts";
 import { within } from "./limited-wait.ts";
 import type { Logger } from "./log/logger.ts";
 import type { HealthReport } from "./operations/health.ts";
+import { takeWhatCame } from "./take-what-came.ts";
 
 const STOP_LIMIT_MS = 9_500;
+/** From the signal on, the time to leave included. */
 const HTTP_CLOSE_LIMIT_MS = 4_000;
-const LEAVE_MS = 300;
+/** Long enough for what connects just now; and how long callers have that hold idle connections and ask for nothing. */
+const LEAVE_MS = { least: 300, most: 1_500 };
+const LOOK_EVERY_MS = 20;
 
 /** Something that runs beside the requests. Started in the order of the list, stopped in the reverse order. */
 export interface Part {
@@ -50,11 +55,15 @@ export async function runService(
 
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
+    const startedAt = performance.now();
+    const elapsed = (): number => performance.now() - startedAt;
     health.markStopping();
     // Answers say `connection: close` from here on, so that callers leave by themselves before idle connections are cut.
-    await rest(LEAVE_MS);
+    await rest(LEAVE_MS.least);
+    while (elapsed() < LEAVE_MS.most && (await connectionsOf(app)) > 0) await rest(LOOK_EVERY_MS);
+    await takeWhatCame();
     await within(
-      HTTP_CLOSE_LIMIT_MS,
+      HTTP_CLOSE_LIMIT_MS - elapsed(),
       app.close(),
       () => new Error("requests did not finish in time"),
     ).catch((error: unknown) => log.warn({ err: error }, "stopping all the same"));
@@ -62,6 +71,11 @@ export async function runService(
     log.info("stopped");
   };
   return { url, stop: () => (stopping ??= stop()) };
+}
+
+function connectionsOf(app: NestFastifyApplication): Promise<number> {
+  const server: Server = app.getHttpServer();
+  return promisify(server.getConnections.bind(server))();
 }
 
 async function stopParts(parts: readonly Part[], log: Logger): Promise<void> {

@@ -6,7 +6,7 @@ import { Connections } from "./connections.ts";
 const MOST = 256;
 /** One may hang, and the next question does not wait for it. */
 const MOST_FOR_HEALTH = 2;
-/** A service that stops says so for a third of this, and is gone then. */
+/** A service that stops says so in each answer until it is gone, in half a second or two. */
 const LEAVING_MS = 1_000;
 
 /** One process of a service, and the connections to it. */
