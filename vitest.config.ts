@@ -17,7 +17,7 @@ export default defineConfig({
   test: {
     include: ["{*/src,docker,drills,e2e,postman}/**/*.test.ts"],
     globalSetup: ["./test-support/src/global-setup.ts"],
-    // Three keep two cores busy, servers and programs included: with four or six the suite is no faster, and waits get longer than limits.
+    // Three keep two cores busy, servers and programs included: with four or six the suite is no faster, and waits get longer than their limits.
     maxWorkers: 3,
     // Files bring their own data and servers, and share no state to isolate.
     isolate: false,

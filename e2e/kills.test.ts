@@ -20,7 +20,7 @@ const MAY_HEAR: Record<"product-service" | "order-service" | "both", (number | u
   both: [undefined, 503],
 };
 
-/** On a busy machine a database's new connections take longer than a request waits for one, and 503 is right then. */
+/** After its start order-service opens connections; on a busy machine they take longer than a request waits, and 503 is right then. */
 const CONNECTION_LIMIT_MS = 1_500;
 
 let shop: Shop;
@@ -101,8 +101,11 @@ test.each(Object.keys(MAY_HEAR) as (keyof typeof MAY_HEAR)[])(
 
     const entries: Entry[] = shop.ledger.entries.slice(before);
     const failures = entries.filter(({ outcome }) => outcome !== "accepted");
-    const isOdd = ({ status, tookMs }: Entry): boolean =>
-      !MAY_HEAR[victim].includes(status) && !(status === 503 && tookMs >= CONNECTION_LIMIT_MS);
-    expect(failures.filter(isOdd)).toEqual([]);
+    const isLate = ({ status, tookMs }: Entry): boolean =>
+      victim === "order-service" && status === 503 && tookMs >= CONNECTION_LIMIT_MS;
+    const odd = failures.filter(
+      (entry) => !MAY_HEAR[victim].includes(entry.status) && !isLate(entry),
+    );
+    expect(odd).toEqual([]);
   },
 );

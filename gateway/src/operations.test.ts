@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { beBusy } from "@shop/test-support/be-busy";
 import { call } from "@shop/test-support/http";
 import { eventually } from "@shop/test-support/eventually";
 import { afterEach, describe, expect, test } from "vitest";
@@ -11,7 +12,7 @@ import { buildPipeline } from "./pipeline.ts";
 import type { AnswerOptions } from "./steps/answer-route.ts";
 import { giveProduct, sendJson } from "./fake-service.fixture.ts";
 import { expectEnvelope, expectFailure, startFixture, type Fixture } from "./gateway.fixture.ts";
-import { openRaw, readToEnd, sendUnread } from "@shop/test-support/raw-client";
+import { openRaw, readToEnd } from "@shop/test-support/raw-client";
 import { noneInFlight } from "./in-flight.ts";
 import { SERVICES } from "./services.ts";
 import { connectUpstreams } from "./upstream/upstream.ts";
@@ -224,7 +225,11 @@ describe("a stop", () => {
     await once(client, "data");
     const stopped = fixture.gateway.stop();
     // Until the time for clients to leave is over: after what is read in a turn, and before what was to be done by then.
-    setTimeout(() => setImmediate(sendUnread, client, bytes, 300), 150);
+    const ask = (): void => {
+      client.write(bytes);
+      beBusy(300);
+    };
+    setTimeout(() => setImmediate(ask), 150);
     const { answers } = await readToEnd(client);
     expect(answers).toMatchObject([{ status: 200, headers: { connection: "close" } }]);
     await stopped;

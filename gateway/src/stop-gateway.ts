@@ -26,7 +26,7 @@ export interface Stopping {
 export async function stopGateway(parts: Stopping): Promise<void> {
   const { server, admin, upstreams, rateLimit, inFlight, log } = parts;
   await rest(LEAVE_MS);
-  await takeWhatCame();
+  await takeWhatCame(server);
   const closed = once(server, "close");
   server.close();
   const limit = performance.now() + FINISH_LIMIT_MS;

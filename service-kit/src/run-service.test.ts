@@ -1,10 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
 import { Controller, Get, Module } from "@nestjs/common";
+import { beBusy } from "@shop/test-support/be-busy";
 import { call } from "@shop/test-support/http";
 import { eventually } from "@shop/test-support/eventually";
-import { openRaw, readToEnd, sendUnread } from "@shop/test-support/raw-client";
+import { openRaw, readToEnd, type RawExchange } from "@shop/test-support/raw-client";
 import { Agent, request } from "undici";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createHttpApp } from "./http/create-http-app.ts";
@@ -150,21 +152,45 @@ describe("a service that stops", () => {
     expect(await stopping).toBeLessThan(2_500);
   });
 
+  const bytes = "GET /fast HTTP/1.1\r\nHost: shop\r\n\r\n";
+  const isLast = { status: 200, headers: { connection: "close" } };
+  /** After what is read in a turn, and before what was to be done by then. */
+  const inTurn = (afterMs: number, work: () => void) => setTimeout(setImmediate, afterMs, work);
+
   test.each([
-    ["has not heard it for a while, then it is still answered", 800, 0],
-    ["asks when the time is up and nobody reads it, then that is answered first", 1_300, 400],
+    ["has not heard it for a while, then it is still answered", 700, 0],
+    ["asks when the time is up and nobody reads it, then that is answered first", 900, 300],
   ])("when a caller with an idle connection %s", async (_, afterMs, busyMs) => {
     const service = await start();
     const client = await openRaw(service.url);
-    const bytes = "GET /fast HTTP/1.1\r\nHost: shop\r\n\r\n";
     client.write(bytes);
     await once(client, "data");
     const stopping = service.stop();
-    // After what is read in a turn, and before what was to be done by then.
-    setTimeout(() => setImmediate(sendUnread, client, bytes, busyMs), afterMs);
+    inTurn(afterMs, () => {
+      client.write(bytes);
+      beBusy(busyMs);
+    });
     const { answers } = await readToEnd(client);
-    expect(answers).toMatchObject([{ status: 200, headers: { connection: "close" } }]);
+    expect(answers).toMatchObject([isLast]);
     await stopping;
+  });
+
+  test("when callers connect when the time is up and nobody accepts them, then they are answered first", async () => {
+    const service = await start();
+    const callers: Promise<RawExchange>[] = [];
+    const stopping = service.stop();
+    inTurn(150, () => {
+      for (let caller = 0; caller < 20; caller += 1) {
+        const socket = connect(Number(new URL(service.url).port), "127.0.0.1");
+        socket.on("error", () => undefined);
+        socket.write(bytes);
+        callers.push(readToEnd(socket));
+      }
+      beBusy(300);
+    });
+    await stopping;
+    const heard = (await Promise.all(callers)).flatMap(({ answers }) => answers);
+    expect(heard).toMatchObject(Array.from({ length: 20 }, () => isLast));
   });
 
   test("when a request never ends, then it goes on all the same after its limit", async () => {

@@ -33,12 +33,6 @@ export async function openRaw(url: string): Promise<Socket> {
   return socket;
 }
 
-/** It is there then, and this process, which was busy for so long, has not read it. */
-export function sendUnread(socket: Socket, bytes: string, busyMs: number): void {
-  socket.write(bytes);
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, busyMs);
-}
-
 /** Fails when the connection is not closed in time. */
 export async function readToEnd(socket: Socket): Promise<RawExchange> {
   const chunks: Buffer[] = [];

@@ -6,7 +6,7 @@ import { Connections } from "./connections.ts";
 const MOST = 256;
 /** One may hang, and the next question does not wait for it. */
 const MOST_FOR_HEALTH = 2;
-/** A service that stops says so in each answer until it is gone, in half a second or two. */
+/** As long as a service that stops waits for its callers to leave; it says so again in each of its last answers. */
 const LEAVING_MS = 1_000;
 
 /** One process of a service, and the connections to it. */

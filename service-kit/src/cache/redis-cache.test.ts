@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { beBusy } from "@shop/test-support/be-busy";
 import { eventually } from "@shop/test-support/eventually";
 import { connectRedis } from "@shop/test-support/redis-client";
 import { startRedis } from "local-stack/redis";
@@ -66,14 +67,12 @@ describe("while Redis is well", () => {
 });
 
 describe("when this process is too busy for longer than an answer may take", () => {
-  const beBusy = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
-
   test("then what it has not even sent by then is still answered", async () => {
     await direct.set("a", "1");
     const answers: unknown[] = [];
     for (let time = 0; time < 5; time += 1) {
       const asked = get("a");
-      beBusy();
+      beBusy(300);
       answers.push(await asked);
     }
     // On a busy machine Redis itself may be late once.
@@ -90,7 +89,7 @@ describe("when this process is too busy for longer than an answer may take", () 
     // Until it is on its way; it takes longer to come back.
     await nextTurn();
     await nextTurn();
-    beBusy();
+    beBusy(300);
     expect(await asked).toBe("slow");
   });
 });

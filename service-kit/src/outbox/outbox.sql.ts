@@ -60,7 +60,7 @@ export async function deletePublished(sql: Sql, ids: readonly string[]): Promise
 
 /**
  * Keeps rows from every relay for so long. It waits for no row, so it can't deadlock: what another statement holds is just being
- * deleted or taken.
+ * deleted, taken or leased.
  */
 export async function leaseFor(sql: Sql, ids: readonly string[], ms: number): Promise<void> {
   await sql.query(

@@ -70,13 +70,14 @@ export class Relay {
     await within(DRAIN_LIMIT_MS, this.drain(), () => new Error("drain limit")).catch(() =>
       this.logs.log.warn("the relay did not drain in time; what is left waits in the outbox"),
     );
+    // What the broker still has is for whoever comes next, when its lease is over.
+    void this.leases.stop();
   }
 
   /** All of it waits for the broker, the poller's last turn included. */
   private async drain(): Promise<void> {
     await this.polling.stop();
     await this.publishing.drained();
-    await this.leases.stop();
     await this.marks.stop();
   }
 
