@@ -30,8 +30,6 @@ export function sweeping(kit: ServiceKit, tellAgain: TellAgain, settings: OrderS
     const count = await tellAgain.sweep();
     if (count > 0) {
       kit.log.warn({ orders: count }, "told orders again that stayed pending too long");
-      // A binding may be gone. No message comes back as long as any other queue takes the type, so it would stay gone.
-      await kit.publisher.declareAgain();
     }
     return settings.sweepEveryMs;
   });

@@ -3,6 +3,7 @@ import type { Order } from "@shop/contracts/order";
 import { connectBroker } from "@shop/test-support/broker-client";
 import { eventually } from "@shop/test-support/eventually";
 import { call, type Answer, type Call } from "@shop/test-support/http";
+import { declareEverything } from "@shop/service-kit/messaging/declare-all";
 import { captureLog } from "@shop/test-support/log-capture";
 import { connectRedis } from "@shop/test-support/redis-client";
 import { claimVhost, createDatabase } from "@shop/test-support/servers";
@@ -28,7 +29,11 @@ export async function startServers(settings: Record<string, string> = {}) {
     startTcpProxy(databaseUrl),
     startTcpProxy(vhostUrl),
   ]);
-  const [broker, cache] = await Promise.all([connectBroker(vhostUrl), connectRedis(redis.url)]);
+  const [broker, cache] = await Promise.all([
+    connectBroker(vhostUrl),
+    connectRedis(redis.url),
+    declareEverything(vhostUrl),
+  ]);
   const sql = connectSql(databaseUrl);
   const environment = {
     PORT: "0",
@@ -49,6 +54,8 @@ export async function startServers(settings: Record<string, string> = {}) {
     broker,
     cache,
     sql,
+    /** As product-service does it. */
+    declareQueues: () => declareEverything(vhostUrl),
     stop: async () => {
       cache.destroy();
       await Promise.all([broker.close(), sql.end()]);

@@ -5,6 +5,7 @@ import { ORDER_CREATED_QUEUE } from "@shop/contracts/topology";
 import { connectBroker } from "@shop/test-support/broker-client";
 import { eventually } from "@shop/test-support/eventually";
 import { call, type Call } from "@shop/test-support/http";
+import { declareEverything } from "@shop/service-kit/messaging/declare-all";
 import { captureLog } from "@shop/test-support/log-capture";
 import { connectRedis } from "@shop/test-support/redis-client";
 import { claimVhost, createDatabase } from "@shop/test-support/servers";
@@ -55,7 +56,11 @@ export async function startFixture(settings: Record<string, string> = {}) {
       logDestination: log.destination,
     });
   const service = await start(onItsWays);
-  const [broker, cache] = await Promise.all([connectBroker(vhostUrl), connectRedis(redis.url)]);
+  const [broker, cache] = await Promise.all([
+    connectBroker(vhostUrl),
+    connectRedis(redis.url),
+    declareEverything(vhostUrl),
+  ]);
   const sql = connectSql(databaseUrl);
   const told = await broker.hear("order.updated");
 

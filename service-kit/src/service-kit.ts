@@ -11,7 +11,7 @@ import { createLogger, EventLog, type Logger } from "./log/logger.ts";
 import { BatchConsumer } from "./messaging/batch-consumer.ts";
 import type { Handle } from "./messaging/handle-batch.ts";
 import { BrokerConnection } from "./messaging/broker-connection.ts";
-import { declareTopology } from "./messaging/declare-topology.ts";
+import { declareExchanges } from "./messaging/declare-topology.ts";
 import { Publisher } from "./messaging/publisher.ts";
 import { HealthReport } from "./operations/health.ts";
 import { Metrics } from "./operations/metrics.ts";
@@ -55,8 +55,8 @@ export class ServiceKit {
 
     this.publishing = new BrokerConnection(config.RABBITMQ_URL, `${name} publishes`, this.log);
     this.consuming = new BrokerConnection(config.RABBITMQ_URL, `${name} consumes`, this.log);
-    this.publishing.onSession(declareTopology);
-    this.consuming.onSession(declareTopology);
+    this.publishing.onSession(declareExchanges);
+    this.consuming.onSession(declareExchanges);
     this.publisher = new Publisher(this.publishing, () => this.relay.nudge());
 
     const { log, events, metrics } = this;

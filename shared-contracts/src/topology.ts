@@ -1,26 +1,30 @@
 import type { EventType } from "./event.ts";
 
 /**
- * What exists on the broker, as data. Every service declares all of the shared part, so that nothing is unroutable
- * whoever starts first.
+ * What exists on the broker, as data. Every service declares the exchanges and the queues that it consumes. What no queue takes yet
+ * waits in its publisher's outbox.
  */
 export const EVENTS_EXCHANGE = "shop.events";
 export const DEAD_EXCHANGE = "shop.dead";
 
 export interface WorkQueue {
   readonly name: string;
+  /** The one service that declares and consumes it. */
+  readonly consumer: string;
   readonly deadQueue: string;
   readonly types: readonly EventType[];
 }
 
 export const ORDER_CREATED_QUEUE: WorkQueue = {
   name: "product-service.order-created",
+  consumer: "product-service",
   deadQueue: "product-service.order-created.dead",
   types: ["order.created"],
 };
 
 export const ORDER_UPDATED_QUEUE: WorkQueue = {
   name: "order-service.order-updated",
+  consumer: "order-service",
   deadQueue: "order-service.order-updated.dead",
   types: ["order.updated"],
 };
@@ -29,6 +33,9 @@ export const WORK_QUEUES: readonly WorkQueue[] = [ORDER_CREATED_QUEUE, ORDER_UPD
 
 /** Types that a work queue takes: published `mandatory`, since nobody to take one means that it would be lost. */
 export const WORK_TYPES: ReadonlySet<string> = new Set(WORK_QUEUES.flatMap(({ types }) => types));
+
+/** Whose instances each have an exclusive queue of their own for product events, named with this prefix. */
+export const HINT_CONSUMER = "order-service";
 
 /** Types that each order-service instance takes on an exclusive queue of its own. Nobody listening is no loss. */
 export const PRODUCT_TYPES = [

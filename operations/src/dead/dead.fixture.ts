@@ -2,7 +2,7 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DEAD_EXCHANGE, WORK_QUEUES, type WorkQueue } from "@shop/contracts/topology";
-import { declareTopology } from "@shop/service-kit/messaging/declare-topology";
+import { declareTopology } from "@shop/service-kit/messaging/declare-all";
 import { connectBroker } from "@shop/test-support/broker-client";
 import { eventually } from "@shop/test-support/eventually";
 import { connect, type ConsumeMessage, type Options } from "amqplib";

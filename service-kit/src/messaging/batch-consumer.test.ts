@@ -9,7 +9,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { createTestLog, someOrder } from "../kit.fixture.ts";
 import { BatchConsumer } from "./batch-consumer.ts";
 import { BrokerConnection } from "./broker-connection.ts";
-import { declareTopology } from "./declare-topology.ts";
+import { declareExchanges } from "./declare-topology.ts";
+import { declareEverything } from "./declare-all.ts";
 
 type OrderCreated = EventOf<"order.created">;
 
@@ -35,11 +36,7 @@ beforeAll(async () => {
   vhostUrl = await claimVhost();
   client = await connectBroker(vhostUrl);
   proxy = await startTcpProxy(vhostUrl);
-  const topology = new BrokerConnection(vhostUrl, "topology", createTestLog().log);
-  topology.onSession(declareTopology);
-  topology.start();
-  await eventually(() => expect(topology.up).toBe(true));
-  await topology.stop();
+  await declareEverything(vhostUrl);
 });
 afterAll(() => Promise.all([client.close(), proxy.stop()]));
 
@@ -56,7 +53,7 @@ afterEach(stop);
 /** Each runs once: who was stopped stays so. */
 function build(): void {
   connection = new BrokerConnection(proxy.through(vhostUrl), "a test", testLog.log);
-  connection.onSession(declareTopology);
+  connection.onSession(declareExchanges);
   consumer = new BatchConsumer(connection, {
     queue: ORDER_CREATED_QUEUE,
     types: ["order.created"],
@@ -594,6 +591,17 @@ describe("a connection that is lost", () => {
     await tell("r-after");
     await eventually(() => expect(handled()).toEqual(["r-after"]));
     await expectAllSettled();
+  });
+
+  test("when its binding is removed, then it is bound again, though the broker says nothing", async () => {
+    await start();
+    await client.unbind(QUEUE, "order.created");
+    await eventually(async () => {
+      await tell("r-after");
+      expect(handled().length).toBeGreaterThan(0);
+    });
+    expect(testLog.lines.filter(({ msg }) => msg === "broker connected")).toHaveLength(1);
+    await untilAllSettled();
   });
 });
 

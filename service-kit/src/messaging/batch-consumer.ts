@@ -5,6 +5,7 @@ import { within } from "../limited-wait.ts";
 import type { EventLog } from "../log/logger.ts";
 import type { BrokerConnection } from "./broker-connection.ts";
 import type { BrokerSession } from "./broker-session.ts";
+import { declareQueue } from "./declare-topology.ts";
 import { asSent, decode, type Delivery } from "./delivery.ts";
 import { tellBurial, type Burial } from "./burial.ts";
 import { handleUntilDone, type Handling } from "./handle-batch.ts";
@@ -80,6 +81,7 @@ export class BatchConsumer<T extends EventType> {
   private async subscribe(session: BrokerSession): Promise<void> {
     // The batch of the session before may still be in its transaction; its acks fail harmlessly.
     await this.working;
+    await declareQueue(session, this.options.queue);
     const channel = await session.channel();
     await session.answered(channel.prefetch(PREFETCH));
     const waiting: ConsumeMessage[] = [];
@@ -142,13 +144,6 @@ export class BatchConsumer<T extends EventType> {
     this.options.observer.taken(messages.length, performance.now() - startedAt);
   }
 
-  private async settleOneByOne(
-    subscription: Subscription<T>,
-    deliveries: readonly Delivery<T>[],
-  ): Promise<void> {
-    for (const delivery of deliveries) await this.settle(subscription, [delivery]);
-  }
-
   private async settle(
     subscription: Subscription<T>,
     deliveries: readonly Delivery<T>[],
@@ -166,7 +161,7 @@ export class BatchConsumer<T extends EventType> {
       const { message } = last;
       this.bury(subscription, { message, fault: "could not be handled", err: outcome.dataError });
     } else {
-      await this.settleOneByOne(subscription, deliveries);
+      for (const delivery of deliveries) await this.settle(subscription, [delivery]);
     }
   }
 

@@ -5,7 +5,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest
 import { createTestLog } from "../kit.fixture.ts";
 import { BrokerConnection } from "./broker-connection.ts";
 import type { BrokerSession } from "./broker-session.ts";
-import { declareTopology } from "./declare-topology.ts";
+import { declareTopology } from "./declare-all.ts";
 
 let vhostUrl: string;
 let proxy: TcpProxy;

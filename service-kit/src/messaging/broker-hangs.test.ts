@@ -4,7 +4,7 @@ import { startTcpProxy, type TcpProxy } from "@shop/test-support/tcp-proxy";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createTestLog } from "../kit.fixture.ts";
 import { BrokerConnection } from "./broker-connection.ts";
-import { declareTopology } from "./declare-topology.ts";
+import { declareTopology } from "./declare-all.ts";
 import { Publisher } from "./publisher.ts";
 
 let vhostUrl: string;

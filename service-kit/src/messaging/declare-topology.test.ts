@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { createTestLog, someOrder } from "../kit.fixture.ts";
 import { BrokerConnection } from "./broker-connection.ts";
 import type { BrokerSession } from "./broker-session.ts";
-import { declareTopology } from "./declare-topology.ts";
+import { declareTopology } from "./declare-all.ts";
 
 let client: BrokerClient;
 let session: BrokerSession;

@@ -4,7 +4,6 @@ import {
   DELIVERY_LIMIT,
   EVENTS_EXCHANGE,
   MAX_QUEUE_MESSAGES,
-  WORK_QUEUES,
   type WorkQueue,
 } from "@shop/contracts/topology";
 import type { Channel } from "amqplib";
@@ -12,33 +11,44 @@ import type { BrokerSession } from "./broker-session.ts";
 
 const PRECONDITION_FAILED = 406;
 
-/** Declares all of it, whoever starts first. Harmless when repeated; also what heals a deleted queue or binding. */
-export async function declareTopology(session: BrokerSession): Promise<void> {
+/** Harmless when repeated, as all of this is. */
+export async function declareExchanges(session: BrokerSession): Promise<void> {
   await session.inChannel(async (channel) => {
     await session.answered(channel.assertExchange(EVENTS_EXCHANGE, "topic", { durable: true }));
-    await session.answered(channel.assertExchange(DEAD_EXCHANGE, "direct", { durable: true }));
-    for (const queue of WORK_QUEUES) {
-      await declareDeadQueue(session, queue.deadQueue);
-      await declareWorkQueue(session, channel, queue);
-    }
   });
+  // A topic exchange, since RabbitMQ checks routing keys on these alone: see broker-permissions.ts.
+  await unlessOlder(session, (channel) =>
+    channel.assertExchange(DEAD_EXCHANGE, "topic", { durable: true }),
+  );
+}
+
+/** A queue with its dead-letter queue and its bindings. By its consumer alone, which repeats it: that heals what somebody has removed. */
+export async function declareQueue(session: BrokerSession, queue: WorkQueue): Promise<void> {
+  // RabbitMQ 4 drops from one of an older version what was looked at 20 times.
+  await unlessOlder(session, (channel) =>
+    channel.assertQueue(queue.deadQueue, {
+      durable: true,
+      arguments: { ...BOUNDED, "x-delivery-limit": DEAD_DELIVERY_LIMIT },
+    }),
+  );
+  await session.inChannel((channel) => declareWorkQueue(session, channel, queue));
 }
 
 const BOUNDED = {
   "x-queue-type": "quorum",
   "x-max-length": MAX_QUEUE_MESSAGES,
-  // The publisher hears "no" and keeps the row; dropping the oldest would lose an order.
+  // The publisher is refused and keeps the row; dropping the oldest would lose an order.
   "x-overflow": "reject-publish",
 };
 
-/** One of an older version has other arguments and does as well: only RabbitMQ 4 drops from it what was looked at 20 times. */
-async function declareDeadQueue(session: BrokerSession, name: string): Promise<void> {
-  const settings = { ...BOUNDED, "x-delivery-limit": DEAD_DELIVERY_LIMIT };
-  const objection = await session.objection((channel) =>
-    channel.assertQueue(name, { durable: true, arguments: settings }),
-  );
-  const isOld = (objection as { code?: unknown } | undefined)?.code === PRECONDITION_FAILED;
-  if (objection && !isOld) throw objection;
+/** What an older version declared has other arguments, and does as well. */
+async function unlessOlder(
+  session: BrokerSession,
+  declare: (channel: Channel) => Promise<unknown>,
+): Promise<void> {
+  const objection = await session.objection(declare);
+  const isOlder = (objection as { code?: unknown } | undefined)?.code === PRECONDITION_FAILED;
+  if (objection && !isOlder) throw objection;
 }
 
 async function declareWorkQueue(

@@ -7,7 +7,7 @@ import { startTcpProxy, type TcpProxy } from "@shop/test-support/tcp-proxy";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { createTestLog, someProduct } from "../kit.fixture.ts";
 import { BrokerConnection } from "./broker-connection.ts";
-import { declareTopology } from "./declare-topology.ts";
+import { declareTopology } from "./declare-all.ts";
 import { consumeHints } from "./hint-consumer.ts";
 
 type Hint = EventOf<(typeof PRODUCT_TYPES)[number]>;

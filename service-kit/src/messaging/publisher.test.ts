@@ -8,9 +8,10 @@ import { connect, type ChannelModel } from "amqplib";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { createTestLog } from "../kit.fixture.ts";
 import { BrokerConnection } from "./broker-connection.ts";
-import { declareTopology } from "./declare-topology.ts";
+import { declareEverything, declareTopology } from "./declare-all.ts";
 import { Publisher, type Publication } from "./publisher.ts";
 
+let url: string;
 let client: BrokerClient;
 let model: ChannelModel;
 let proxy: TcpProxy;
@@ -19,7 +20,7 @@ let publisher: Publisher;
 let timesAvailable = 0;
 
 beforeAll(async () => {
-  const url = await claimVhost();
+  url = await claimVhost();
   client = await connectBroker(url);
   model = await connect(url);
   proxy = await startTcpProxy(url);
@@ -79,18 +80,18 @@ test("when there is nothing to publish, then there is no outcome", async () => {
   expect(await publisher.publish([])).toEqual([]);
 });
 
-test("when its queue is not bound any more, then it is returned, until the topology is declared again", async () => {
+test("when its queue is not bound any more, then it is returned, until its consumer has bound it again", async () => {
   await client.unbind(ORDER_CREATED_QUEUE.name, "order.created");
   const mixed = [publication(), publication({ type: "order.updated" }), publication()];
   expect(await publisher.publish(mixed)).toEqual(["returned", "confirmed", "returned"]);
-  await publisher.declareAgain();
+  await declareEverything(url);
   expect(await publisher.publish(mixed)).toEqual(["confirmed", "confirmed", "confirmed"]);
 });
 
-test("when its queue was deleted, then it is returned, until the topology is declared again", async () => {
+test("when its queue was deleted, then it is returned, until its consumer has declared it again", async () => {
   await client.deleteQueue(ORDER_CREATED_QUEUE.name);
   expect(await publisher.publish([publication()])).toEqual(["returned"]);
-  await publisher.declareAgain();
+  await declareEverything(url);
   expect(await publisher.publish([publication()])).toEqual(["confirmed"]);
 });
 
@@ -102,7 +103,7 @@ test("when the same one is on its way twice and no queue takes it, then neither 
     publisher.publish([twice]),
   ]);
   expect(outcomes.flat()).toEqual(["returned", "returned", "returned"]);
-  await publisher.declareAgain();
+  await declareEverything(url);
   expect(await publisher.publish([twice])).toEqual(["confirmed"]);
 });
 
@@ -152,17 +153,8 @@ test("when the broker is away, then nothing is published at once, and it says wh
   await proxy.cut();
   await eventually(() => expect(publisher.available).toBe(false));
   expect(await publisher.publish([publication(), publication()])).toEqual(["unknown", "unknown"]);
-  await publisher.declareAgain();
   const before = timesAvailable;
   await proxy.restore();
   await eventually(() => expect(timesAvailable).toBe(before + 1));
   expect(await publisher.publish([publication()])).toEqual(["confirmed"]);
-});
-
-test("when the connection breaks while the topology is declared again, then the session ends and a new one comes", async () => {
-  const declaring = publisher.declareAgain();
-  await proxy.cut();
-  await declaring;
-  await proxy.restore();
-  await eventually(() => expect(publisher.available).toBe(true));
 });

@@ -3,7 +3,6 @@ import type { ConfirmChannel } from "amqplib";
 import { within } from "../limited-wait.ts";
 import type { BrokerConnection } from "./broker-connection.ts";
 import type { BrokerSession } from "./broker-session.ts";
-import { declareTopology } from "./declare-topology.ts";
 
 const CONFIRM_LIMIT_MS = 10_000;
 
@@ -70,12 +69,6 @@ export class Publisher {
     });
     forget();
     return outcomes;
-  }
-
-  /** Heals a deleted queue or binding, which is what a returned message tells of. */
-  async declareAgain(): Promise<void> {
-    const { open } = this;
-    if (open) await declareTopology(open.session).catch((error: Error) => open.session.fail(error));
   }
 
   /** Nothing when the broker does not say: it is away, or there is no such queue. */

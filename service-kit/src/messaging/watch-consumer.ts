@@ -1,5 +1,6 @@
 import type { WorkQueue } from "@shop/contracts/topology";
 import type { BrokerSession } from "./broker-session.ts";
+import { declareQueue } from "./declare-topology.ts";
 
 export const LOOK_EVERY_MS = 5_000;
 /** Once may be a moment between two deliveries. */
@@ -23,7 +24,8 @@ export interface Watched {
 
 /**
  * A broker can lose a consumer without a word (RabbitMQ 3.10 does, when a live queue is deleted and declared again at the wrong
- * moment). Connection and channel are well then, and nothing comes ever again: so the queue is looked at.
+ * moment). Connection and channel are well then, and nothing comes ever again: so the queue is looked at. It is declared again too: a binding that somebody has removed
+ * makes no sound, and what is published meanwhile comes back to its publisher.
  */
 export function watchConsumer(session: BrokerSession, watched: Watched): void {
   let delivered = watched.delivered();
@@ -33,6 +35,7 @@ export function watchConsumer(session: BrokerSession, watched: Watched): void {
   const look = async (): Promise<void> => {
     const isWaiting = watched.idle() && watched.delivered() === delivered;
     delivered = watched.delivered();
+    await declareQueue(session, watched.queue);
     await session.inChannel(async (channel) => {
       const { messageCount, consumerCount } = await session.answered(
         channel.checkQueue(watched.queue.name),

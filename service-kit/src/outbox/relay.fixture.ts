@@ -7,7 +7,7 @@ import { startTcpProxy } from "@shop/test-support/tcp-proxy";
 import { expect } from "vitest";
 import { createTestDatabase, createTestLog, someOrder } from "../kit.fixture.ts";
 import { BrokerConnection } from "../messaging/broker-connection.ts";
-import { declareTopology } from "../messaging/declare-topology.ts";
+import { declareTopology } from "../messaging/declare-all.ts";
 import { Publisher, type Outcome } from "../messaging/publisher.ts";
 import { Relay } from "./relay.ts";
 import { UnitOfWork } from "./unit-of-work.ts";

@@ -115,9 +115,8 @@ export class Relay {
     if (returned.length > 0) {
       log.warn(
         { count: returned.length, type: returned[0]?.type },
-        "no queue took an event: declaring the queues again",
+        "no queue takes an event: it stays in the outbox until its consumer has declared one",
       );
-      await this.publisher.declareAgain();
     }
     const later = [...returned, ...refused].map(({ id }) => id);
     if (later.length > 0) await leaseFor(this.database.sql, later, UNROUTABLE_REST_MS);

@@ -1,0 +1,37 @@
+import { expect, test } from "vitest";
+import { brokerPermissions } from "./broker-permissions.ts";
+
+test("a service publishes its own events and consumes its own queues, and nothing else", () => {
+  const { configure, write, read, topics } = brokerPermissions("product-service");
+  for (const pattern of [configure, write, read]) {
+    const may = (name: string): boolean => new RegExp(pattern).test(name);
+    expect(["shop.events", "shop.dead", "product-service.order-created"].filter(may)).toHaveLength(
+      3,
+    );
+    const others = ["order-service.order-updated", "amq.default", "", "amq.topic", "shopXevents"];
+    expect(others.filter(may)).toEqual([]);
+  }
+  const [events, dead] = topics.map((topic) => ({
+    exchange: topic.exchange,
+    mayWrite: (key: string) => new RegExp(topic.write).test(key),
+    mayRead: (key: string) => new RegExp(topic.read).test(key),
+  }));
+  expect(events!.exchange).toBe("shop.events");
+  expect(["order.updated", "product.deleted"].filter(events!.mayWrite)).toHaveLength(2);
+  expect(["order.created", "", "order.updated.x"].filter(events!.mayWrite)).toEqual([]);
+  expect(events!.mayRead("order.created")).toBe(true);
+  expect(["order.updated", "product.created", "#", "*"].filter(events!.mayRead)).toEqual([]);
+  expect(dead!.exchange).toBe("shop.dead");
+  expect(dead!.mayWrite("product-service.order-created.dead")).toBe(false);
+  expect(dead!.mayRead("product-service.order-created.dead")).toBe(true);
+  expect(dead!.mayRead("order-service.order-updated.dead")).toBe(false);
+});
+
+test("order-service reads product events and outcomes, and publishes orders alone", () => {
+  const [events] = brokerPermissions("order-service").topics;
+  expect(events).toEqual({
+    exchange: "shop.events",
+    write: "^(order[.]created)$",
+    read: "^(order[.]updated|product[.]created|product[.]updated|product[.]deleted)$",
+  });
+});
