@@ -22,19 +22,18 @@ export function optionsFor(
     programs: runnable.map((program) =>
       withEnvironment(program, (addresses) => ({
         ...aimed(program.env(addresses), throughProxy && VARIABLES[throughProxy], way),
+        ...(patches !== undefined && patching(patches)),
         ...settings,
       })),
     ),
-    settings:
-      patches === undefined
-        ? {}
-        : {
-            NODE_OPTIONS: `${NODE_OPTIONS} --import ${PATCHED_PROGRAM}`,
-            DRILL_PATCHES: patches,
-            DRILL_CRASH_ORDERS: CRASH_ORDERS,
-          },
   };
 }
+
+const patching = (patches: string): Environment => ({
+  NODE_OPTIONS: `${NODE_OPTIONS} --import ${PATCHED_PROGRAM}`,
+  DRILL_PATCHES: patches,
+  DRILL_CRASH_ORDERS: CRASH_ORDERS,
+});
 
 const VARIABLES = { "order-service": "ORDER_SERVICE_URLS", rabbitmq: "RABBITMQ_URL" };
 

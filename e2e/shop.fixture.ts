@@ -3,12 +3,14 @@ import type { Product } from "@shop/contracts/product";
 import { connectBroker } from "@shop/test-support/broker-client";
 import { eventually } from "@shop/test-support/eventually";
 import { call } from "@shop/test-support/http";
-import { claimVhost, createDatabase } from "@shop/test-support/servers";
+import { asService, claimVhost, createAccount, createDatabase } from "@shop/test-support/servers";
 import { startServiceProcess, type ServiceProcess } from "@shop/test-support/service-process";
 import { connectSql } from "@shop/test-support/sql";
 import { startTcpProxy } from "@shop/test-support/tcp-proxy";
+import { temporaryPasswords, urlFor } from "local-stack/accounts";
 import { lastingPorts } from "local-stack/ports";
 import { startRedis } from "local-stack/redis";
+import { SERVERS } from "local-stack/server-table";
 import { expect } from "vitest";
 import { unrest, violations } from "@shop/test-support/checker";
 import { Ledger } from "@shop/test-support/ledger";
@@ -50,8 +52,21 @@ async function startProgram(folder: Folder, environment: Record<string, string>)
   };
 }
 
+/** The service's own account, which may not change the tables, and the one that makes them. */
+const accountOn = async (databaseUrl: string) => ({
+  DATABASE_URL: await createAccount(databaseUrl),
+  MIGRATION_DATABASE_URL: databaseUrl,
+});
+
+async function startServiceRedis(name: "product-redis" | "order-redis") {
+  const { service, keys = [] } = SERVERS[name];
+  const passwordOf = temporaryPasswords();
+  const redis = await startRedis({ name, users: [{ name: service!, keys }], passwordOf });
+  return Object.assign(redis, { serviceUrl: urlFor(redis.url, service!, passwordOf) });
+}
+
 /**
- * The real programs on real servers of the test file's own; each kind of program reaches the broker on a way of its own that
+ * The real programs, with the accounts that they have in earnest, on real servers of the test file's own; each kind of program reaches the broker on a way of its own that
  * can be cut.
  */
 export async function startShop(
@@ -67,14 +82,16 @@ export async function startShop(
     createDatabase(),
     createDatabase(),
     claimVhost(),
-    startRedis({ name: "product-redis" }),
-    startRedis({ name: "order-redis" }),
+    startServiceRedis("product-redis"),
+    startServiceRedis("order-redis"),
     lastingPorts(instances * 2),
   ]);
-  const [productBroker, orderBroker, broker] = await Promise.all([
+  const [productBroker, orderBroker, broker, productAccount, orderAccount] = await Promise.all([
     startTcpProxy(vhostUrl),
     startTcpProxy(vhostUrl),
     connectBroker(vhostUrl),
+    accountOn(productUrl),
+    accountOn(orderUrl),
   ]);
   const truth = { products: connectSql(productUrl), orders: connectSql(orderUrl), broker };
   const both = { NODE_ENV: "test", LOG_LEVEL: "info", LOG_EVENTS: "true", ...settings };
@@ -83,9 +100,9 @@ export async function startShop(
       startProgram("product-service", {
         ...both,
         PORT: `${port}`,
-        DATABASE_URL: productUrl,
-        RABBITMQ_URL: productBroker.through(vhostUrl),
-        REDIS_URL: productRedis.url,
+        ...productAccount,
+        RABBITMQ_URL: productBroker.through(asService(vhostUrl, "product-service")),
+        REDIS_URL: productRedis.serviceUrl,
       }),
     ),
   );
@@ -94,9 +111,9 @@ export async function startShop(
       startProgram("order-service", {
         ...both,
         PORT: `${port}`,
-        DATABASE_URL: orderUrl,
-        RABBITMQ_URL: orderBroker.through(vhostUrl),
-        REDIS_URL: orderRedis.url,
+        ...orderAccount,
+        RABBITMQ_URL: orderBroker.through(asService(vhostUrl, "order-service")),
+        REDIS_URL: orderRedis.serviceUrl,
         PRODUCT_SERVICE_URLS: products.map(({ url }) => url).join(","),
         ...orderSettings,
       }),
@@ -122,6 +139,12 @@ export async function startShop(
     connectBroker: () => connectBroker(vhostUrl),
     /** As somebody beside the programs finds them. */
     addresses: { orderDb: orderUrl, productDb: productUrl, rabbitmq: vhostUrl },
+    /** What each service connects with. */
+    accounts: {
+      product: { database: productAccount.DATABASE_URL, redis: productRedis.serviceUrl },
+      order: { database: orderAccount.DATABASE_URL, redis: orderRedis.serviceUrl },
+      brokerOf: (service: string) => asService(vhostUrl, service),
+    },
     ways: { product: productBroker, order: orderBroker },
     truth,
     ledger,

@@ -11,6 +11,7 @@ const COMMANDS = {
   start: "local-stack/src/start.ts",
   dev: "local-stack/src/dev.ts",
   seed: "local-stack/src/seed.ts",
+  url: "local-stack/src/url.ts",
   load: "k6-tests/src/run-load.ts",
   postman: "postman/run.ts",
   "orders:stuck": "operations/src/run-orders-stuck.ts",

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { PasswordOf } from "./accounts.ts";
 import type { ServerKind } from "./find-server.ts";
 import type { ServerSources } from "./get-servers.ts";
 import { startPostgres } from "./postgres.ts";
@@ -6,7 +7,13 @@ import { startRabbitmq } from "./rabbitmq.ts";
 import { startRedis } from "./redis.ts";
 import type { LaunchedServer, RunningServer } from "./running-server.ts";
 import type { ServerOptions } from "./server-options.ts";
-import { SERVER_NAMES, SERVERS, type ServerName } from "./server-table.ts";
+import {
+  SERVER_NAMES,
+  SERVERS,
+  SERVICE_NAMES,
+  type ServerEntry,
+  type ServerName,
+} from "./server-table.ts";
 import { together } from "./together.ts";
 
 export interface BackingServersOptions {
@@ -19,6 +26,7 @@ export interface BackingServersOptions {
   urls?: Partial<Record<ServerName, string>>;
   sources?: ServerSources;
   durable?: boolean;
+  passwordOf?: PasswordOf;
   tell?: (line: string) => void;
   signal?: AbortSignal;
   onLaunch?: (launched: LaunchedServer) => void;
@@ -33,25 +41,31 @@ export interface BackingServers {
   stop(): Promise<void>;
 }
 
-type Starter = (options: ServerOptions, database: string | undefined) => Promise<RunningServer>;
+type Starter = (options: ServerOptions, entry: ServerEntry) => Promise<RunningServer>;
 
 export async function startBackingServers(
   options: BackingServersOptions = {},
 ): Promise<BackingServers> {
   const { ports = {}, urls = {}, sources = {}, durable = false } = options;
   const starters: Record<ServerKind, Starter> = {
-    postgres: (common, database) =>
+    postgres: (common, { database, service }) =>
       startPostgres({
         ...common,
         source: sources.postgres,
         durable,
-        databases: database === undefined ? [] : [database],
+        databases: database === undefined ? [] : [{ name: database, service }],
       }),
-    redis: (common) => startRedis({ ...common, source: sources.redis }),
+    redis: (common, { service, keys = [] }) =>
+      startRedis({
+        ...common,
+        source: sources.redis,
+        users: service === undefined ? [] : [{ name: service, keys }],
+      }),
     rabbitmq: (common) =>
       startRabbitmq({
         ...common,
         source: sources.rabbitmq,
+        services: SERVICE_NAMES,
         ...(ports.distribution !== undefined && { distributionPort: ports.distribution }),
         ...(ports.epmd !== undefined && { epmdPort: ports.epmd }),
         ...(ports.management !== undefined && { managementPort: ports.management }),
@@ -64,8 +78,8 @@ export async function startBackingServers(
   };
   const wanted = SERVER_NAMES.filter((name) => urls[name] === undefined);
   const tasks = wanted.map((name) => async (signal: AbortSignal) => {
-    const { kind, database } = SERVERS[name];
-    const server = await starters[kind]({ ...commonOptions(options, name), signal }, database);
+    const entry = SERVERS[name];
+    const server = await starters[entry.kind]({ ...commonOptions(options, name), signal }, entry);
     servers.push(server);
     options.onReady?.(server);
   });
@@ -79,7 +93,7 @@ export async function startBackingServers(
   return { servers, urls: { ...Object.fromEntries(started), ...urls }, stop };
 }
 
-/** A PostgreSQL's URL names the database that it is for. */
+/** The operator's. A PostgreSQL's URL names the database that it is for. */
 export function urlOf({ name, url }: LaunchedServer): string {
   const { database } = SERVERS[name as ServerName];
   return database === undefined ? url : `${url}/${database}`;
@@ -91,6 +105,7 @@ function commonOptions(options: BackingServersOptions, name: ServerName): Server
   return {
     name,
     tell: options.tell,
+    passwordOf: options.passwordOf,
     ...(port !== undefined && { port }),
     ...(dataFolder !== undefined && { dataDir: join(dataFolder, name) }),
     ...(logFolder !== undefined && { logFile: join(logFolder, `${name}.log`) }),

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { PasswordOf } from "./accounts.ts";
 import { startBackingServers } from "./backing-servers.ts";
 import { buildPrograms } from "./build.ts";
 import type { LauncherConfig } from "./config.ts";
@@ -25,6 +26,7 @@ export interface BringUp {
   config: LauncherConfig;
   stateFolder: string;
   running: Running;
+  passwordOf: PasswordOf;
   signal: AbortSignal;
 }
 
@@ -53,6 +55,7 @@ async function startPrograms(up: BringUp, addresses: Addresses): Promise<void> {
     checkout,
     config,
     addresses,
+    passwordOf: up.passwordOf,
     logFolder: join(stateFolder, "logs"),
     onLaunch: running.list.set,
   };
@@ -77,6 +80,7 @@ async function startServers(up: BringUp): Promise<Addresses["servers"]> {
     logFolder: join(stateFolder, "logs"),
     ports: config.serverPorts,
     urls: config.serverUrls,
+    passwordOf: up.passwordOf,
     sources,
     durable: true,
     tell: say,

@@ -1,5 +1,5 @@
 import type { Program } from "./programs.ts";
-import { SERVER_NAMES, SERVERS, type ServerName } from "./server-table.ts";
+import { migrationUrlVariable, SERVER_NAMES, SERVERS, type ServerName } from "./server-table.ts";
 
 /** Beside those of the servers themselves. */
 const RABBITMQ_PORTS = {
@@ -19,6 +19,8 @@ export interface LauncherConfig {
   serverPorts: Partial<Record<PortUse, number>>;
   /** Servers that somebody else runs. */
   serverUrls: Partial<Record<ServerName, string>>;
+  /** The accounts that own the tables of those databases. */
+  migrationUrls: Partial<Record<ServerName, string>>;
   /** The programs' ports by the variable that moves each. */
   programPorts: Record<string, number>;
   /** Every port that will be listened on, with the variable that moves it. */
@@ -39,7 +41,10 @@ export const portVariables = (programs: readonly Program[]): string[] => [
   ),
 ];
 export const serverUrlVariables = (): string[] =>
-  Object.values(SERVERS).map(({ urlVariable }) => urlVariable);
+  SERVER_NAMES.flatMap((name) => [
+    SERVERS[name].urlVariable,
+    ...(SERVERS[name].database === undefined ? [] : [migrationUrlVariable(name)]),
+  ]);
 
 /** RabbitMQ's management page; off unless it is set. */
 export const MANAGEMENT_PORT_VARIABLE = "RABBITMQ_MANAGEMENT_PORT";
@@ -62,14 +67,22 @@ export function readConfig(
     return port;
   };
 
+  const readUrl = (variable: string): string | undefined => {
+    const url = env[variable];
+    if (url && !URL.canParse(url)) wrong.push(`${variable} is not a URL`);
+    return url;
+  };
+
   const serverUrls: LauncherConfig["serverUrls"] = {};
+  const migrationUrls: LauncherConfig["migrationUrls"] = {};
   const serverPorts: LauncherConfig["serverPorts"] = {};
   for (const name of SERVER_NAMES) {
-    const { port, urlVariable } = SERVERS[name];
-    const url = env[urlVariable];
-    if (url && !URL.canParse(url)) wrong.push(`${urlVariable} is not a URL`);
+    const { port, urlVariable, database } = SERVERS[name];
+    const url = readUrl(urlVariable);
     if (url) serverUrls[name] = url;
     else serverPorts[name] = claim(name, ...port);
+    const migrationUrl = database === undefined ? undefined : readUrl(migrationUrlVariable(name));
+    if (migrationUrl) migrationUrls[name] = migrationUrl;
   }
   if (serverUrls.rabbitmq === undefined) {
     serverPorts.distribution = claim("rabbitmq", ...RABBITMQ_PORTS.distribution);
@@ -88,6 +101,7 @@ export function readConfig(
   return Object.freeze({
     serverPorts,
     serverUrls,
+    migrationUrls,
     programPorts,
     claimedPorts,
     environment: env,

@@ -33,6 +33,8 @@ export interface ContainerLaunch {
   args?: string[];
   env?: Record<string, string>;
   volume?: Volume | undefined;
+  /** Files of this machine, by the path that they have inside, where they can only be read. */
+  files?: Record<string, string>;
   hostname?: string;
   logFile?: string | undefined;
 }
@@ -48,7 +50,7 @@ const endAlive = () => void spawnSync("docker", ["rm", "-f", ...alive], { stdio:
 
 /** The container runs in the foreground: its end is the end of the `docker run` that we watch. */
 export async function containerLaunch(launch: ContainerLaunch): Promise<ManagedProcess> {
-  const { name, image, args = [], env = {}, volume, hostname, logFile } = launch;
+  const { name, image, args = [], env = {}, volume, files = {}, hostname, logFile } = launch;
   await removeContainer(name);
   if (volume && !volume.keep) {
     await docker(["volume", "rm", "-f", volume.name]);
@@ -61,6 +63,7 @@ export async function containerLaunch(launch: ContainerLaunch): Promise<ManagedP
     ]),
     environmentFlags(env),
     volume ? ["-v", `${volume.name}:${volume.path}`] : [],
+    Object.entries(files).flatMap(([path, inside]) => ["-v", `${path}:${inside}:ro`]),
     hostname ? ["--hostname", hostname] : [],
   ].flat();
   const client = await startProcess({

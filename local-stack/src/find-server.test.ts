@@ -21,7 +21,7 @@ test("When only Valkey is on the PATH, then it is taken for Redis", async () => 
 });
 
 test("When PostgreSQL's server is on the PATH without its tools, then that folder does not count", async () => {
-  const folder = await pathWith("postgres", "psql");
+  const folder = await pathWith("postgres");
   expect(findBinary("postgres")).not.toBe(join(folder, "postgres"));
 });
 

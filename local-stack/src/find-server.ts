@@ -53,7 +53,7 @@ const searchFolders: Record<ServerKind, () => string[]> = {
 
 // A folder counts only when all of these are in it; of redis and valkey either will do.
 const programs: Record<ServerKind, string[][]> = {
-  postgres: [["postgres", "initdb", "psql"]],
+  postgres: [["postgres", "initdb"]],
   redis: [["redis-server"], ["valkey-server"]],
   rabbitmq: [["rabbitmq-server", "rabbitmqctl"]],
 };

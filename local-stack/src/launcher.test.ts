@@ -1,12 +1,15 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { createClient } from "@redis/client";
+import { request } from "undici";
 import { expect, onTestFinished, test } from "vitest";
 import { CHECKOUT } from "./checkout.ts";
 import { findOnPath } from "./find-server.ts";
-import { lastingPorts } from "./ports.ts";
+import { endLeftovers } from "./leftovers.ts";
+import { isPortFree, lastingPorts } from "./ports.ts";
 import { identityOf, isStillRunning } from "./process-identity.ts";
 import { readProcessesFile } from "./processes-file.ts";
 import { testFolder } from "./temporary-folder.fixture.ts";
@@ -15,7 +18,8 @@ const FIXTURE = fileURLToPath(new URL("launcher.fixture.ts", import.meta.url));
 const PROGRAM = `
 import { createServer } from 'node:http';
 if (process.env['BREAK']) { console.error('BREAK is not allowed'); process.exit(1); }
-createServer((_, answer) => answer.end('{"status":"ok","checks":{"broker":"ok"}}'))
+createServer(({ url }, answer) =>
+  answer.end(url === '/env' ? JSON.stringify(process.env) : '{"status":"ok","checks":{"broker":"ok"}}'))
   .listen(Number(process.env['PORT']), process.env['HOST']);
 process.on('SIGTERM', () => process.exit(0));
 `;
@@ -27,6 +31,7 @@ async function makeCheckout() {
   symlinkSync(join(CHECKOUT, "node_modules"), join(folder, "node_modules"));
   writeFileSync(join(folder, "package.json"), '{"type":"module"}');
   writeFileSync(join(folder, "tiny", "src", "main.ts"), PROGRAM);
+  writeFileSync(join(folder, "tiny", ".env.example"), "# Makes it refuse to start.\n# BREAK=\n");
   const options = { rootDir: "src", outDir: "dist", module: "nodenext", types: ["node"] };
   const compilerOptions = { ...options, composite: true, sourceMap: true, skipLibCheck: true };
   writeFileSync(join(folder, "tiny", "tsconfig.json"), JSON.stringify({ compilerOptions }));
@@ -52,13 +57,16 @@ const plainly = canSchedule ? [chrt, "--other", "0"] : [];
 
 type Checkout = Awaited<ReturnType<typeof makeCheckout>>;
 
-function start({ folder, env }: Checkout, more: NodeJS.ProcessEnv = {}) {
+function start({ folder, env, list }: Checkout, more: NodeJS.ProcessEnv = {}) {
   const [command, ...args] = [...plainly, process.execPath, FIXTURE, folder];
   const launcher = spawn(command, args, { env: { ...env, ...more } });
   let said = "";
   launcher.stdout.on("data", (chunk: Buffer) => (said += chunk.toString()));
   launcher.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()));
-  onTestFinished(() => void launcher.kill("SIGKILL"));
+  onTestFinished(async () => {
+    launcher.kill("SIGKILL");
+    await endLeftovers(list);
+  });
   return { launcher, said: () => said };
 }
 
@@ -68,6 +76,14 @@ const SCHED_BATCH = 3;
 function policyOf({ pid }: { pid: number }): number {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[38]);
+}
+
+/** As browsers do. */
+async function portThatFetchRefuses(): Promise<string> {
+  for (const port of [6000, 6566, 6665, 6666, 6667, 6668, 6669, 6697, 10_080]) {
+    if (await isPortFree(port)) return `${port}`;
+  }
+  throw new Error("all of them are taken");
 }
 
 const WITHIN = { timeout: 15_000 };
@@ -123,6 +139,35 @@ test("When the launcher was killed, then the next one ends what it left and star
   expect(left.some(isStillRunning)).toBe(false);
   next.launcher.kill("SIGTERM");
   expect(await exitCode(next.launcher)).toBe(0);
+});
+
+test("When everything runs, then each server's URL in the list works as it stands, and only its owner can read the list", async () => {
+  const checkout = await makeCheckout();
+  const port = await portThatFetchRefuses();
+  const { launcher, said } = start(checkout, { TINY_PORT: port, JWT_SECRET: "not for everybody" });
+  await expect.poll(said, WITHIN).toContain("Ready in");
+  for (const file of [checkout.list, join(checkout.folder, ".local-stack", "secret")]) {
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+  }
+  const [redis] = readProcessesFile(checkout.list);
+  const client = createClient({ url: redis!.url });
+  await client.connect();
+  expect(await client.ping()).toBe("PONG");
+  client.destroy();
+  const stranger = createClient({
+    url: `redis://127.0.0.1:${redis!.port}`,
+    socket: { reconnectStrategy: false },
+  });
+  stranger.on("error", () => undefined);
+  await expect(stranger.connect().then(() => stranger.ping())).rejects.toThrow(/NOAUTH|WRONGPASS/);
+  stranger.destroy();
+
+  const { body } = await request(`http://127.0.0.1:${port}/env`);
+  const given = (await body.json()) as NodeJS.ProcessEnv;
+  expect(given["REDIS_URL"]).toBe(redis!.url);
+  expect(given["JWT_SECRET"]).toBeUndefined();
+  launcher.kill("SIGINT");
+  expect(await exitCode(launcher)).toBe(0);
 });
 
 test("When a program dies, then it is back with its new number in the list", async () => {

@@ -1,4 +1,6 @@
 import { once } from "node:events";
+import { join } from "node:path";
+import { lastingPasswords } from "./accounts.ts";
 import { becomeBatchWork } from "./batch-scheduling.ts";
 import { bringUp, type Running } from "./bring-up.ts";
 import { checkPorts } from "./check-ports.ts";
@@ -46,6 +48,7 @@ export async function launch(stack: Stack): Promise<number> {
       config,
       stateFolder: folder,
       running,
+      passwordOf: lastingPasswords(join(folder, "secret")),
       signal,
     });
     if (stack.stateFolder === undefined) welcome(urls, startedAt, config.environment);

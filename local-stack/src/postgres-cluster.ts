@@ -3,15 +3,16 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { chown, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { OPERATOR } from "./accounts.ts";
 import { siblingOf } from "./find-server.ts";
 import type { ProcessUser } from "./managed-process.ts";
 import { runCommand } from "./run-command.ts";
 import { plainEnvironment } from "./server-options.ts";
+import { OWNER_ALONE } from "./write-whole.ts";
 
+/** Beside PostgreSQL's own files, which it does not look at. */
+const PASSWORD_FILE = "operator-password";
 const INITDB_TIMEOUT_MS = 120_000;
-
-export const POSTGRES_USER = "shop";
-export const POSTGRES_PASSWORD = "shop";
 
 // The same order of names on every system, whatever its language.
 const ENCODING = ["--encoding", "UTF8", "--locale", "C"];
@@ -61,6 +62,7 @@ export interface NewCluster {
   dataDir: string;
   user: ProcessUser | undefined;
   durable: boolean;
+  password: string;
   signal?: AbortSignal | undefined;
 }
 
@@ -80,12 +82,12 @@ export async function createCluster(cluster: NewCluster): Promise<void> {
 }
 
 async function initialise(staging: string, cluster: NewCluster): Promise<void> {
-  const { binary, user, durable, signal } = cluster;
-  const passwordFile = join(staging, "password");
-  await writeFile(passwordFile, POSTGRES_PASSWORD, { mode: 0o600 });
+  const { binary, user, durable, password, signal } = cluster;
+  const passwordFile = join(staging, PASSWORD_FILE);
+  await writeFile(passwordFile, password, { mode: OWNER_ALONE });
   const owned = user ? [staging, passwordFile] : [];
   await Promise.all(owned.map((path) => chown(path, user?.uid ?? 0, user?.gid ?? 0)));
-  const access = ["--username", POSTGRES_USER, "--pwfile", passwordFile, "--auth", "scram-sha-256"];
+  const access = ["--username", OPERATOR, "--pwfile", passwordFile, "--auth", "scram-sha-256"];
   const where = ["--pgdata", join(staging, "cluster")];
   await runCommand({
     command: siblingOf(binary, "initdb"),
@@ -95,6 +97,18 @@ async function initialise(staging: string, cluster: NewCluster): Promise<void> {
     user,
     timeoutMs: INITDB_TIMEOUT_MS,
     signal,
+  });
+  await rename(passwordFile, join(staging, "cluster", PASSWORD_FILE));
+}
+
+/** It stays with the data, which may outlive the secret that it was made from. Nothing before there is a cluster. */
+export async function passwordOfCluster(dataDir: string): Promise<string | undefined> {
+  if (!existsSync(join(dataDir, "PG_VERSION"))) return undefined;
+  return readFile(join(dataDir, PASSWORD_FILE), "utf8").catch(() => {
+    throw new Error(
+      `${dataDir} was made by an earlier version of this project, with a password that everybody knows.\n` +
+        "Remove that folder to begin with empty data, and start again.",
+    );
   });
 }
 

@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
 import { readFile, readlink, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { OPERATOR } from "./accounts.ts";
 import { containerLaunch, volumeFor } from "./container.ts";
 import { containerName } from "./docker.ts";
 import { startProcess, type ManagedProcess, type ProcessUser } from "./managed-process.ts";
 import { LOOPBACK } from "./ports.ts";
-import { POSTGRES_PASSWORD, POSTGRES_USER } from "./postgres-cluster.ts";
 import { processTree, signalTree } from "./process-tree.ts";
 import { plainEnvironment } from "./server-options.ts";
 
@@ -19,9 +19,14 @@ export interface PostgresLaunch {
 const DOCKER_PORT = 5432;
 
 export function launchInContainer(
-  launch: PostgresLaunch & { image: string; dataDir: string; keepData: boolean },
+  launch: PostgresLaunch & {
+    image: string;
+    dataDir: string;
+    keepData: boolean;
+    password: string;
+  },
 ): Promise<ManagedProcess> {
-  const { name, port, flags, image, dataDir, keepData, logFile } = launch;
+  const { name, port, flags, image, dataDir, keepData, password, logFile } = launch;
   const container = containerName(name, port);
   const volume = volumeFor(dataDir, "/var/lib/postgresql");
   return containerLaunch({
@@ -29,7 +34,7 @@ export function launchInContainer(
     image,
     ports: { [port]: DOCKER_PORT },
     args: ["postgres", ...flags],
-    env: { POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB: "postgres" },
+    env: { POSTGRES_USER: OPERATOR, POSTGRES_PASSWORD: password, POSTGRES_DB: "postgres" },
     volume: keepData ? volume : undefined,
     logFile,
   });

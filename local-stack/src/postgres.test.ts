@@ -3,15 +3,30 @@ import { connect } from "node:net";
 import { once } from "node:events";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { createDatabases, startPostgres } from "./postgres.ts";
+import pg from "pg";
+import { temporaryPasswords, urlFor } from "./accounts.ts";
+import { createDatabases } from "./postgres-databases.ts";
+import { startPostgres } from "./postgres.ts";
 import { postgresAnswers } from "./readiness.ts";
 import { testFolder } from "./temporary-folder.fixture.ts";
 
+async function ask(url: string, statement: string): Promise<object[]> {
+  const client = new pg.Client({ connectionString: url });
+  client.on("error", () => undefined);
+  await client.connect();
+  try {
+    return (await client.query(statement)).rows;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
 test("When it is killed while clients are connected, then it starts again with what was committed", async () => {
-  const postgres = await startPostgres({ durable: true, databases: ["products"] });
+  const postgres = await startPostgres({ durable: true, databases: [{ name: "products" }] });
   onTestFinished(() => postgres.stop());
-  await postgres.psql(["CREATE TABLE t AS SELECT 7 AS n"], "products");
-  const sleeping = postgres.psql(["SELECT pg_sleep(60)"], "products").catch(() => "cut off");
+  const products = `${postgres.url}/products`;
+  await ask(products, "CREATE TABLE t AS SELECT 7 AS n");
+  const sleeping = ask(products, "SELECT pg_sleep(60)").catch(() => "cut off");
   const firstPid = postgres.pid;
 
   await postgres.kill();
@@ -20,15 +35,31 @@ test("When it is killed while clients are connected, then it starts again with w
 
   expect(await sleeping).toBe("cut off");
   expect(postgres.pid).not.toBe(firstPid);
-  expect(await postgres.psql(["SELECT n FROM t"], "products")).toBe("7\n");
+  expect(await ask(products, "SELECT n FROM t")).toEqual([{ n: 7 }]);
 });
 
-test("When databases are asked for twice, then each is made once and has a URL", async () => {
+test("When a database is asked for again, then it stays, and its accounts have the passwords that are given now", async () => {
   const postgres = await startPostgres();
   onTestFinished(() => postgres.stop());
-  const urls = await createDatabases(postgres, ["a", "b"]);
-  expect(urls).toEqual([`${postgres.url}/a`, `${postgres.url}/b`]);
-  expect(await createDatabases(postgres, ["b", "c"])).toHaveLength(2);
+  const databases = [{ name: "orders", service: "order-service" }];
+  for (const passwordOf of [temporaryPasswords(), temporaryPasswords()]) {
+    await createDatabases(postgres.url, databases, passwordOf);
+    for (const account of ["order-service", "order-service-owner"]) {
+      const url = urlFor(`${postgres.url}/orders`, account, passwordOf);
+      expect(await ask(url, "SELECT current_user AS is")).toEqual([{ is: account }]);
+      await expect(ask(url, "CREATE ROLE x SUPERUSER")).rejects.toMatchObject({ code: "42501" });
+    }
+  }
+});
+
+test("When its data is started again with other passwords, then the operator's is still the one that it was made with", async () => {
+  const dataDir = join(await testFolder("two starts"), "product-db");
+  const first = await startPostgres({ dataDir, passwordOf: () => "one" });
+  await first.stop();
+  const second = await startPostgres({ dataDir, passwordOf: () => "two" });
+  onTestFinished(() => second.stop());
+  expect(new URL(second.url).password).toBe("one");
+  expect(await ask(`${second.url}/postgres`, "SELECT 1 AS it")).toEqual([{ it: 1 }]);
 });
 
 test("When it is paused, then it answers nobody until it is resumed; even then it can be ended", async () => {

@@ -1,18 +1,18 @@
 import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { OPERATOR, temporaryPasswords } from "./accounts.ts";
 import { runServer } from "./define-server.ts";
 import type { RunningServer } from "./running-server.ts";
 import { findServer } from "./find-server.ts";
 import { LOOPBACK, freePort } from "./ports.ts";
 import {
   createCluster,
+  passwordOfCluster,
   postgresUser,
-  POSTGRES_PASSWORD,
-  POSTGRES_USER,
   reachableDataDir,
 } from "./postgres-cluster.ts";
 import { launchBinary, launchInContainer } from "./postgres-launch.ts";
-import { psqlFor, type Psql } from "./postgres-psql.ts";
+import { createDatabases, type NewDatabase } from "./postgres-databases.ts";
 import { markReady } from "./ready-mark.ts";
 import { postgresAnswers } from "./readiness.ts";
 import type { ServerOptions } from "./server-options.ts";
@@ -23,13 +23,14 @@ const READY_TIMEOUT_MS = 60_000;
 export interface PostgresOptions extends ServerOptions {
   /** Whether a commit survives a power cut. Tests don't need that, and are faster without. */
   durable?: boolean;
-  databases?: string[];
+  databases?: readonly NewDatabase[];
+  /** Further settings of the server. */
+  settings?: Record<string, string>;
 }
 
 export interface PostgresServer extends RunningServer {
   /** Where the data really is: elsewhere when the server's user can't enter the folder that was asked for. */
   readonly dataDir: string;
-  readonly psql: Psql;
 }
 
 const SETTINGS: Record<string, string> = {
@@ -51,12 +52,18 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const { durable = false, name = "postgres", signal, logFile } = options;
   const source = options.source ?? (await findServer("postgres", signal));
   const port = options.port ?? (await freePort());
-  const settings = Object.entries({ ...SETTINGS, ...(durable ? {} : NOT_DURABLE) });
+  const settings = Object.entries({
+    ...SETTINGS,
+    ...(durable ? {} : NOT_DURABLE),
+    ...options.settings,
+  });
   const flags = settings.flatMap(([key, value]) => ["-c", `${key}=${value}`]);
   const user = source.kind === "binary" ? postgresUser() : undefined;
   const wanted = await chooseDataDir(options.dataDir, name);
   const dataDir = await reachableDataDir(wanted.path, user);
   const keepData = options.dataDir !== undefined;
+  const passwordOf = options.passwordOf ?? temporaryPasswords();
+  const password = (await passwordOfCluster(dataDir)) ?? passwordOf(OPERATOR);
   if (dataDir !== wanted.path) {
     options.tell?.(
       `${name}: PostgreSQL's own user can't enter ${wanted.path}; its data is in ${dataDir}.`,
@@ -66,13 +73,13 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const server = await runServer({
     name,
     port,
-    url: `postgres://${POSTGRES_USER}:${POSTGRES_PASSWORD}@${LOOPBACK}:${port}`,
+    url: `postgres://${OPERATOR}:${password}@${LOOPBACK}:${port}`,
     async launch() {
-      const launch = { name, port, flags, logFile };
+      const launch = { name, port, flags, logFile, password };
       if (source.kind === "docker") {
         return launchInContainer({ ...launch, image: source.image, dataDir, keepData });
       }
-      await createCluster({ binary: source.path, dataDir, user, durable, signal });
+      await createCluster({ binary: source.path, dataDir, user, durable, password, signal });
       return launchBinary({ ...launch, binary: source.path, dataDir, user });
     },
     isReady: () => postgresAnswers(port),
@@ -90,23 +97,11 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     onLaunch: options.onLaunch,
     signal,
   });
-  const postgres = Object.assign(server, { dataDir, psql: psqlFor(source, name, port) });
   try {
-    await createDatabases(postgres, options.databases ?? []);
+    await createDatabases(server.url, options.databases ?? [], passwordOf);
   } catch (error) {
-    await postgres.stop();
+    await server.stop();
     throw error;
   }
-  return postgres;
-}
-
-/** Makes those that are missing, and hands back the URL of each. */
-export async function createDatabases(server: PostgresServer, names: string[]): Promise<string[]> {
-  if (names.length > 0) {
-    const there = await server.psql(["SELECT datname FROM pg_database"]);
-    const missing = names.filter((name) => !there.split("\n").includes(name));
-    const statements = missing.map((name) => `CREATE DATABASE "${name}" TEMPLATE template0`);
-    if (statements.length > 0) await server.psql(statements);
-  }
-  return names.map((name) => `${server.url}/${name}`);
+  return Object.assign(server, { dataDir });
 }

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { identityOf, startTimeOf, type ProcessIdentity } from "./process-identity.ts";
 import type { LaunchedServer } from "./running-server.ts";
-import { writeWhole } from "./write-whole.ts";
+import { OWNER_ALONE, writeWhole } from "./write-whole.ts";
 
 export interface ProcessEntry extends ProcessIdentity {
   name: string;
@@ -35,7 +35,8 @@ export function openProcessesFile(path: string): ProcessesFile {
         ...helpers,
         ...(container !== undefined && { container }),
       });
-      writeWhole(path, `${JSON.stringify([...entries.values()], null, 2)}\n`);
+      // The URLs hold the operator's passwords.
+      writeWhole(path, `${JSON.stringify([...entries.values()], null, 2)}\n`, OWNER_ALONE);
     },
     remove: () => rmSync(path, { force: true }),
   };

@@ -1,16 +1,18 @@
+import { existsSync, readdirSync } from "node:fs";
+import { get } from "node:http";
 import { join } from "node:path";
 import type { LauncherConfig } from "./config.ts";
 import { startProcess } from "./managed-process.ts";
 import { LOOPBACK } from "./ports.ts";
 import { outputForTerminal } from "./program-output.ts";
 import {
-  compileCacheSettings,
-  MEMORY_SETTINGS,
-  nodeArguments,
-  type Addresses,
-  type Program,
-} from "./programs.ts";
+  migrationEnvironment,
+  programEnvironment,
+  type ProgramPlace,
+} from "./program-environment.ts";
+import { nodeArguments, type Program } from "./programs.ts";
 import { defineServer } from "./define-server.ts";
+import { runCommand } from "./run-command.ts";
 import type { LaunchedServer, RunningServer } from "./running-server.ts";
 import { say } from "./say.ts";
 import { waitUntil } from "./wait-until.ts";
@@ -19,11 +21,9 @@ const ANSWER_TIMEOUT_MS = 2_000;
 const LIVE_TIMEOUT_MS = 60_000;
 const READY_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 10_000;
+const MIGRATE_TIMEOUT_MS = 600_000;
 
-export interface ProgramContext {
-  checkout: string;
-  config: LauncherConfig;
-  addresses: Addresses;
+export interface ProgramContext extends ProgramPlace {
   logFolder: string;
   signal: AbortSignal;
   onLaunch: (launched: LaunchedServer) => void;
@@ -37,27 +37,27 @@ const LIVE_PATH = "/health/live";
 
 /** Running means that it answers; whether its servers do is another question, and no reason to start it again. */
 export function defineProgram(program: Program, context: ProgramContext): RunningServer {
-  const { checkout, config, addresses, logFolder, signal, onLaunch } = context;
+  const { checkout, config, logFolder, signal, onLaunch } = context;
   const { name } = program;
   const port = portOf(program, config);
+  const makeTables = tableMaker(program, context);
   const filter = { showEvents: config.showEvents, showAll: config.showAllLogs };
 
   return defineServer({
     name,
     port,
     url: programUrl(port),
-    launch: () =>
-      startProcess({
+    async launch() {
+      await makeTables();
+      return startProcess({
         command: process.execPath,
         args: nodeArguments(program),
         cwd: join(checkout, program.folder),
-        env: {
-          ...compileCacheSettings(checkout),
-          ...programEnvironment(program, config, addresses),
-        },
+        env: programEnvironment(program, context),
         logFile: join(logFolder, `${name}.log`),
         onOutput: outputForTerminal(filter, say),
-      }),
+      });
+    },
     isReady: async () =>
       (await ask(`${programUrl(port)}${program.readyPath ?? LIVE_PATH}`)) !== null,
     readyTimeoutMs: LIVE_TIMEOUT_MS,
@@ -73,35 +73,46 @@ export function portOf(program: Program, config: LauncherConfig): number {
   return config.programPorts[program.port.variable] ?? program.port.number;
 }
 
-function programEnvironment(
-  program: Program,
-  config: LauncherConfig,
-  addresses: Addresses,
-): NodeJS.ProcessEnv {
-  const ports = [{ ...program.port, passAs: "PORT" }, ...(program.morePorts ?? [])];
-  return {
-    NODE_ENV: "production",
-    ...MEMORY_SETTINGS,
-    ...program.defaults,
-    ...config.environment,
-    HOST: LOOPBACK,
-    ...Object.fromEntries(
-      ports.map(({ variable, number, passAs }) => [
-        passAs,
-        `${config.programPorts[variable] ?? number}`,
-      ]),
-    ),
-    ...program.env(addresses),
+/** By a process of its own, since the service's account may not. Once, and again when there is another migration. */
+function tableMaker(program: Program, context: ProgramContext): () => Promise<void> {
+  const { checkout, signal } = context;
+  const folder = join(checkout, program.folder);
+  let made: string | undefined;
+  return async () => {
+    const env = migrationEnvironment(program, context);
+    const migrations = migrationsIn(folder);
+    if (env === undefined || migrations === made) return;
+    await runCommand({
+      command: process.execPath,
+      args: [...nodeArguments(program), "migrate"],
+      cwd: folder,
+      env,
+      label: `Making the tables of ${program.name}`,
+      timeoutMs: MIGRATE_TIMEOUT_MS,
+      signal,
+    });
+    made = migrations;
   };
 }
 
-async function ask(url: string): Promise<{ status: number; body: string } | null> {
-  try {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
-    return { status: answer.status, body: await answer.text() };
-  } catch {
-    return null;
-  }
+function migrationsIn(folder: string): string {
+  const built = join(folder, "dist", "migrations");
+  return existsSync(built) ? readdirSync(built).toSorted().join() : "";
+}
+
+/** Not by fetch, which refuses the ports that browsers do. */
+function ask(url: string): Promise<{ status: number; body: string } | null> {
+  return new Promise((resolve) => {
+    const options = { agent: false, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) };
+    const question = get(url, options, (answer) => {
+      let body = "";
+      answer.setEncoding("utf8");
+      answer.on("data", (text: string) => (body += text));
+      answer.on("end", () => resolve({ status: answer.statusCode ?? 0, body }));
+      answer.on("error", () => resolve(null));
+    });
+    question.on("error", () => resolve(null));
+  });
 }
 
 // Without these a program answers, but no order is settled.

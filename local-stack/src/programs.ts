@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { ServerName } from "./server-table.ts";
 
-/** Where everything is, for a program to find what it needs. */
+/** Where everything is, for a program to find what it needs: with its own account, where it has one. */
 export interface Addresses {
   servers: Record<ServerName, string>;
   /** Of every program by its name, e.g. http://127.0.0.1:3001. */
@@ -10,6 +10,10 @@ export interface Addresses {
 
 export interface Program {
   name: string;
+  /** Its account on the servers of its own, and on the broker; without one it has none. */
+  account?: string;
+  /** The database whose tables it needs: they are made before it starts, by the account that owns them. */
+  database?: ServerName;
   /** Its workspace folder; `BUNDLE` in it is what runs. */
   folder: string;
   /** tsc's files run as they are: no wait for a bundle after each change, and files that can be patched one by one. */
@@ -56,6 +60,8 @@ export const MEMORY_SETTINGS = { NODE_OPTIONS, MALLOC_ARENA_MAX: "1" };
 export const PROGRAMS: readonly Program[] = [
   {
     name: "product-service",
+    account: "product-service",
+    database: "product-db",
     folder: "product-service",
     dependsOn: ["shared-contracts", "service-kit"],
     port: { variable: "PRODUCT_SERVICE_PORT", number: 3001 },
@@ -67,6 +73,8 @@ export const PROGRAMS: readonly Program[] = [
   },
   {
     name: "order-service",
+    account: "order-service",
+    database: "order-db",
     folder: "order-service",
     dependsOn: ["shared-contracts", "service-kit"],
     port: { variable: "ORDER_SERVICE_PORT", number: 3002 },

@@ -1,12 +1,11 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { MAX_MESSAGE_BYTES } from "../../shared-contracts/src/topology.ts";
 import { LOOPBACK } from "./ports.ts";
 import { wasReady } from "./ready-mark.ts";
 import { plainEnvironment } from "./server-options.ts";
-
-export const RABBITMQ_USER = "shop";
-export const RABBITMQ_PASSWORD = "shop";
+import { OWNER_ALONE } from "./write-whole.ts";
 
 export interface RabbitmqNode {
   dataDir: string;
@@ -14,6 +13,9 @@ export interface RabbitmqNode {
   distributionPort: number;
   epmdPort: number;
   managementPort?: number | undefined;
+  definitions: object;
+  /** Further lines of its configuration. */
+  settings: readonly string[];
 }
 
 const MAX_LOG_BYTES = 10 * 1024 * 1024;
@@ -25,6 +27,15 @@ const MAX_LOG_BYTES = 10 * 1024 * 1024;
 const SCHEDULERS = Math.max(1, Math.floor(availableParallelism() / 2));
 const SCHEDULING = `+S ${SCHEDULERS}:${SCHEDULERS} +sbwt none +sbwtdcpu none +sbwtdio none`;
 
+const DOCKER_CONFIG = "/etc/rabbitmq/conf.d/30-local-stack.conf";
+const DOCKER_DEFINITIONS = "/etc/rabbitmq/definitions.json";
+
+/** Its users: see rabbitmq-definitions.ts. */
+const definitionsIn = (dataDir: string): string => join(dataDir, "definitions.json");
+
+/** Beyond it a message is refused: an event is a few hundred bytes, and a large one would stall whoever parses it. */
+const MAX_MESSAGE = `max_message_size = ${MAX_MESSAGE_BYTES}`;
+
 export async function writeNodeFiles(node: RabbitmqNode): Promise<void> {
   const { dataDir, port, managementPort } = node;
   if (!wasReady(dataDir)) await rm(join(dataDir, "mnesia"), { recursive: true, force: true });
@@ -32,8 +43,8 @@ export async function writeNodeFiles(node: RabbitmqNode): Promise<void> {
   await mkdir(join(dataDir, "log"), { recursive: true });
   const settings = [
     `listeners.tcp.local = ${LOOPBACK}:${port}`,
-    `default_user = ${RABBITMQ_USER}`,
-    `default_pass = ${RABBITMQ_PASSWORD}`,
+    `load_definitions = ${definitionsIn(dataDir)}`,
+    MAX_MESSAGE,
     // Its own default is a part of the memory: on a full disk it would block publishers without a word.
     "disk_free_limit.absolute = 50MB",
     // What quorum queues have in memory before it goes to segments: 512 MB by default, which is much for a laptop.
@@ -43,13 +54,26 @@ export async function writeNodeFiles(node: RabbitmqNode): Promise<void> {
     "log.file.level = info",
     `log.file.rotation.size = ${MAX_LOG_BYTES}`,
     "log.file.rotation.count = 1",
+    ...node.settings,
   ];
   if (managementPort !== undefined) {
     settings.push(`management.tcp.ip = ${LOOPBACK}`, `management.tcp.port = ${managementPort}`);
   }
   const plugins = managementPort === undefined ? "[]." : "[rabbitmq_management].";
+  await writeFile(definitionsIn(dataDir), JSON.stringify(node.definitions), { mode: OWNER_ALONE });
   await writeFile(join(dataDir, "rabbitmq.conf"), `${settings.join("\n")}\n`);
   await writeFile(join(dataDir, "enabled_plugins"), `${plugins}\n`);
+}
+
+/** What a container reads of them, by its path there. Its server is another user than we are: the folder keeps others out here. */
+export async function writeContainerFiles(node: RabbitmqNode): Promise<Record<string, string>> {
+  const { dataDir, definitions, settings } = node;
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const config = join(dataDir, "rabbitmq.conf");
+  const lines = [`load_definitions = ${DOCKER_DEFINITIONS}`, MAX_MESSAGE, ...settings];
+  await writeFile(definitionsIn(dataDir), JSON.stringify(definitions));
+  await writeFile(config, `${lines.join("\n")}\n`);
+  return { [config]: DOCKER_CONFIG, [definitionsIn(dataDir)]: DOCKER_DEFINITIONS };
 }
 
 /** Everything that RabbitMQ and Erlang would put in shared places is put below the data folder. */

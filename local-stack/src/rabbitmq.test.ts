@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { addVhosts, startRabbitmq } from "./rabbitmq.ts";
+import { temporaryPasswords } from "./accounts.ts";
+import { startRabbitmq } from "./rabbitmq.ts";
 import { rabbitmqAnswers } from "./readiness.ts";
 import { testFolder } from "./temporary-folder.fixture.ts";
 
@@ -19,20 +20,20 @@ test("When it is killed, then it starts again with its vhosts; when it is stoppe
   mkdirSync(join(dataDir, "mnesia", "shop@localhost"), { recursive: true });
   writeFileSync(join(dataDir, "mnesia", "shop@localhost", "schema.DAT"), "half a schema");
 
-  const rabbitmq = await startRabbitmq({ dataDir });
+  const vhosts = ["one", "with space"];
+  const services = ["order-service"];
+  const passwordOf = temporaryPasswords();
+  const rabbitmq = await startRabbitmq({ dataDir, vhosts, services, passwordOf });
   const [epmd = 0] = rabbitmq.helperPids;
   expect(isAlive(epmd)).toBe(true);
-  const names = ["one", "with space"];
-  expect(await addVhosts(rabbitmq, names)).toEqual([
-    `${rabbitmq.url}/one`,
-    `${rabbitmq.url}/with%20space`,
-  ]);
-
   await rabbitmq.kill();
   expect(await rabbitmqAnswers(rabbitmq.port)).toBe(false);
   await rabbitmq.restart();
-  const vhosts = await rabbitmq.control(["list_vhosts", "--silent"]);
-  expect(vhosts.trim().split("\n")).toEqual(expect.arrayContaining(names));
+  const there = await rabbitmq.control(["list_vhosts", "--silent"]);
+  expect(there.trim().split("\n").toSorted()).toEqual(vhosts);
+  const login = ["authenticate_user", "order-service", passwordOf("order-service")];
+  expect(await rabbitmq.control(login)).toContain("Success");
+  await expect(rabbitmq.control(["authenticate_user", "guest", "guest"])).rejects.toThrow("failed");
 
   await rabbitmq.stop();
   await expect.poll(() => isAlive(epmd) || isAlive(rabbitmq.pid)).toBe(false);

@@ -1,4 +1,5 @@
 import { dirname, join } from "node:path";
+import { OPERATOR, temporaryPasswords } from "./accounts.ts";
 import { runServer } from "./define-server.ts";
 import type { RunningServer } from "./running-server.ts";
 import { containerLaunch, volumeFor } from "./container.ts";
@@ -9,11 +10,11 @@ import { startProcess, type ManagedProcess } from "./managed-process.ts";
 import { LOOPBACK, lastingPorts } from "./ports.ts";
 import {
   nodeEnvironment,
-  RABBITMQ_PASSWORD,
-  RABBITMQ_USER,
+  writeContainerFiles,
   writeNodeFiles,
   type RabbitmqNode,
 } from "./rabbitmq-files.ts";
+import { rabbitmqDefinitions } from "./rabbitmq-definitions.ts";
 import { rabbitmqAnswers } from "./readiness.ts";
 import { markReady } from "./ready-mark.ts";
 import { runCommand } from "./run-command.ts";
@@ -30,6 +31,11 @@ export interface RabbitmqOptions extends ServerOptions {
   epmdPort?: number;
   /** The management page and its HTTP API are off unless they get a port. */
   managementPort?: number | undefined;
+  /** Each with an account of its own. */
+  services?: readonly string[];
+  vhosts?: readonly string[];
+  /** Further lines of its configuration. */
+  settings?: readonly string[];
 }
 
 export interface RabbitmqServer extends RunningServer {
@@ -45,6 +51,8 @@ export async function startRabbitmq(options: RabbitmqOptions = {}): Promise<Rabb
   const data = await chooseDataDir(options.dataDir, name);
   const keepData = options.dataDir !== undefined;
   const [port = 0, distributionPort = 0, epmdPort = 0] = await choosePorts(options);
+  const passwordOf = options.passwordOf ?? temporaryPasswords();
+  const { services = [], vhosts = ["/"], settings = [] } = options;
   const node: Launch = {
     name,
     dataDir: data.path,
@@ -53,13 +61,15 @@ export async function startRabbitmq(options: RabbitmqOptions = {}): Promise<Rabb
     distributionPort,
     epmdPort,
     managementPort,
+    definitions: rabbitmqDefinitions({ services, vhosts }, passwordOf),
+    settings,
   };
   let epmd: ManagedProcess | null = null;
 
   const server = await runServer({
     name,
     port,
-    url: `amqp://${RABBITMQ_USER}:${RABBITMQ_PASSWORD}@${LOOPBACK}:${port}`,
+    url: `amqp://${OPERATOR}:${passwordOf(OPERATOR)}@${LOOPBACK}:${port}`,
     async launch() {
       if (source.kind === "docker") return launchInContainer(node, source.image, keepData);
       await writeNodeFiles(node);
@@ -106,7 +116,7 @@ function launchBinary(node: Launch, command: string): Promise<ManagedProcess> {
   return startProcess({ command, args: [], cwd: dataDir, env: nodeEnvironment(node), logFile });
 }
 
-function launchInContainer(
+async function launchInContainer(
   node: Launch,
   image: string,
   keepData: boolean,
@@ -121,32 +131,13 @@ function launchInContainer(
     image: managementPort === undefined ? image : image.replace("4-", "4-management-"),
     ports: { [port]: DOCKER_PORT, ...management },
     env: {
-      RABBITMQ_DEFAULT_USER: RABBITMQ_USER,
-      RABBITMQ_DEFAULT_PASS: RABBITMQ_PASSWORD,
       // As outside: the container's first process is the server itself, and no script.
       RUNNING_UNDER_SYSTEMD: "true",
     },
     // Its data is filed under the node's name, which is made of the host's.
     hostname: "rabbitmq",
     volume: keepData ? volume : undefined,
+    files: await writeContainerFiles(node),
     logFile,
   });
-}
-
-function addVhostExpression(names: string[]): string {
-  const list = names.map((name) => `<<"${name}">>`).join(", ");
-  const user = `<<"${RABBITMQ_USER}">>`;
-  const all = '<<".*">>';
-  return [
-    "lists:foreach(fun(Name) ->",
-    `  case rabbit_vhost:exists(Name) of true -> ok; false -> ok = rabbit_vhost:add(Name, ${user}) end,`,
-    `  ok = rabbit_auth_backend_internal:set_permissions(${user}, Name, ${all}, ${all}, ${all}, ${user})`,
-    `end, [${list}]).`,
-  ].join("\n");
-}
-
-/** One call for all of them: starting rabbitmqctl takes far longer than making a vhost. Hands back each one's URL. */
-export async function addVhosts(server: RabbitmqServer, names: string[]): Promise<string[]> {
-  if (names.length > 0) await server.control(["eval", addVhostExpression(names)]);
-  return names.map((name) => `${server.url}/${encodeURIComponent(name)}`);
 }

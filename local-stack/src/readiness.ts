@@ -35,9 +35,10 @@ export async function postgresAnswers(port: number): Promise<boolean> {
   return answer?.toString("latin1", 0, 1) === "R";
 }
 
+/** That it wants to know who asks is an answer; while it loads it has another. */
 export async function redisAnswers(port: number): Promise<boolean> {
   const answer = await firstAnswer(port, Buffer.from("PING\r\n"));
-  return answer?.toString("latin1").startsWith("+PONG") ?? false;
+  return /^(?:\+PONG|-NOAUTH)/.test(answer?.toString("latin1") ?? "");
 }
 
 const AMQP_METHOD_FRAME = 1;

@@ -1,67 +1,80 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { OPERATOR, temporaryPasswords } from "./accounts.ts";
 import { runServer } from "./define-server.ts";
 import type { RunningServer } from "./running-server.ts";
 import { containerLaunch } from "./container.ts";
 import { containerName } from "./docker.ts";
-import { findServer, type ServerSource } from "./find-server.ts";
-import { startProcess, type ManagedProcess } from "./managed-process.ts";
+import { findServer } from "./find-server.ts";
+import { startProcess } from "./managed-process.ts";
 import { LOOPBACK, freePort } from "./ports.ts";
 import { redisAnswers } from "./readiness.ts";
+import { redisUserLines, type RedisUser } from "./redis-users.ts";
 import { plainEnvironment, type ServerOptions } from "./server-options.ts";
 import { chooseDataDir } from "./temporary-folder.ts";
 
 const READY_TIMEOUT_MS = 20_000;
+const DOCKER_PORT = 6379;
+const DOCKER_CONFIG = "/etc/redis.conf";
 
 // A cache only: nothing on disk, bounded memory. 64 databases, so that each test file can have its own.
 const SETTINGS = [
-  ["--save", ""],
-  ["--appendonly", "no"],
-  ["--maxmemory", "64mb"],
-  ["--maxmemory-policy", "allkeys-lru"],
-  ["--databases", "64"],
-].flat();
+  'save ""',
+  "appendonly no",
+  "maxmemory 64mb",
+  "maxmemory-policy allkeys-lru",
+  "databases 64",
+  "loglevel warning",
+];
 
-export async function startRedis(options: ServerOptions = {}): Promise<RunningServer> {
-  const source = options.source ?? (await findServer("redis", options.signal));
+export interface RedisOptions extends ServerOptions {
+  users?: readonly RedisUser[];
+  /** Further lines of its configuration. */
+  settings?: readonly string[];
+}
+
+export async function startRedis(options: RedisOptions = {}): Promise<RunningServer> {
+  const { name = "redis", logFile, signal, users = [], settings = [] } = options;
+  const source = options.source ?? (await findServer("redis", signal));
   const port = options.port ?? (await freePort());
-  const name = options.name ?? "redis";
+  const passwordOf = options.passwordOf ?? temporaryPasswords();
   const data = await chooseDataDir(options.dataDir, name);
-  await mkdir(data.path, { recursive: true });
+  await mkdir(data.path, { recursive: true, mode: 0o700 });
+  const where =
+    source.kind === "docker"
+      ? ["protected-mode no"]
+      : [`port ${port}`, `bind ${LOOPBACK}`, `dir "${data.path}"`];
+  const config = join(data.path, "redis.conf");
+  // Not on the command line, which everybody on this machine can read.
+  const lines = [...where, ...SETTINGS, ...redisUserLines(users, passwordOf), ...settings];
+  await writeFile(config, `${lines.join("\n")}\n`);
 
   return runServer({
     name,
     port,
-    url: `redis://${LOOPBACK}:${port}`,
-    launch: () => launchRedis(source, { ...options, name, port, dataDir: data.path }),
+    url: `redis://${OPERATOR}:${passwordOf(OPERATOR)}@${LOOPBACK}:${port}`,
+    launch: () =>
+      source.kind === "docker"
+        ? containerLaunch({
+            name: containerName(name, port),
+            image: source.image,
+            ports: { [port]: DOCKER_PORT },
+            files: { [config]: DOCKER_CONFIG },
+            args: ["redis-server", DOCKER_CONFIG],
+            logFile,
+          })
+        : startProcess({
+            command: source.path,
+            args: [config],
+            cwd: data.path,
+            env: plainEnvironment(),
+            logFile,
+          }),
     isReady: () => redisAnswers(port),
     readyTimeoutMs: READY_TIMEOUT_MS,
     stopSignal: "SIGTERM",
     cleanUp: data.remove,
     onLaunch: options.onLaunch,
-    signal: options.signal,
-  });
-}
-
-function launchRedis(
-  source: ServerSource,
-  { name, port, dataDir, logFile }: ServerOptions & { name: string; port: number; dataDir: string },
-): Promise<ManagedProcess> {
-  if (source.kind === "docker") {
-    const args = ["redis-server", ...SETTINGS, "--protected-mode", "no"];
-    return containerLaunch({
-      name: containerName(name, port),
-      image: source.image,
-      ports: { [port]: 6379 },
-      args,
-      logFile,
-    });
-  }
-  const where = ["--port", `${port}`, "--bind", LOOPBACK, "--dir", dataDir];
-  return startProcess({
-    command: source.path,
-    args: [...where, ...SETTINGS, "--daemonize", "no", "--loglevel", "warning"],
-    cwd: dataDir,
-    env: plainEnvironment(),
-    logFile,
+    signal,
   });
 }

@@ -1,3 +1,4 @@
+import type { PasswordOf } from "./accounts.ts";
 import type { ServerSource } from "./find-server.ts";
 import type { LaunchedServer } from "./running-server.ts";
 
@@ -9,6 +10,8 @@ export interface ServerOptions {
   /** Where its data stays; without it the data is temporary and stop() removes it. */
   dataDir?: string;
   logFile?: string | undefined;
+  /** Random ones that nobody keeps, unless it is given. */
+  passwordOf?: PasswordOf | undefined;
   /** Which binary or image to run; without it the first that is found. */
   source?: ServerSource | undefined;
   /** Takes what a user should know, one line each. */

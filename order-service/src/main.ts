@@ -1,5 +1,9 @@
-import { runUntilSignal } from "@shop/service-kit/run-service";
+import { migrateByCommand } from "@shop/service-kit/database/migrate-command";
+import { runServiceProgram } from "@shop/service-kit/run-service";
 import { readOrderServiceConfig } from "./config.ts";
-import { startOrderService } from "./order-service.ts";
+import { orderSchema, startOrderService } from "./order-service.ts";
 
-await runUntilSignal(() => startOrderService(readOrderServiceConfig(process.env)));
+await runServiceProgram(process.argv[2], {
+  serve: () => startOrderService(readOrderServiceConfig(process.env)),
+  migrate: () => migrateByCommand("order-service", orderSchema, process.env),
+});

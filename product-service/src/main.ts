@@ -1,5 +1,9 @@
-import { runUntilSignal } from "@shop/service-kit/run-service";
+import { migrateByCommand } from "@shop/service-kit/database/migrate-command";
+import { runServiceProgram } from "@shop/service-kit/run-service";
 import { readProductServiceConfig } from "./config.ts";
-import { startProductService } from "./product-service.ts";
+import { productSchema, startProductService } from "./product-service.ts";
 
-await runUntilSignal(() => startProductService(readProductServiceConfig(process.env)));
+await runServiceProgram(process.argv[2], {
+  serve: () => startProductService(readProductServiceConfig(process.env)),
+  migrate: () => migrateByCommand("product-service", productSchema, process.env),
+});

@@ -5,6 +5,7 @@ import { captureLog } from "@shop/test-support/log-capture";
 import { DataSource, type MigrationInterface, type QueryRunner } from "typeorm";
 import { dataSourceOptions, type Schema } from "./database/data-source.ts";
 import { Database } from "./database/database.ts";
+import { migrate } from "./database/migrate.ts";
 import { createLogger, EventLog } from "./log/logger.ts";
 import { createOutboxTable } from "./outbox/outbox-table.ts";
 
@@ -36,7 +37,11 @@ export function createTestDatabase(
   { poolSize = 4, schema = testSchema }: { poolSize?: number; schema?: Schema } = {},
 ): Database {
   const config = { DATABASE_URL: url, DATABASE_POOL_SIZE: poolSize };
-  return new Database(new DataSource(dataSourceOptions("test", config, schema)), log);
+  return new Database(
+    new DataSource(dataSourceOptions("test", config, schema)),
+    () => migrate("test", config, schema),
+    log,
+  );
 }
 
 const at = "2026-11-20T10:15:30.123Z";

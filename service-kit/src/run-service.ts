@@ -93,15 +93,20 @@ async function stopParts(parts: readonly Part[], log: Logger): Promise<void> {
   }
 }
 
-/** The whole of a `main.ts`: start, stop at a signal, exit 1 on bad configuration. */
+/** The whole of a service's `main.ts`: serves until a signal, or with the argument `migrate` makes the tables and ends. */
+export async function runServiceProgram(
+  command: string | undefined,
+  does: { readonly serve: () => Promise<RunningService>; readonly migrate: () => Promise<void> },
+): Promise<void> {
+  if (command === undefined) return runUntilSignal(does.serve);
+  if (command === "migrate") return orExplain(does.migrate);
+  process.stderr.write(`There is no command "${command}": give "migrate", or none to serve.\n`);
+  process.exit(1);
+}
+
+/** Start, stop at a signal, exit 1 on bad configuration. */
 export async function runUntilSignal(start: () => Promise<RunningService>): Promise<void> {
-  // In a `then`, since reading the configuration throws before there is a promise.
-  const service = await Promise.resolve()
-    .then(start)
-    .catch((error: unknown) => {
-      process.stderr.write(`${explain(error)}\n`);
-      process.exit(1);
-    });
+  const service = await orExplain(start);
   // Where the launcher keeps compiled code. Node would write it at an orderly end only.
   flushCompileCache();
   const stop = (): void => {
@@ -113,6 +118,16 @@ export async function runUntilSignal(start: () => Promise<RunningService>): Prom
   };
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);
+}
+
+function orExplain<T>(work: () => Promise<T>): Promise<T> {
+  // In a `then`, since reading the configuration throws before there is a promise.
+  return Promise.resolve()
+    .then(work)
+    .catch((error: unknown) => {
+      process.stderr.write(`${explain(error)}\n`);
+      process.exit(1);
+    });
 }
 
 function explain(error: unknown): string {

@@ -6,6 +6,7 @@ import { RedisCache } from "./cache/redis-cache.ts";
 import type { ServiceConfig } from "./config/variables.ts";
 import { dataSourceOptions, type Schema } from "./database/data-source.ts";
 import { Database } from "./database/database.ts";
+import { migrate } from "./database/migrate.ts";
 import type { Sql } from "./database/sql.ts";
 import { createLogger, EventLog, type Logger } from "./log/logger.ts";
 import { BatchConsumer } from "./messaging/batch-consumer.ts";
@@ -50,7 +51,11 @@ export class ServiceKit {
     this.log = createLogger({ name, level: config.LOG_LEVEL }, logDestination);
     this.internalToken = config.INTERNAL_TOKEN;
     this.events = new EventLog(this.log, config.LOG_EVENTS ? "info" : "debug");
-    this.database = new Database(new DataSource(dataSourceOptions(name, config, schema)), this.log);
+    this.database = new Database(
+      new DataSource(dataSourceOptions(name, config, schema)),
+      () => migrate(name, config, schema),
+      this.log,
+    );
     this.redis = new RedisCache(config.REDIS_URL, this.log);
 
     this.publishing = new BrokerConnection(config.RABBITMQ_URL, `${name} publishes`, this.log);

@@ -47,17 +47,21 @@ export type ErrorBody = z.infer<typeof errorBody>;
  */
 export class ContractError extends Error {
   override readonly name = "ContractError";
+  readonly code: ErrorCode;
+  readonly details: readonly ErrorDetail[];
 
   constructor(
-    readonly code: ErrorCode,
+    code: ErrorCode,
     message: string,
-    readonly details: readonly ErrorDetail[] = [],
+    details: readonly ErrorDetail[] = [],
     options?: ErrorOptions,
   ) {
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;
     super(message, options);
     Error.stackTraceLimit = stackTraceLimit;
+    this.code = code;
+    this.details = details;
   }
 
   get status(): number {

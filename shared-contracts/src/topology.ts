@@ -50,6 +50,9 @@ export const DELIVERY_LIMIT = 100;
 /** A look into a dead queue counts as a delivery, and RabbitMQ 4 drops a message at the 20th unless it is told otherwise. */
 export const DEAD_DELIVERY_LIMIT = 1_000_000;
 
+/** Far more than any event. Larger messages are refused by the broker, and dead-lettered unread by consumers. */
+export const MAX_MESSAGE_BYTES = 262_144;
+
 /** Beyond it the broker refuses, and the rest waits in the outbox. */
 export const MAX_QUEUE_MESSAGES = 500_000;
 

@@ -3,9 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildPrograms } from "local-stack/build";
 import { CHECKOUT } from "local-stack/checkout";
+import { temporaryPasswords } from "local-stack/accounts";
 import { startPostgres } from "local-stack/postgres";
 import { PROGRAMS } from "local-stack/programs";
-import { addVhosts, startRabbitmq } from "local-stack/rabbitmq";
+import { startRabbitmq } from "local-stack/rabbitmq";
+import { SERVICE_NAMES } from "local-stack/server-table";
 import type { TestProject } from "vitest/node";
 
 /** More than there are test files that need one. */
@@ -15,6 +17,8 @@ declare module "vitest" {
   interface ProvidedContext {
     postgresUrl: string;
     rabbitmqUrl: string;
+    /** Of the services' accounts on it. */
+    brokerPasswords: Record<string, string>;
     /** An empty folder: whoever makes `vhost-7` in it has that vhost. */
     claims: string;
     vhosts: number;
@@ -26,16 +30,18 @@ declare module "vitest" {
  * is for the tests that run a service as a process, to kill it.
  */
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
+  const passwordOf = temporaryPasswords();
+  const vhosts = Array.from({ length: VHOSTS }, (_, index) => `vhost-${index}`);
   const [postgres, rabbitmq, claims] = await Promise.all([
     startPostgres({ name: "test-postgres", durable: false }),
-    startRabbitmq({ name: "test-rabbitmq" }),
+    startRabbitmq({ name: "test-rabbitmq", services: SERVICE_NAMES, vhosts, passwordOf }),
     mkdtemp(join(tmpdir(), "shop-claims-")),
     buildPrograms(CHECKOUT, PROGRAMS, new AbortController().signal),
   ]);
-  const names = Array.from({ length: VHOSTS }, (_, index) => `vhost-${index}`);
-  await addVhosts(rabbitmq, names);
   project.provide("postgresUrl", postgres.url);
   project.provide("rabbitmqUrl", rabbitmq.url);
+  const passwords = SERVICE_NAMES.map((name) => [name, passwordOf(name)] as const);
+  project.provide("brokerPasswords", Object.fromEntries(passwords));
   project.provide("claims", claims);
   project.provide("vhosts", VHOSTS);
   return async () => {

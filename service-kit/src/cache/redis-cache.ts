@@ -23,6 +23,8 @@ function connectionTo(url: string, log: Logger) {
     disableOfflineQueue: true,
     commandsQueueMaxLength: MAX_QUEUED_COMMANDS,
     pingInterval: PING_MS,
+    // Its account need not know a command for that, which older servers do not have.
+    disableClientInfo: true,
     // Bounded by COMMAND_LIMIT_MS. The client's own limit is a signal for each command that stays in memory for its 5 s.
     commandOptions: { timeout: 0 },
     socket: {

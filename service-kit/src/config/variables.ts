@@ -69,10 +69,16 @@ export const programVariables = {
   INTERNAL_TOKEN: secret.optional(),
 };
 
+/** Where a service's database is, and who may change its tables. */
+export const databaseVariables = {
+  DATABASE_URL: url("postgres:", "postgresql:"),
+  MIGRATION_DATABASE_URL: url("postgres:", "postgresql:").optional(),
+};
+
 /** What every service reads. */
 export const serviceVariables = {
   ...programVariables,
-  DATABASE_URL: url("postgres:", "postgresql:"),
+  ...databaseVariables,
   DATABASE_POOL_SIZE: count({ min: 2, max: 200 }).prefault("10"),
   REDIS_URL: url("redis:", "rediss:"),
   RABBITMQ_URL: url("amqp:", "amqps:"),

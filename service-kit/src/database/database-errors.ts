@@ -28,6 +28,10 @@ export function isDatabaseTrouble(error: unknown): boolean {
   return error instanceof TypeORMError && /not initialized|not connected/i.test(error.message);
 }
 
+/** The account has no right to do this. */
+export const isForbidden = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && error.code === "42501";
+
 /** Somebody else held a row, a key or a whole table for longer than one waits for it. */
 export const isLockTimeout = (error: unknown): error is Error =>
   error instanceof Error && "code" in error && error.code === "55P03";

@@ -1,10 +1,9 @@
-import type { DataSource, DataSourceOptions, QueryRunner } from "typeorm";
+import type { DataSource, QueryRunner } from "typeorm";
 import { SingleFlight } from "../cache/single-flight.ts";
 import { backoffMs, within } from "../limited-wait.ts";
 import type { Logger } from "../log/logger.ts";
 import { StoppableLoop } from "../stoppable-loop.ts";
 import { DatabaseAway, isRefusal } from "./database-errors.ts";
-import { migrate } from "./migrate.ts";
 import { sqlOn, type PgClient, type Sql } from "./sql.ts";
 import { runTransaction, type OpenTransaction } from "./transaction.ts";
 
@@ -29,6 +28,7 @@ export class Database {
 
   constructor(
     readonly dataSource: DataSource,
+    private readonly migrate: () => Promise<number>,
     private readonly log: Logger,
   ) {
     this.connecting = new StoppableLoop(
@@ -106,9 +106,7 @@ export class Database {
   }
 
   private async connect(signal: AbortSignal): Promise<number> {
-    const applied = await migrate(
-      this.dataSource.options as DataSourceOptions & { type: "postgres" },
-    );
+    const applied = await this.migrate();
     await this.dataSource.initialize();
     this.ready = true;
     this.firstTry.resolve();

@@ -1,12 +1,12 @@
 import { eventually } from "@shop/test-support/eventually";
-import { createDatabase } from "@shop/test-support/servers";
+import { createAccount, createDatabase } from "@shop/test-support/servers";
 import { connectSql, type Sql } from "@shop/test-support/sql";
 import type { MigrationInterface, QueryRunner } from "typeorm";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createTestDatabase, createTestLog } from "../kit.fixture.ts";
-import { dataSourceOptions, type Schema } from "./data-source.ts";
+import type { Schema } from "./data-source.ts";
 import type { Database } from "./database.ts";
-import { migrate } from "./migrate.ts";
+import { migrate, type MigrationConfig } from "./migrate.ts";
 
 /** Slow on purpose: whoever does not wait for the other one runs into it. */
 class MakeThings1700000000001 implements MigrationInterface {
@@ -57,8 +57,8 @@ afterEach(async () => {
   await sql.end();
 });
 
-const optionsOf = (schema: Schema) =>
-  dataSourceOptions("test", { DATABASE_URL: url, DATABASE_POOL_SIZE: 2 }, schema);
+const migrateTo = (schema: Schema, more: Partial<MigrationConfig> = {}): Promise<number> =>
+  migrate("test", { DATABASE_URL: url, MIGRATION_DATABASE_URL: undefined, ...more }, schema);
 
 const connections = () =>
   sql(
@@ -80,23 +80,23 @@ test("when four instances start at once, then each migration is applied once and
 });
 
 test("when a newer version starts beside an older one, then only what is new is applied", async () => {
-  expect(await migrate(optionsOf(first))).toBe(1);
-  expect(await migrate(optionsOf(both))).toBe(1);
-  expect(await migrate(optionsOf(both))).toBe(0);
+  expect(await migrateTo(first)).toBe(1);
+  expect(await migrateTo(both)).toBe(1);
+  expect(await migrateTo(both)).toBe(0);
   // An older version that starts again, with a migration in the database that it does not know.
-  expect(await migrate(optionsOf(first))).toBe(0);
+  expect(await migrateTo(first)).toBe(0);
 });
 
 test("when a migration fails, then it leaves nothing, the one before it stays, and the lock is free", async () => {
   const printed = vi.spyOn(console, "log");
-  await expect(migrate(optionsOf(failing))).rejects.toThrow("division by zero");
+  await expect(migrateTo(failing)).rejects.toThrow("division by zero");
   // What is not JSON has no place on standard output.
   expect(printed).not.toHaveBeenCalled();
   printed.mockRestore();
   expect(await sql("SELECT to_regclass('half_done') AS it")).toEqual([{ it: null }]);
   expect(await sql("SELECT * FROM things")).toEqual([{ id: 1 }]);
   await eventually(async () => expect(await connections()).toEqual([]));
-  expect(await migrate(optionsOf(both))).toBe(1);
+  expect(await migrateTo(both)).toBe(1);
 });
 
 test("when a migration takes longer than a statement may, then it is not cut off", async () => {
@@ -107,5 +107,60 @@ test("when a migration takes longer than a statement may, then it is not cut off
 
     async down(): Promise<void> {}
   }
-  expect(await migrate(optionsOf({ entities: [], migrations: [Slow1700000000001] }))).toBe(1);
+  expect(await migrateTo({ entities: [], migrations: [Slow1700000000001] })).toBe(1);
+});
+
+describe("where another account owns the tables", () => {
+  let serviceUrl: string;
+  beforeEach(async () => {
+    serviceUrl = await createAccount(url);
+  });
+
+  test("the service's account uses rows, and can't change tables or touch the machine", async () => {
+    const owner = { DATABASE_URL: serviceUrl, MIGRATION_DATABASE_URL: url };
+    expect(await migrateTo(both, owner)).toBe(2);
+    const service = connectSql(serviceUrl);
+    await service("INSERT INTO things VALUES (2)");
+    await service("UPDATE things SET note = 'x' WHERE id = 2");
+    await service("DELETE FROM things WHERE id = 2");
+    expect(await service("SELECT * FROM things")).toEqual([{ id: 1, note: null }]);
+    const statements = [
+      "DROP TABLE things",
+      "TRUNCATE things",
+      "ALTER TABLE things ADD COLUMN other text",
+      "CREATE TABLE own (id integer)",
+      "CREATE TEMPORARY TABLE own (id integer)",
+      "DELETE FROM migrations",
+      "COPY things (note) FROM PROGRAM 'id'",
+      "COPY things TO '/tmp/things'",
+      "SELECT pg_read_file('PG_VERSION')",
+      "CREATE ROLE other SUPERUSER",
+      "ALTER SYSTEM SET log_statement = 'all'",
+    ];
+    for (const statement of statements) {
+      const outcome = await service(statement).catch(({ code }) => code);
+      expect({ statement, outcome }).toEqual({ statement, outcome: "42501" });
+    }
+    await service.end();
+  });
+
+  test("the service starts when nothing is pending, and says what to do when something is", async () => {
+    const log = createTestLog();
+    const database = createTestDatabase(serviceUrl, log.log, { poolSize: 2, schema: both });
+    started.push(database);
+    await database.start();
+    expect(database.connected).toBe(false);
+    await eventually(() =>
+      expect(log.lines).toContainEqual(
+        expect.objectContaining({
+          msg: "waiting for the database",
+          err: expect.objectContaining({
+            message: expect.stringContaining("MIGRATION_DATABASE_URL"),
+          }),
+        }),
+      ),
+    );
+    await migrateTo(both, { DATABASE_URL: serviceUrl, MIGRATION_DATABASE_URL: url });
+    await eventually(() => expect(database.connected).toBe(true));
+  });
 });
