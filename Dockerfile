@@ -55,5 +55,8 @@ HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
 
 # For whoever is on call: the commands of docs/operations.md, where databases and broker can be reached.
 FROM build AS operations
+# A volume begins with what the image has there: with this owner.
+RUN mkdir -p .local-stack/discarded && chown -R node:node .local-stack
+USER node
 ENTRYPOINT ["node", "local-stack/bootstrap.mjs"]
 CMD ["orders:stuck"]

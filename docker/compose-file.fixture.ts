@@ -17,6 +17,9 @@ interface ComposeService {
   depends_on?: Record<string, { condition: string }>;
   restart: string;
   mem_limit: string;
+  cap_drop?: string[];
+  cap_add?: string[];
+  security_opt?: string[];
   healthcheck?: object;
 }
 

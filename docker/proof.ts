@@ -24,6 +24,10 @@ async function prove(signal: AbortSignal): Promise<boolean> {
     PRODUCT_REDIS_PASSWORD: password(),
     ORDER_REDIS_PASSWORD: password(),
     RABBITMQ_PASSWORD: password(),
+    PRODUCT_DB_OWNER_PASSWORD: password(),
+    ORDER_DB_OWNER_PASSWORD: password(),
+    PRODUCT_SERVICE_PASSWORD: password(),
+    ORDER_SERVICE_PASSWORD: password(),
   };
   const project = await openProject(`shop-proof-${process.pid}`, variables, signal);
   const ways = { gatewayPort, managementPort, brokerPassword: variables.RABBITMQ_PASSWORD };

@@ -1,5 +1,7 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { CHECKOUT } from "./checkout.ts";
 import { expect, test } from "vitest";
 import { testFolder } from "./temporary-folder.fixture.ts";
 
@@ -42,4 +44,13 @@ test("When the lockfile asks for another version, then the packages are installe
 test("When a package is new in the lockfile, then the packages are installed", async () => {
   const wanted = { "node_modules/pg": pg, "node_modules/zod": pg };
   expect(packagesAreCurrent(await checkout(wanted, { "node_modules/pg": pg }))).toBe(false);
+});
+
+test("When npm installs packages, then no script of theirs is run", () => {
+  const set = execFileSync("npm", ["config", "get", "ignore-scripts"], {
+    cwd: CHECKOUT,
+    encoding: "utf8",
+    shell: process.platform === "win32",
+  });
+  expect(set.trim()).toBe("true");
 });
