@@ -18,6 +18,10 @@ cat >/etc/rabbitmq/definitions.json <<JSON
     {"user": "product-service", "vhost": "/", "configure": "^(shop[.]events|shop[.]dead|product-service[.].+)\$", "write": "^(shop[.]events|shop[.]dead|product-service[.].+)\$", "read": "^(shop[.]events|shop[.]dead|product-service[.].+)\$"},
     {"user": "order-service", "vhost": "/", "configure": "^(shop[.]events|shop[.]dead|order-service[.].+)\$", "write": "^(shop[.]events|shop[.]dead|order-service[.].+)\$", "read": "^(shop[.]events|shop[.]dead|order-service[.].+)\$"}
   ],
+  "exchanges": [
+    {"name": "shop.events", "vhost": "/", "type": "topic", "durable": true, "auto_delete": false, "internal": false, "arguments": {}},
+    {"name": "shop.dead", "vhost": "/", "type": "topic", "durable": true, "auto_delete": false, "internal": false, "arguments": {}}
+  ],
   "topic_permissions": [
     {"user": "product-service", "vhost": "/", "exchange": "shop.events", "write": "^(product[.]created|product[.]updated|product[.]deleted|order[.]updated)\$", "read": "^(order[.]created)\$"},
     {"user": "product-service", "vhost": "/", "exchange": "shop.dead", "write": "^()\$", "read": "^(product-service[.]order-created[.]dead)\$"},

@@ -2,6 +2,7 @@ import {
   brokerPermissions,
   type BrokerPermissions,
 } from "../../shared-contracts/src/broker-permissions.ts";
+import { DEAD_EXCHANGE, EVENTS_EXCHANGE } from "../../shared-contracts/src/topology.ts";
 import { OPERATOR, type PasswordOf } from "./accounts.ts";
 
 const EVERYTHING: BrokerPermissions = { configure: ".*", write: ".*", read: ".*", topics: [] };
@@ -27,6 +28,18 @@ export function rabbitmqDefinitions(
     permissions: inEach(({ permissions: { configure, write, read } }) => [
       { configure, write, read },
     ]),
+    // RabbitMQ 4.3 takes topic permissions for exchanges that are there only.
+    exchanges: vhosts.flatMap((vhost) =>
+      [EVENTS_EXCHANGE, DEAD_EXCHANGE].map((name) => ({
+        name,
+        vhost,
+        type: "topic",
+        durable: true,
+        auto_delete: false,
+        internal: false,
+        arguments: {},
+      })),
+    ),
     topic_permissions: inEach(({ permissions }) => permissions.topics),
   };
 }
