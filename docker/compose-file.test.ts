@@ -130,7 +130,9 @@ test.each(Object.entries(services))(
   (_, service) => {
     expect(service.cap_drop).toEqual(["ALL"]);
     const isServer = service.image !== undefined && service.profiles === undefined;
-    const needed = isServer ? ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"] : undefined;
+    const needed = isServer
+      ? ["CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID"]
+      : undefined;
     expect(service.cap_add).toEqual(needed);
     expect(service.security_opt).toEqual(["no-new-privileges:true"]);
   },

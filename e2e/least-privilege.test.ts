@@ -72,6 +72,10 @@ describe.each(SERVICES)("the broker account of %s", (service) => {
     expect(await objectionTo(service, work)).toContain("ACCESS_REFUSED");
   });
 
+  test("can see how many of its own events wait at the other", async () => {
+    expect(await objectionTo(service, (channel) => channel.checkQueue(other.name))).toBe("none");
+  });
+
   test("can publish what it publishes", async () => {
     const key = service === "order-service" ? "order.created" : "product.deleted";
     expect(await objectionTo(service, publishing(EVENTS_EXCHANGE, key))).toBe("none");

@@ -31,11 +31,13 @@ export function brokerPermissions(service: string): BrokerPermissions {
   const hints = service === HINT_CONSUMER ? PRODUCT_TYPES : [];
   const own = WORK_QUEUES.filter(({ consumer }) => consumer === service);
   const consumed = [...own.flatMap(({ types }) => types), ...hints];
-  const resources = `^(${literal(EVENTS_EXCHANGE)}|${literal(DEAD_EXCHANGE)}|${literal(service)}[.].+)$`;
+  const resources = `${literal(EVENTS_EXCHANGE)}|${literal(DEAD_EXCHANGE)}|${literal(service)}[.].+`;
+  // To see how long it is, RabbitMQ 4 wants any right to a queue. This one is the least: it can bind it, to what the service reads.
+  const seen = WORK_QUEUES.filter(({ types }) => types.some((type) => published.includes(type)));
   return {
-    configure: resources,
-    write: resources,
-    read: resources,
+    configure: `^(${resources})$`,
+    write: `^(${[resources, ...seen.map(({ name }) => literal(name))].join("|")})$`,
+    read: `^(${resources})$`,
     topics: [
       { exchange: EVENTS_EXCHANGE, write: oneOf(published), read: oneOf(consumed) },
       {
