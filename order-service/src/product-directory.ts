@@ -5,13 +5,12 @@ import type { Product } from "@shop/contracts/product";
 import { RedisCache } from "@shop/service-kit/cache/redis-cache";
 import { SingleFlight } from "@shop/service-kit/cache/single-flight";
 import { ProductClient } from "./product-client.ts";
-import { parseKnownProduct, ProductMemory, type KnownProduct } from "./product-memory.ts";
+import { FRESH_MS, parseKnownProduct, ProductMemory, type KnownProduct } from "./product-memory.ts";
 
-const REDIS_FRESH_MS = 5_000;
 /** How old a product may be while product-service can't answer. */
 const USABLE_MS = 3_600_000;
 
-const FRESH = { rememberedMs: 1_000, ageMs: REDIS_FRESH_MS };
+const FRESH = { rememberedMs: 1_000, ageMs: FRESH_MS };
 const USABLE = { rememberedMs: USABLE_MS, ageMs: USABLE_MS };
 
 const keyOf = (id: number): string => `product:${id}`;
@@ -52,13 +51,11 @@ export class ProductDirectory {
    * Asks product-service, whatever is known here: before a refusal that would rest on something cached. A question that was
    * asked before this call does not do: its answer may be older than what the caller has seen.
    */
-  async ask(id: number): Promise<Found> {
-    const now = performance.now();
-    const found = await this.question(id);
-    return found.askedAt >= now ? found : this.question(id);
+  ask(id: number): Promise<Found> {
+    return this.questions.doAfter(id, () => this.request(id));
   }
 
-  /** A product event. Not waited for: it is a hint. */
+  /** A product event. Not waited for: it is a hint, and decides for as long as anything that is known here and no longer. */
   learn(event: EventOf<"product.created" | "product.updated" | "product.deleted">): void {
     // It may have waited on its way; a clock that is ahead makes nothing younger than now.
     const asOf = Math.min(Date.now(), Date.parse(event.occurredAt));
@@ -66,41 +63,41 @@ export class ProductDirectory {
       event.type === "product.deleted"
         ? { ...event.data, priceCents: null, asOf }
         : toKnown(event.data, asOf);
-    this.memory.put(product);
+    this.memory.putEvent(product);
     void this.store(product);
   }
 
   private async look(id: number): Promise<Found> {
     const stored = await this.stored(id);
-    const known = stored && this.memory.put(stored);
-    if (known && known.asOf >= Date.now() - REDIS_FRESH_MS) return { product: known, askedAt: 0 };
-    return this.question(id).catch((error: unknown) => {
-      const old = this.memory.get(id, USABLE);
-      if (old) return { product: old, askedAt: 0 };
-      throw error;
-    });
+    const known = stored && this.memory.putShared(stored);
+    if (known) return { product: known, askedAt: 0 };
+    return this.questions
+      .do(id, () => this.request(id))
+      .catch((error: unknown) => {
+        const old = this.memory.get(id, USABLE);
+        if (old) return { product: old, askedAt: 0 };
+        throw error;
+      });
   }
 
-  /** One at a time for each product. */
-  private question(id: number): Promise<Found> {
-    return this.questions.do(id, async () => {
-      const askedAt = performance.now();
-      const answer = await this.client.get(id);
-      if (!answer) return { product: await this.gone(id), askedAt };
-      // An event may have told of something newer than the answer.
-      const product = this.memory.put(toKnown(answer, Date.now()));
-      await this.store(product);
-      return { product, askedAt };
-    });
+  private async request(id: number): Promise<Found> {
+    const [askedAt, asOf] = [performance.now(), Date.now()];
+    const answer = await this.client.get(id);
+    if (!answer) return { product: await this.gone(id, asOf), askedAt };
+    // An event may have brought something newer than the answer.
+    const product = this.memory.putAnswer(toKnown(answer, asOf));
+    await this.store(product);
+    return { product, askedAt };
   }
 
   /** What was never known here is not remembered either: made-up ids must not push real products out. */
-  private async gone(id: number): Promise<KnownProduct> {
+  private async gone(id: number, asOf: number): Promise<KnownProduct> {
     const version = this.memory.version(id);
-    const product = { id, version: version ?? 0, priceCents: null, asOf: Date.now() };
-    if (version === undefined) return product;
+    const gone = { id, version: version ?? 0, priceCents: null, asOf };
+    if (version === undefined) return gone;
+    const product = this.memory.putAnswer(gone);
     await this.store(product);
-    return this.memory.put(product);
+    return product;
   }
 
   private async stored(id: number): Promise<KnownProduct | undefined> {
@@ -109,10 +106,10 @@ export class ProductDirectory {
   }
 
   private async store(product: KnownProduct): Promise<void> {
-    const { id, version } = product;
+    const { id, version, asOf } = product;
     await this.redis.tell((client) =>
       client.storeVersioned([
-        { key: keyOf(id), version, text: JSON.stringify(product), ttlMs: USABLE_MS },
+        { key: keyOf(id), version, text: JSON.stringify(product), asOf, ttlMs: USABLE_MS },
       ]),
     );
   }

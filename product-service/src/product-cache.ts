@@ -39,9 +39,9 @@ export class ProductCache {
     return "deleted" in entry ? "deleted" : { version: entry.version, text };
   }
 
-  /** What a reader has found; there is no harm when Redis does not hear of it. */
-  async keep(found: KeptProduct): Promise<void> {
-    await this.redis.ask(storing([found]));
+  /** What a reader has found, and when it asked; there is no harm when Redis does not get it. */
+  async keep(found: KeptProduct, asOf: number): Promise<void> {
+    await this.redis.ask(storing([found], asOf));
   }
 
   /** What a writer has committed. */
@@ -64,10 +64,18 @@ function parse(text: string): z.infer<typeof entrySchema> | undefined {
   }
 }
 
-const storing = (products: readonly KeptProduct[]) => (client: RedisConnection) =>
-  client.storeVersioned(
-    products.map(({ id, version, text }) => ({ key: keyOf(id), version, text, ttlMs: ttl() })),
-  );
+const storing =
+  (products: readonly KeptProduct[], asOf: number = Date.now()) =>
+  (client: RedisConnection) =>
+    client.storeVersioned(
+      products.map(({ id, version, text }) => ({
+        key: keyOf(id),
+        version,
+        text,
+        asOf,
+        ttlMs: ttl(),
+      })),
+    );
 
 export const toText = (whole: Product): KeptProduct => ({
   id: whole.id,

@@ -37,10 +37,11 @@ export class ProductReads {
   }
 
   private async load(id: number, redisAnswers: boolean): Promise<ProductText | undefined> {
+    const asOf = Date.now();
     const product = await findProduct(this.database.sql, id);
     if (!product) return undefined;
     const text = toText(product);
-    const kept = this.cache.keep(text);
+    const kept = this.cache.keep(text, asOf);
     // Nobody waits twice for a Redis that was silent a moment ago.
     if (redisAnswers) await kept;
     return text;

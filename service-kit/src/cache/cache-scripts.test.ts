@@ -25,12 +25,15 @@ beforeEach(() => direct.flushAll());
 
 describe("a versioned value", () => {
   const KEY = "product:26";
-  const store = (version: number, more: object = {}) => {
+  /** Longer than versions decide, so that a value from before that is still there. */
+  const TTL_MS = 60_000;
+  const HIGHEST = Number.MAX_SAFE_INTEGER;
+  const store = (version: number, more: object = {}, asOf: number = Date.now()) => {
     const text = JSON.stringify({ id: 26, name: "x", ...more, version });
     // A busy machine may miss the bound of a call; the same again changes nothing.
     return eventually(async () => {
       const stored = await cache.ask((client) =>
-        client.storeVersioned([{ key: KEY, version, text, ttlMs: 5_000 }]),
+        client.storeVersioned([{ key: KEY, version, text, asOf, ttlMs: TTL_MS }]),
       );
       expect(stored).toBeDefined();
       return stored;
@@ -43,8 +46,39 @@ describe("a versioned value", () => {
     expect(await store(3)).toBe(1);
     expect(await direct.get(KEY)).toBe('{"id":26,"name":"x","version":3}');
     const restMs = await direct.pTTL(KEY);
-    expect(restMs).toBeGreaterThan(3_000);
-    expect(restMs).toBeLessThanOrEqual(5_000);
+    expect(restMs).toBeGreaterThan(TTL_MS - 2_000);
+    expect(restMs).toBeLessThanOrEqual(TTL_MS);
+  });
+
+  test("when it was so some time ago, then it ends that much earlier", async () => {
+    await store(3, {}, Date.now() - 10_000);
+    expect(await direct.pTTL(KEY)).toBeLessThanOrEqual(TTL_MS - 10_000);
+  });
+
+  test("when one is from more than 5 seconds later, then it takes the place of any version, and keeps it", async () => {
+    const now = Date.now();
+    expect(await store(HIGHEST, {}, now - 5_001)).toBe(1);
+    expect(await store(50, {}, now)).toBe(1);
+    expect(await store(HIGHEST, {}, now - 5_001)).toBe(0);
+    expect(await versionThere()).toBe(50);
+  });
+
+  test("when two are of the same 5 seconds, then the version decides, whichever is later", async () => {
+    const now = Date.now();
+    expect(await store(5, {}, now - 5_000)).toBe(1);
+    expect(await store(4, {}, now)).toBe(0);
+    expect(await store(6, {}, now - 5_000)).toBe(1);
+    expect(await versionThere()).toBe(6);
+  });
+
+  test.each([
+    ["never ends", {}],
+    ["ends later than any of ours", { PX: TTL_MS + 6_000 }],
+  ])("when the one there %s, then it is replaced, whatever its version", async (_, options) => {
+    await direct.set(KEY, JSON.stringify({ id: 26, version: HIGHEST }), options);
+    expect(await store(1)).toBe(1);
+    expect(await versionThere()).toBe(1);
+    expect(await direct.pTTL(KEY)).toBeGreaterThan(0);
   });
 
   test("when a newer one is there, then it stays, whatever order the writers come in", async () => {
@@ -65,8 +99,14 @@ describe("a versioned value", () => {
     await store(5);
     const text = JSON.stringify({ id: 27, version: 1 });
     const both = [
-      { key: KEY, version: 4, text: JSON.stringify({ id: 26, version: 4 }), ttlMs: 5_000 },
-      { key: "product:27", version: 1, text, ttlMs: 5_000 },
+      {
+        key: KEY,
+        version: 4,
+        text: JSON.stringify({ id: 26, version: 4 }),
+        asOf: Date.now(),
+        ttlMs: TTL_MS,
+      },
+      { key: "product:27", version: 1, text, asOf: Date.now(), ttlMs: TTL_MS },
     ];
     await eventually(async () =>
       expect(await cache.ask((client) => client.storeVersioned(both))).toBe(1),
@@ -84,7 +124,7 @@ describe("a versioned value", () => {
   test("when a product was deleted, then a reader that was slow can't bring it back", async () => {
     const text = JSON.stringify({ id: 26, version: 8, deleted: true });
     await cache.ask((client) =>
-      client.storeVersioned([{ key: KEY, version: 8, text, ttlMs: 5_000 }]),
+      client.storeVersioned([{ key: KEY, version: 8, text, asOf: Date.now(), ttlMs: TTL_MS }]),
     );
     expect(await store(7)).toBe(0);
     expect(await direct.get(KEY)).toBe(text);

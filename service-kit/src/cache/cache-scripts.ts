@@ -7,18 +7,34 @@ import { defineScript, type CommandParser } from "@redis/client";
 const deadline = (ttlMs: number): string => String(Date.now() + ttlMs);
 
 /**
+ * Versions say which of two values is newer only while both are of the same few seconds. Later than that the later value counts:
+ * after a restore of the database versions begin again at lower ones, and a forged version may be the highest there is.
+ */
+export const VERSIONS_DECIDE_WITHIN_MS = 5_000;
+
+/**
  * A value carries its version; an older one never takes its place, whatever order readers and writers arrive in. The compared
  * version is the one in the stored JSON, so that what is stored stays plain text that a person can read; quotes in a name
- * are escaped there, so a name can't pass for it. Something else under a key is in nobody's way. Answers how many were stored.
+ * are escaped there, so a name can't pass for it. How old a stored value is follows from when it ends. Something else under a key
+ * is in nobody's way, nor is a value that ends never, or later than any of ours. Answers how many were stored.
  */
 const storeVersioned = defineScript({
   SCRIPT: `
+    local time = redis.call('TIME')
+    local now = time[1] * 1000 + math.floor(time[2] / 1000)
     local count = 0
     for i, key in ipairs(KEYS) do
-      local version, text, deadline = ARGV[3 * i - 2], ARGV[3 * i - 1], ARGV[3 * i]
+      local version, text, deadline, ttl = ARGV[4 * i - 3], ARGV[4 * i - 2], ARGV[4 * i - 1], ARGV[4 * i]
       local stored = redis.pcall('GET', key)
       local held = type(stored) == 'string' and tonumber(string.match(stored, '"version":(%d+)'))
-      if not (held and held > tonumber(version)) then
+      local rest = redis.call('PTTL', key)
+      local isOurs = held and rest > 0 and rest <= ttl + ${VERSIONS_DECIDE_WITHIN_MS}
+      local laterBy = now + rest - deadline
+      local isLater = laterBy > ${VERSIONS_DECIDE_WITHIN_MS}
+      if laterBy >= -${VERSIONS_DECIDE_WITHIN_MS} and not isLater then
+        isLater = isOurs and held > tonumber(version)
+      end
+      if not (isOurs and isLater) then
         redis.call('SET', key, text)
         redis.call('PEXPIREAT', key, deadline)
         count = count + 1
@@ -27,8 +43,8 @@ const storeVersioned = defineScript({
     return count`,
   parseCommand(parser: CommandParser, values: readonly VersionedText[]) {
     parser.pushKeysLength(values.map(({ key }) => key));
-    for (const { version, text, ttlMs } of values)
-      parser.push(String(version), text, deadline(ttlMs));
+    for (const { version, text, asOf, ttlMs } of values)
+      parser.push(String(version), text, String(asOf + ttlMs), String(ttlMs));
   },
   transformReply: (stored: number) => stored,
 });
@@ -37,6 +53,8 @@ export interface VersionedText {
   readonly key: string;
   readonly version: number;
   readonly text: string;
+  /** When it was so, by `Date.now()`. */
+  readonly asOf: number;
   readonly ttlMs: number;
 }
 

@@ -32,3 +32,15 @@ test("when the load fails, then all who waited fail, and the next one loads agai
   expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
   expect(await flights.do("a", async () => 5)).toBe(5);
 });
+
+test("when somebody needs what is loaded after the call, then a load that runs does not do, and those who wait share the next one", async () => {
+  const flights = new SingleFlight<string, number>();
+  const first = Promise.withResolvers<number>();
+  let loads = 0;
+  const early = flights.do("a", () => first.promise);
+  const late = ["b", "c"].map(() => flights.doAfter("a", async () => (loads += 1)));
+  first.resolve(0);
+  expect(await early).toBe(0);
+  expect(await Promise.all(late)).toEqual([1, 1]);
+  expect(await flights.doAfter("a", async () => (loads += 1))).toBe(2);
+});

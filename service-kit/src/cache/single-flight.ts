@@ -9,4 +9,10 @@ export class SingleFlight<K, V> {
     this.loading.set(key, started);
     return started;
   }
+
+  /** The same, where a load that began before this call does not do: it may have read what has changed since. */
+  async doAfter(key: K, load: () => Promise<V>): Promise<V> {
+    await this.loading.get(key);
+    return this.do(key, load);
+  }
 }
