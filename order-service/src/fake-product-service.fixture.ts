@@ -18,6 +18,7 @@ export async function startFakeProductService() {
   const asked = new Map<number, number>();
   const requestIds: (string | undefined)[] = [];
   const tokens: (string | undefined)[] = [];
+  const cacheControl: (string | undefined)[] = [];
   let lastId = 0;
   let odd: OddAnswer | undefined;
   let gate: Promise<void> | undefined;
@@ -33,6 +34,7 @@ export async function startFakeProductService() {
     asked.set(id, (asked.get(id) ?? 0) + 1);
     requestIds.push(request.headers["x-request-id"]?.toString());
     tokens.push(request.headers["x-internal-token"]?.toString());
+    cacheControl.push(request.headers["cache-control"]);
     // Decided on arrival: what changes while the answer is on its way is not in it.
     const product = products.get(id);
     const oddNow = odd;
@@ -77,6 +79,7 @@ export async function startFakeProductService() {
     url: `http://127.0.0.1:${port}`,
     /** What each question showed for itself. */
     tokens,
+    cacheControl,
     /** Creates a product, or gives an existing one a new version. */
     put,
     remove: (id: number): void => void products.delete(id),

@@ -1,7 +1,7 @@
 import { Inject, Injectable, type OnApplicationShutdown } from "@nestjs/common";
 import { INTERNAL_TOKEN_HEADER } from "@shop/contracts/access";
 import { ContractError, errorBody } from "@shop/contracts/errors";
-import { REQUEST_ID_HEADER } from "@shop/contracts/headers";
+import { NO_CACHE, REQUEST_ID_HEADER } from "@shop/contracts/headers";
 import { product, type Product } from "@shop/contracts/product";
 import { createBreaker, isBrokenCircuitError } from "@shop/service-kit/breaker";
 import { LOGGER, type Logger } from "@shop/service-kit/log/logger";
@@ -73,6 +73,7 @@ export class ProductClient implements OnApplicationShutdown {
       dispatcher: this.agent,
       signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
       headers: {
+        "cache-control": NO_CACHE,
         [REQUEST_ID_HEADER]: acceptRequestId(currentRequestId()),
         ...(internalToken !== undefined && { [INTERNAL_TOKEN_HEADER]: internalToken }),
       },

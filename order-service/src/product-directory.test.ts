@@ -269,6 +269,102 @@ describe("a refusal", () => {
   });
 });
 
+/** As product-service has it after its database was set back, in which the product had an earlier version. */
+const restore = (id: number, price: number) => fixture.products.put({ id, price, version: 50 });
+
+const HIGHEST = Number.MAX_SAFE_INTEGER;
+
+const costs = (id: number, price: number): Promise<void> =>
+  eventually(async () => expect((await order(id)).body.unitPrice).toBe(price));
+
+describe("a product whose version went back", () => {
+  test("is sold for the price that it has now, within the bound, and with that price at once", async () => {
+    const { id } = fixture.products.put({ price: 20, version: 100 });
+    expect((await order(id)).body.unitPrice).toBe(20);
+    restore(id, 10);
+    expect(await order(id, { price: 10 })).toMatchObject({ status: 201, body: { unitPrice: 10 } });
+    await costs(id, 10);
+    expect((await order(id, { price: 20 })).status).toBe(409);
+  });
+
+  test("is sold for the price that it has now in an instance that hears of no event and no answer", async () => {
+    const { id } = fixture.products.put({ price: 20, version: 100 });
+    await order(id);
+    const another = await fixture.startAnother();
+    onTestFinished(() => another.stop());
+    const orderThere = () => call(`${another.url}/orders`, { body: { productId: id, qty: 1 } });
+    await orderThere();
+    restore(id, 10);
+    await Promise.all([
+      costs(id, 10),
+      eventually(async () => expect((await orderThere()).body.unitPrice).toBe(10)),
+    ]);
+  });
+
+  test("can be ordered at once where it was deleted in between", async () => {
+    const { id } = fixture.products.put({ price: 20, version: 100 });
+    await order(id);
+    fixture.products.remove(id);
+    await tellDeleted(id, 101);
+    expect((await order(id)).status).toBe(404);
+    fixture.products.put({ id, price: 10, version: 50 });
+    expect(await order(id)).toMatchObject({ status: 201, body: { unitPrice: 10 } });
+  });
+
+  test("takes the place of the old one in Redis as well", async () => {
+    const { id } = fixture.products.put({ price: 20, version: 100 });
+    await order(id);
+    restore(id, 10);
+    await eventually(async () => {
+      await order(id);
+      expect(await remembered(id)).toMatchObject({ version: 50, priceCents: 1000 });
+    });
+  });
+});
+
+describe("what is forged", () => {
+  test("an event with the highest version decides a price for the bound of staleness only", async () => {
+    const product = fixture.products.put({ price: 10 });
+    const { id } = product;
+    await order(id);
+    await tell("product.updated", { ...product, price: 1, version: HIGHEST });
+    // With the price that the client has seen it is asked for at once.
+    expect(await order(id, { price: 10 })).toMatchObject({ status: 201, body: { unitPrice: 10 } });
+    await costs(id, 10);
+    await tell("product.updated", fixture.products.put({ id, price: 11 }));
+    await costs(id, 11);
+  });
+
+  test.each([
+    ["from a time to come", (now: number) => ({ asOf: now + 60 * MINUTE_MS })],
+    ["from the highest time", () => ({ asOf: Number.MAX_SAFE_INTEGER })],
+    ["without an end, from an hour ago", (now: number) => ({ asOf: now - 60 * MINUTE_MS })],
+  ])("a value in Redis %s decides no price, and is replaced", async (_, with_) => {
+    const { id } = fixture.products.put({ price: 10 });
+    const forged = { id, version: HIGHEST, priceCents: 1, ...with_(Date.now()) };
+    await fixture.cache.set(`product:${id}`, JSON.stringify(forged));
+    expect((await order(id)).body.unitPrice).toBe(10);
+    await eventually(async () => expect(await remembered(id)).toMatchObject({ priceCents: 1000 }));
+  });
+
+  test("a value that somebody writes into Redis again and again changes no price that was asked for", async () => {
+    const { id } = fixture.products.put({ price: 10 });
+    expect((await order(id)).body.unitPrice).toBe(10);
+    const until = performance.now() + 2_500;
+    await eventually(async () => {
+      await remember(id, { priceCents: 1, version: HIGHEST, ageMs: 0 });
+      expect((await order(id)).body.unitPrice).toBe(10);
+      expect(performance.now()).toBeGreaterThan(until);
+    });
+  });
+
+  test("product-service is asked for what is so now, past its own cache", async () => {
+    const { id } = fixture.products.put();
+    await order(id);
+    expect(fixture.products.cacheControl.at(-1)).toBe("no-cache");
+  });
+});
+
 describe("while product-service is away", () => {
   afterEach(recover);
 

@@ -104,6 +104,47 @@ describe("what is in Redis", () => {
   });
 });
 
+describe("a read that asks for what is so now", () => {
+  const readNow = (id: number) =>
+    fixture.request(`/products/${id}`, { headers: { "cache-control": "no-cache" } });
+  const HIGHEST = Number.MAX_SAFE_INTEGER;
+
+  test("does not rest on Redis, and puts right what stands there without an end", async () => {
+    const product = await fixture.createProduct({ price: 10 });
+    const forged = { ...product, price: 1, version: HIGHEST };
+    await fixture.cache.set(`product:${product.id}`, JSON.stringify(forged));
+    expect((await readNow(product.id)).body).toEqual(product);
+    await eventually(async () => expect(await inRedis(product.id)).toEqual(product));
+    expect(await fixture.cache.pTTL(`product:${product.id}`)).toBeGreaterThan(0);
+  });
+
+  test("finds a product that Redis has as deleted, and misses one that is only there", async () => {
+    const product = await fixture.createProduct();
+    const { id } = product;
+    await fixture.cache.set(`product:${id}`, JSON.stringify({ id, version: 9, deleted: true }));
+    expect((await readNow(id)).body).toEqual(product);
+    await fixture.sql("DELETE FROM products WHERE id = $1", [id]);
+    await fixture.cache.set(`product:${id}`, JSON.stringify(product));
+    expect((await readNow(id)).status).toBe(404);
+  });
+});
+
+describe("after the database was set back", () => {
+  test("then every read shows what it has now as soon as a value's time in Redis is over", async () => {
+    const product = await fixture.createProduct({ price: 10 });
+    const { id } = product;
+    for (let n = 0; n < 3; n += 1) await replace(id, { price: 20 });
+    await fixture.sql("UPDATE products SET version = 1, price_cents = 1000 WHERE id = $1", [id]);
+    await eventually(async () => {
+      for (const url of [fixture.service.url, other.url])
+        expect((await call(`${url}/products/${id}`)).body).toMatchObject({ price: 10, version: 1 });
+    });
+    // A write from then on shows at once.
+    const replaced = await replace(id, { price: 30 });
+    expect((await read(id)).body).toEqual(replaced.body);
+  });
+});
+
 describe("a slow reader", () => {
   test("when a product changed between a read and its set, then the old value is not left in Redis", async () => {
     const { id } = await fixture.createProduct();

@@ -28,6 +28,16 @@ export class ProductReads {
     return found;
   }
 
+  /**
+   * Not from Redis: what decides money must not rest on a cache that others may have written. The read begins after the call, so
+   * it sees all that was committed before.
+   */
+  async getFresh(id: number): Promise<ProductText> {
+    const found = await this.loads.doAfter(id, () => this.load(id, false));
+    if (!found) throw productNotFound(id);
+    return found;
+  }
+
   async list({ limit, cursor }: PageQuery): Promise<Page<Product>> {
     const before = cursor === undefined ? null : productCursorPlace(cursor);
     const found = await listProducts(this.database.sql, { before, most: limit + 1 });

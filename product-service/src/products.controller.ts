@@ -11,7 +11,7 @@ import {
   Query,
   Res,
 } from "@nestjs/common";
-import { etagOf, JSON_TYPE, namesVersion } from "@shop/contracts/headers";
+import { etagOf, JSON_TYPE, namesVersion, NO_CACHE } from "@shop/contracts/headers";
 import { pageQuery, type Page, type PageQuery } from "@shop/contracts/page";
 import {
   createProductBody,
@@ -53,9 +53,12 @@ export class ProductsController {
   async get(
     @Param("id", { schema: productIdText }) id: number,
     @Headers("if-none-match") ifNoneMatch: string | undefined,
+    @Headers("cache-control") cacheControl: string | undefined,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const { version, text } = await this.reads.get(id);
+    const { version, text } = await (cacheControl === NO_CACHE
+      ? this.reads.getFresh(id)
+      : this.reads.get(id));
     void reply.header("etag", etagOf(version));
     if (ifNoneMatch !== undefined && namesVersion(ifNoneMatch, version)) {
       await reply.status(304).send();

@@ -5,6 +5,9 @@ export const IDEMPOTENCY_KEY_HEADER = "idempotency-key";
 export const IDEMPOTENCY_REPLAYED_HEADER = "idempotency-replayed";
 export const TRACEPARENT_HEADER = "traceparent";
 
+/** The `Cache-Control` of a service that needs what is so now. The gateway passes none: clients can't reach past the caches. */
+export const NO_CACHE = "no-cache";
+
 /** Of every body but those of the API reference's pages. */
 export const JSON_TYPE = "application/json; charset=utf-8";
 
