@@ -656,6 +656,43 @@ describe("a suspect", () => {
   });
 });
 
+test("when a publisher has written a count of deliveries itself, then its messages still share a batch", async () => {
+  const own = await connect(vhostUrl);
+  const channel = await own.createConfirmChannel();
+  for (const id of ids(0, 20)) {
+    const event = eventOf("order.created", someOrder(), { requestId: id });
+    const headers = { "x-delivery-count": 50 };
+    channel.sendToQueue(QUEUE, Buffer.from(JSON.stringify(event)), { headers });
+  }
+  await channel.waitForConfirms();
+  const first = gate();
+  handle = () => first.passed;
+  await start();
+  await eventually(() => expect(batches).toHaveLength(1));
+  await eventually(async () => expect(await client.depth(QUEUE)).toBe(0));
+  first.open();
+  await eventually(() => expect(handled()).toEqual(ids(0, 20)));
+  expect(batches.length).toBeLessThan(20);
+  await own.close();
+  await expectAllSettled();
+});
+
+test("when a message with a publisher's own count comes back, then it has the broker's count", async () => {
+  const own = await connect(vhostUrl);
+  const channel = await own.createConfirmChannel();
+  channel.sendToQueue(QUEUE, Buffer.from("{}"), { headers: { "x-delivery-count": 50 } });
+  await channel.waitForConfirms();
+  await eventually(async () => expect(await channel.get(QUEUE)).not.toBe(false));
+  await own.close();
+  const again = await eventually(async () => {
+    const message = await client.take(QUEUE);
+    expect(message).toBeDefined();
+    return message!;
+  });
+  expect(again.fields.redelivered).toBe(true);
+  expect(again.properties.headers?.["x-delivery-count"]).toBe(1);
+});
+
 describe("when it is stopped", () => {
   test("in the middle of a batch, then the batch is finished and acked, and the rest stays in the queue", async () => {
     const first = gate();

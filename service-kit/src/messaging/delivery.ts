@@ -35,9 +35,13 @@ export function decode<T extends EventType>(
   return { message, fault: `not a valid ${known}: ${fields.slice(0, 5).join("; ")}` };
 }
 
-/** How often the broker has delivered a message in vain before; only quorum queues count. */
-export function earlierDeliveries(message: ConsumeMessage): number {
-  const count: unknown = message.properties.headers?.["x-delivery-count"];
+/**
+ * How often the broker has delivered a message in vain before; only quorum queues count. At its first delivery the broker writes
+ * no count: one that stands there is the publisher's own.
+ */
+export function earlierDeliveries({ fields, properties }: ConsumeMessage): number {
+  if (!fields.redelivered) return 0;
+  const count: unknown = properties.headers?.["x-delivery-count"];
   return typeof count === "number" ? count : 0;
 }
 
