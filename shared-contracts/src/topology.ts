@@ -44,6 +44,9 @@ export const PRODUCT_TYPES = [
   "product.deleted",
 ] as const satisfies readonly EventType[];
 
+/** Of a message, which is not even parsed when it is larger: ours have 2 kB at most, and 60 MB of `[` take 12 s. */
+export const MAX_MESSAGE_BYTES = 262_144;
+
 /** Redeliveries that a message survives; only one that kills the process again and again gets there. */
 export const DELIVERY_LIMIT = 100;
 

@@ -1,5 +1,5 @@
 import type { EventOf } from "@shop/contracts/event";
-import { ORDER_CREATED_QUEUE } from "@shop/contracts/topology";
+import { MAX_MESSAGE_BYTES, ORDER_CREATED_QUEUE } from "@shop/contracts/topology";
 import { connectBroker, eventOf, type BrokerClient } from "@shop/test-support/broker-client";
 import { eventually } from "@shop/test-support/eventually";
 import { claimVhost } from "@shop/test-support/servers";
@@ -399,7 +399,17 @@ describe("poison", () => {
     [
       "very large",
       JSON.stringify({ ...valid, data: { note: "x".repeat(5_000_000) } }),
-      "not a valid order.created",
+      "larger than 262144 bytes",
+    ],
+    ["just too large", "[".repeat(MAX_MESSAGE_BYTES + 1), "larger than 262144 bytes"],
+    ["just not too large, and deep", "[".repeat(MAX_MESSAGE_BYTES), "not JSON"],
+    [
+      "deep in its data",
+      JSON.stringify(valid).replace(
+        /"data":/,
+        `$&${"[".repeat(100_000)}${"]".repeat(100_000)},"x":`,
+      ),
+      "not a valid order.created: data",
     ],
   ];
 
@@ -423,6 +433,39 @@ describe("poison", () => {
       expect(counts.buried).toBe(1);
     },
   );
+
+  test("when messages are too large, then they are dead at once, also while a batch waits", async () => {
+    const first = gate();
+    handle = () => first.passed;
+    await start();
+    await tell("r-0");
+    await eventually(() => expect(batches).toHaveLength(1));
+    for (let n = 0; n < 3; n += 1) await put("[".repeat(5_000_000));
+    await tell("r-1");
+    await eventually(async () => expect(await client.depth(DEAD)).toBe(3));
+    expect(batches).toEqual([["r-0"]]);
+    first.open();
+    await eventually(() => expect(handled()).toEqual(["r-0", "r-1"]));
+    await expectAllSettled();
+  });
+
+  test("when many are nearly too large, then few of them are parsed at a time", async () => {
+    const padded = (requestId: string): string =>
+      JSON.stringify(
+        eventOf("order.created", someOrder(), { requestId, more: "x".repeat(250_000) }),
+      );
+    const first = gate();
+    handle = () => first.passed;
+    await start();
+    await tell("r-0");
+    await eventually(() => expect(batches).toHaveLength(1));
+    for (const id of ids(1, 13)) await put(padded(id));
+    await eventually(() => expect((consumer as any).subscription.waiting).toHaveLength(12));
+    first.open();
+    await eventually(() => expect(handled()).toEqual(ids(0, 13)));
+    expect(Math.max(...batches.map(({ length }) => length))).toBeLessThanOrEqual(5);
+    await expectAllSettled();
+  });
 
   test("when poison stands between good messages, then the good ones are handled and only the poison is dead", async () => {
     for (const [index, id] of ids(0, 30).entries()) {

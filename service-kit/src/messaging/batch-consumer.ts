@@ -6,17 +6,20 @@ import type { EventLog } from "../log/logger.ts";
 import type { BrokerConnection } from "./broker-connection.ts";
 import type { BrokerSession } from "./broker-session.ts";
 import { declareQueue } from "./declare-topology.ts";
-import { asSent, decode, type Delivery } from "./delivery.ts";
-import { tellBurial, type Burial } from "./burial.ts";
+import { asSent, decode, faultOfSize, type Delivery } from "./delivery.ts";
+import { deadLetter } from "./burial.ts";
 import { handleUntilDone, type Handling } from "./handle-batch.ts";
 import { SetAside } from "./set-aside.ts";
 import { Pace } from "./pace.ts";
-import { ackHandled, hasWork, type Subscription } from "./subscription.ts";
+import { ackHandled, hasWork, takeMessages, type Subscription } from "./subscription.ts";
 import { mostTogether } from "./suspects.ts";
 import { LOOK_EVERY_MS, watchConsumer, type QueueDepths } from "./watch-consumer.ts";
 
 const MOST_IN_BATCH = 300;
-/** What is set aside counts as well: it must be a lot before it keeps the rest from coming. */
+/**
+ * What is set aside counts as well: it must be a lot before it keeps the rest from coming. Of ours these are some 0.6 MB in memory;
+ * of a stranger's, 300 MB at most, since larger messages are dead-lettered as they come.
+ */
 const PREFETCH = 4 * MOST_IN_BATCH;
 const STOP_LIMIT_MS = 4_000;
 const CANCEL_LIMIT_MS = 1_000;
@@ -89,6 +92,10 @@ export class BatchConsumer<T extends EventType> {
     const take = (message: ConsumeMessage | null): void => {
       if (message === null) return session.fail(new Error("the broker cancelled a consumer"));
       delivered += 1;
+      const fault = faultOfSize(message);
+      // At once: while a batch waits for the database, a thousand of them would wait with it.
+      if (fault !== undefined)
+        return deadLetter({ session, channel }, this.options, { message, fault });
       waiting.push(message);
       this.work();
     };
@@ -128,11 +135,11 @@ export class BatchConsumer<T extends EventType> {
     // At most a half, so that what waits for something never crowds out what does not.
     const deliveries = subscription.aside.takeDue(MOST_IN_BATCH / 2);
     const waited = deliveries.length > 0;
-    const messages = subscription.waiting.splice(0, MOST_IN_BATCH - deliveries.length);
+    const messages = takeMessages(subscription, MOST_IN_BATCH - deliveries.length);
     for (const message of messages) {
       const decoded = decode(message, this.options.types);
       if ("delivery" in decoded) deliveries.push(decoded.delivery);
-      else this.bury(subscription, { message, fault: decoded.fault });
+      else deadLetter(subscription, this.options, decoded);
     }
     // What waited comes back in any order, and in groups an ack of a later one would reach over an earlier one.
     if (waited) deliveries.sort(asSent);
@@ -159,7 +166,8 @@ export class BatchConsumer<T extends EventType> {
       this.finish(subscription, deliveries, new Set(outcome.held));
     } else if (deliveries.length === 1) {
       const { message } = last;
-      this.bury(subscription, { message, fault: "could not be handled", err: outcome.dataError });
+      const fault = "could not be handled";
+      deadLetter(subscription, this.options, { message, fault, err: outcome.dataError });
     } else {
       for (const delivery of deliveries) await this.settle(subscription, [delivery]);
     }
@@ -188,13 +196,6 @@ export class BatchConsumer<T extends EventType> {
       { messages: deliveries.length },
       "messages wait for rows that somebody holds; the others go on",
     );
-  }
-
-  private bury({ session, channel }: Subscription<T>, burial: Burial): void {
-    if (!session.isAlive) return;
-    channel.reject(burial.message, false);
-    this.options.observer.buried();
-    tellBurial(this.options.log, this.options.queue, burial);
   }
 
   private mayGoOn(subscription: Subscription<T>): boolean {

@@ -1,23 +1,28 @@
 import type { WorkQueue } from "@shop/contracts/topology";
-import type { ConsumeMessage } from "amqplib";
+import type { Channel, ConsumeMessage } from "amqplib";
 import type { Logger } from "../log/logger.ts";
+import type { BrokerSession } from "./broker-session.ts";
+import type { ConsumerObserver } from "./handle-batch.ts";
 
 /** A message that goes to the dead queue, and why. */
-export interface Burial {
+interface Burial {
   readonly message: ConsumeMessage;
   readonly fault: string;
   readonly err?: unknown;
 }
 
-/** Never what is in it: nobody knows that it is fit for a log. */
-export function tellBurial(
-  log: Logger,
-  { deadQueue }: WorkQueue,
+/** Never logs what is in it: nobody knows that it is fit for a log. */
+export function deadLetter(
+  { session, channel }: { readonly session: BrokerSession; readonly channel: Channel },
+  { queue, log, observer }: { queue: WorkQueue; log: Logger; observer: ConsumerObserver },
   { message, fault, err }: Burial,
 ): void {
+  if (!session.isAlive) return;
+  channel.reject(message, false);
+  observer.buried();
   const { messageId } = message.properties;
   log.error(
-    { fault, messageId, deadQueue, ...(err !== undefined && { err }) },
+    { fault, messageId, deadQueue: queue.deadQueue, ...(err !== undefined && { err }) },
     "a message went to the dead queue",
   );
 }

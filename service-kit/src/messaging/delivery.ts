@@ -1,4 +1,5 @@
 import { EVENTS, type EventOf, type EventType } from "@shop/contracts/event";
+import { MAX_MESSAGE_BYTES } from "@shop/contracts/topology";
 import { issuesToDetails } from "@shop/contracts/validation";
 import type { ConsumeMessage } from "amqplib";
 
@@ -12,11 +13,17 @@ export type Decoded<T extends EventType> =
   | { readonly delivery: Delivery<T> }
   | { readonly message: ConsumeMessage; readonly fault: string };
 
+/** Known without parsing. */
+export const faultOfSize = ({ content }: ConsumeMessage): string | undefined =>
+  content.length > MAX_MESSAGE_BYTES ? `larger than ${MAX_MESSAGE_BYTES} bytes` : undefined;
+
 /** Decodes and validates. A fault never holds what was in the message. */
 export function decode<T extends EventType>(
   message: ConsumeMessage,
   types: readonly T[],
 ): Decoded<T> {
+  const tooLarge = faultOfSize(message);
+  if (tooLarge !== undefined) return { message, fault: tooLarge };
   let content: unknown;
   try {
     content = JSON.parse(message.content.toString());

@@ -80,12 +80,14 @@ test("when a hint is not what it should be, then it is dropped with a line, and 
   await isUp(one);
   await client.send("product.updated", "{s3cret");
   await client.send("product.updated", JSON.stringify({ type: "order.created" }));
+  await client.send("product.updated", "[".repeat(5_000_000));
   await tell(3);
   await eventually(() => expect(one.hints).toHaveLength(1));
   const dropped = one.lines.filter(({ msg }) => msg === "a hint was dropped");
   expect(dropped.map(({ fault }) => fault)).toEqual([
     "not JSON",
     "of a type that is not handled here",
+    "larger than 262144 bytes",
   ]);
   expect(JSON.stringify(one.lines)).not.toContain("s3cret");
   expect(one.sessions()).toBe(1);
