@@ -120,27 +120,43 @@ export async function listOrdersOf(
 
 export interface Outcome {
   readonly orderId: string;
+  readonly productId: number;
   readonly status: "done" | "rejected";
   readonly reason: RejectionReason | null;
 }
 
 /**
- * `pending` becomes what was decided, and nothing else ever happens; gives back the products of the changed orders. An order was
- * dated by the clock of the instance that took it, which may be ahead of PostgreSQL's.
+ * `pending` becomes what was decided, and nothing else ever happens; gives back the products of the changed orders. An outcome
+ * that names another product than its order is none. An order was dated by the clock of the instance that took it, which may be
+ * ahead of PostgreSQL's.
  */
 export async function settlePending(sql: Sql, outcomes: readonly Outcome[]): Promise<number[]> {
   const rows = await sql.query<{ product_id: number }>(
     `UPDATE orders AS o SET status = d.status, reason = d.reason,
        updated_at = greatest(o.updated_at, clock_timestamp())
-     FROM unnest($1::uuid[], $2::text[], $3::text[]) AS d (id, status, reason)
-     WHERE o.id = d.id AND o.status = 'pending' RETURNING o.product_id`,
+     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::integer[]) AS d (id, status, reason, product_id)
+     WHERE o.id = d.id AND o.product_id = d.product_id AND o.status = 'pending' RETURNING o.product_id`,
     [
       outcomes.map(({ orderId }) => orderId),
       outcomes.map(({ status }) => status),
       outcomes.map(({ reason }) => reason),
+      outcomes.map(({ productId }) => productId),
     ],
   );
   return rows.map(({ product_id }) => product_id);
+}
+
+/** Those of these orders that are of another product than their outcome says, once for each such outcome. */
+export async function findOfOtherProducts(
+  sql: Sql,
+  outcomes: readonly Outcome[],
+): Promise<string[]> {
+  const rows = await sql.query<{ id: string }>(
+    `SELECT o.id FROM orders AS o JOIN unnest($1::uuid[], $2::integer[]) AS d (id, product_id)
+       ON o.id = d.id WHERE o.product_id <> d.product_id`,
+    [outcomes.map(({ orderId }) => orderId), outcomes.map(({ productId }) => productId)],
+  );
+  return rows.map(({ id }) => id);
 }
 
 /** Those of these orders that are pending and that somebody else holds; the others are held by us until the end. */

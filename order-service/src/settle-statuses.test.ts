@@ -159,6 +159,35 @@ describe("an outcome", () => {
     expect(await fixture.broker.depth(DEAD)).toBe(0);
   });
 
+  test("that names another product settles nothing, is counted, and keeps no true one from it", async () => {
+    const [blocker, ...orders] = (await placed(6)) as [Order, ...Order[]];
+    const forged = orders.map((order) => ({ ...outcome(order), productId: order.productId + 1 }));
+    await inOneBatch(blocker, async () => {
+      await fixture.broker.tellAll("order.updated", forged);
+      await fixture.broker.tellAll(
+        "order.updated",
+        orders.map((order) => outcome(order, "OUT_OF_STOCK")),
+      );
+    });
+    for (const order of orders)
+      expect(await settled(order)).toMatchObject({ status: "rejected", reason: "OUT_OF_STOCK" });
+    await eventually(async () =>
+      expect(await metrics()).toContain("order_outcomes_mismatched_total 5\n"),
+    );
+    const lines = fixture.log.lines.filter(({ msg }) => msg.includes("another product"));
+    expect(lines).toMatchObject([{ level: "error", outcomes: 5 }]);
+    await emptied();
+    expect(await fixture.broker.depth(DEAD)).toBe(0);
+  });
+
+  test("that names another product leaves its order pending", async () => {
+    const [order, last] = (await placed(2)) as [Order, Order];
+    await fixture.decide({ ...order, productId: order.productId + 1 });
+    await fixture.decide(last);
+    await settled(last);
+    expect(await read(order)).toEqual(order);
+  });
+
   test("is taken with its request id in the log", async () => {
     const [order] = (await placed(1)) as [Order];
     await fixture.broker.tell("order.updated", outcome(order), { requestId: "settles-it" });
