@@ -15,6 +15,7 @@ const COMMANDS = {
   load: "k6-tests/src/run-load.ts",
   postman: "postman/run.ts",
   "orders:stuck": "operations/src/run-orders-stuck.ts",
+  "orders:compare": "operations/src/run-orders-compare.ts",
   "dead-letters": "operations/src/run-dead-letters.ts",
   drills: "drills/run.ts",
   test: "local-stack/src/run-tests.ts",

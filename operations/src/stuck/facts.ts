@@ -1,7 +1,7 @@
 import { findDeadOrders, type DeadOrders } from "./dead-orders.ts";
 import type { Addresses } from "../addresses.ts";
 import { ask, type Asked } from "../asked.ts";
-import { askDatabase } from "./ask-database.ts";
+import { askDatabase } from "../ask-database.ts";
 import { askBroker, type BrokerFacts } from "./ask-broker.ts";
 import {
   countPending,
