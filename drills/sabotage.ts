@@ -79,6 +79,17 @@ export const SABOTAGE: Record<string, Sabotage> = {
       },
     ],
   },
+  "parses-any-size": {
+    drill: "poison",
+    complaint: /^60 MB until dead|^\d+ of \d+ in /,
+    patches: [
+      {
+        file: "service-kit/dist/messaging/delivery.js",
+        find: "content.length > MAX_MESSAGE_BYTES",
+        replace: "false",
+      },
+    ],
+  },
   "cache-without-version": {
     drill: "stale-set",
     complaint: /did not show what was written/,

@@ -8,7 +8,11 @@ import { settling } from "../figures.ts";
 const ROUNDS = 10;
 const BETWEEN_MS = 300;
 const BIG_BYTES = 5_000_000;
+/** Parsed they would take 12 s, longer than the broker waits for a heartbeat. */
+const HUGE = "[".repeat(60_000_000);
 const DEAD_LIMIT_MS = 20_000;
+/** Of which the broker needs a second or two. */
+const HUGE_DEAD_WITHIN_MS = 4_000;
 const OTHERS_P99_WITHIN_MS = 1_500;
 
 /** Each one is different from all others, so that none can stand for another in the dead queue. */
@@ -21,16 +25,19 @@ const POISON: readonly ((type: string) => string)[] = [
 const digestOf = (content: string | Buffer): string =>
   createHash("sha256").update(content).digest("hex");
 
+const untilDead = (client: BrokerClient, deadQueue: string, count: number): Promise<void> =>
+  eventually(async () => {
+    const depth = await client.depth(deadQueue);
+    if (depth < count) throw new Error(`${depth} of ${count} in ${deadQueue}`);
+  }, DEAD_LIMIT_MS);
+
 /** The dead queue holds, byte for byte, what was sent, nothing else, and each with the broker's word on why. */
 async function lookAtTheDead(
   client: BrokerClient,
   { name, deadQueue }: WorkQueue,
   { sent, expect }: { sent: readonly string[]; expect: Scene["expect"] },
 ): Promise<void> {
-  await eventually(async () => {
-    const depth = await client.depth(deadQueue);
-    if (depth < sent.length) throw new Error(`${depth} of ${sent.length} in ${deadQueue}`);
-  }, DEAD_LIMIT_MS);
+  await untilDead(client, deadQueue, sent.length);
   const dead = await client.takeAll(deadQueue);
   const found = dead.map(({ content }) => digestOf(content));
   const missing = sent.filter((digest) => !found.includes(digest));
@@ -46,15 +53,25 @@ async function lookAtTheDead(
   expect(mute.length === 0, `${mute.length} in ${deadQueue} do not say that ${name} rejected them`);
 }
 
+/** A broker may take none of that size; it says so by closing the channel. */
+const sendHuge = (system: Scene["system"], type: string): Promise<boolean> =>
+  system.broker((client) =>
+    client.send(type, HUGE).then(
+      () => true,
+      () => false,
+    ),
+  );
+
 export const poisonDrill: Drill = {
   id: "M2",
   name: "poison",
-  title: "bad JSON, a wrong schema and 5 MB come into both queues under load",
+  title: "bad JSON, a wrong schema, 5 MB and 60 MB come into both queues under load",
   promise: "A message that can't be parsed goes to the dead queue at once and blocks nothing.",
   rate: 200,
   tolerates: nothing,
   async run({ system, pause, lasting, expect, inTime, note }) {
     const since = randomUUIDv7();
+    const pids = system.pids();
     const rounds = Math.ceil(lasting(ROUNDS));
     await system.broker(async (client) => {
       const sent = new Map<WorkQueue, string[]>(WORK_QUEUES.map((queue) => [queue, []]));
@@ -68,12 +85,24 @@ export const poisonDrill: Drill = {
         }
         await pause(BETWEEN_MS);
       }
+      let huge = 0;
+      for (const [{ types, deadQueue }, digests] of sent) {
+        await untilDead(client, deadQueue, digests.length);
+        if (!(await sendHuge(system, types[0]!))) continue;
+        const sentAt = performance.now();
+        digests.push(digestOf(HUGE));
+        huge += 1;
+        await untilDead(client, deadQueue, digests.length);
+        inTime("60 MB until dead", performance.now() - sentAt, HUGE_DEAD_WITHIN_MS);
+        note(`60 MB dead after ${Math.round(performance.now() - sentAt)} ms`);
+      }
       for (const [queue, digests] of sent) {
         await lookAtTheDead(client, queue, { sent: digests, expect });
       }
-      const all = rounds * POISON.length * WORK_QUEUES.length;
-      note(`${all} poisonous messages, all of them dead, byte for byte`);
+      const all = rounds * POISON.length * WORK_QUEUES.length + huge;
+      note(`${all} poisonous messages, ${huge} of 60 MB, all of them dead, byte for byte`);
     });
+    expect(system.pids() === pids, "a program was ended");
     const { p99 } = await settling(system.truth.orders, since);
     inTime("p99 of the orders between them", p99, OTHERS_P99_WITHIN_MS);
   },
