@@ -18,6 +18,7 @@ import { rabbitmqAwayDrills } from "./catalogue/rabbitmq-away.ts";
 import { redisAwayDrills } from "./catalogue/redis-away.ts";
 import { replicaDrills } from "./catalogue/replicas.ts";
 import { requestIdsDrill } from "./catalogue/request-ids.ts";
+import { restoreProductDbDrill } from "./catalogue/restore-product-db.ts";
 import { sameKeyDrill } from "./catalogue/same-key.ts";
 import { slowClientsDrill } from "./catalogue/slow-clients.ts";
 import { smugglingDrill } from "./catalogue/smuggle-requests.ts";
@@ -33,6 +34,7 @@ export const CATALOGUE: readonly Drill[] = [
   brokerRestartsDrill,
   loseAQueueDrill,
   ...stopDatabaseDrills,
+  restoreProductDbDrill,
   cutConnectionsDrill,
   lockedRowDrill,
   ...redisAwayDrills,

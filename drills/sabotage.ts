@@ -90,6 +90,22 @@ export const SABOTAGE: Record<string, Sabotage> = {
       },
     ],
   },
+  "versions-always-decide": {
+    drill: "restore-product-db",
+    complaint: /^the restored price was answered 409$/,
+    patches: [
+      {
+        file: "order-service/dist/product-memory.js",
+        find: "Math.abs(a.asOf - b.asOf) <= VERSIONS_DECIDE_WITHIN_MS",
+        replace: "true",
+      },
+      {
+        file: "order-service/dist/product-memory.js",
+        find: "known.heardAt >= product.asOf",
+        replace: "true",
+      },
+    ],
+  },
   "cache-without-version": {
     drill: "stale-set",
     complaint: /did not show what was written/,
