@@ -8,13 +8,20 @@ export interface Settling {
   readonly max: number;
 }
 
+/** Above every id. */
+const THE_END = "ffffffff-ffff-ffff-ffff-ffffffffffff";
+
 /** How long orders took from their 201 to their outcome, in milliseconds. */
-export async function settling(orders: Sql, since: string): Promise<Settling> {
+export async function settling(
+  orders: Sql,
+  since: string,
+  before: string = THE_END,
+): Promise<Settling> {
   const [row] = await orders<Settling>(
     `SELECT count(*)::int AS orders, ${["0.5", "0.99", "1"].map(percentile).join(", ")}
      FROM (SELECT extract(epoch FROM updated_at - created_at) * 1000 AS ms FROM orders
-           WHERE id >= $1 AND status <> 'pending') AS settled`,
-    [since],
+           WHERE id >= $1 AND id < $2 AND status <> 'pending') AS settled`,
+    [since, before],
   );
   return row!;
 }

@@ -81,7 +81,7 @@ export const SABOTAGE: Record<string, Sabotage> = {
   },
   "parses-any-size": {
     drill: "poison",
-    complaint: /^60 MB until dead|^\d+ of \d+ in /,
+    complaint: / has parsed what is too large$|^\d+ of \d+ in /,
     patches: [
       {
         file: "service-kit/dist/messaging/delivery.js",
