@@ -29,6 +29,8 @@ test("When it is killed, then it starts again with its vhosts; when it is stoppe
   await rabbitmq.kill();
   expect(await rabbitmqAnswers(rabbitmq.port)).toBe(false);
   await rabbitmq.restart();
+  const largest = "{ok, 262144} = application:get_env(rabbit, max_message_size).";
+  expect(await rabbitmq.control(["eval", largest])).toContain("262144");
   const there = await rabbitmq.control(["list_vhosts", "--silent"]);
   expect(there.trim().split("\n").toSorted()).toEqual(vhosts);
   const login = ["authenticate_user", "order-service", passwordOf("order-service")];

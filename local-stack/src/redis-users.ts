@@ -6,8 +6,14 @@ export interface RedisUser {
   readonly keys: readonly string[];
 }
 
-/** What a cache needs; `set`, `del` and `pexpireat` are called by its scripts. */
-const COMMANDS = ["get", "mget", "set", "del", "pexpireat", "eval", "evalsha", "ping", "hello"];
+/** What a cache needs, the second half in its scripts. */
+const COMMANDS = ["get", "mget", "eval", "evalsha", "ping", "hello"].concat([
+  "set",
+  "del",
+  "pexpireat",
+  "pttl",
+  "time",
+]);
 
 /** Lines of a `redis.conf`. The operator's account takes the place of the one without a password. */
 export const redisUserLines = (users: readonly RedisUser[], passwordOf: PasswordOf): string[] => [

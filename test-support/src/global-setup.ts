@@ -34,7 +34,14 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   const vhosts = Array.from({ length: VHOSTS }, (_, index) => `vhost-${index}`);
   const [postgres, rabbitmq, claims] = await Promise.all([
     startPostgres({ name: "test-postgres", durable: false }),
-    startRabbitmq({ name: "test-rabbitmq", services: SERVICE_NAMES, vhosts, passwordOf }),
+    startRabbitmq({
+      name: "test-rabbitmq",
+      services: SERVICE_NAMES,
+      vhosts,
+      passwordOf,
+      // As somebody else's broker has it: consumers must stand what ours refuses.
+      settings: ["max_message_size = 134217728"],
+    }),
     mkdtemp(join(tmpdir(), "shop-claims-")),
     buildPrograms(CHECKOUT, PROGRAMS, new AbortController().signal),
   ]);

@@ -1,5 +1,5 @@
 import { randomUUIDv7 } from "node:crypto";
-import { EVENTS_EXCHANGE, MAX_MESSAGE_BYTES, ORDER_CREATED_QUEUE } from "@shop/contracts/topology";
+import { EVENTS_EXCHANGE, ORDER_CREATED_QUEUE } from "@shop/contracts/topology";
 import { connectBroker, type BrokerClient } from "@shop/test-support/broker-client";
 import { eventually } from "@shop/test-support/eventually";
 import { claimVhost } from "@shop/test-support/servers";
@@ -120,14 +120,6 @@ test("when a queue is full, then what it does not take is refused, and the sessi
   await channel.deleteQueue("tiny");
   expect(await publisher.publish([publication()])).toEqual(["confirmed"]);
   expect(timesAvailable).toBe(before);
-});
-
-test("when a message is larger than any event, then the broker refuses it and closes its sender's channel", async () => {
-  const channel = await model.createConfirmChannel();
-  const refused = new Promise<Error>((resolve) => channel.on("error", resolve));
-  channel.publish(EVENTS_EXCHANGE, "order.created", Buffer.alloc(MAX_MESSAGE_BYTES + 1, "["));
-  expect((await refused).message).toContain("PRECONDITION_FAILED");
-  expect(await client.depth(ORDER_CREATED_QUEUE.name)).toBe(0);
 });
 
 test("when the connection is lost in the middle, then only what the broker has is confirmed", async () => {
