@@ -9,5 +9,6 @@ export function closeAfter(request: IncomingMessage, response: ServerResponse): 
   closing.add(request.socket);
 }
 
-/** Node goes on reading requests until the connection is closed. */
-export const comesTooLate = ({ socket }: IncomingMessage): boolean => closing.has(socket);
+/** Node goes on reading requests until the connection is closed, and parses all that it has read by then. */
+export const comesTooLate = ({ socket }: IncomingMessage): boolean =>
+  socket.destroyed || closing.has(socket);

@@ -34,8 +34,8 @@ export class Exchange {
   caller: Caller | undefined = undefined;
   params: Values = NONE;
   query: Values = NONE;
-  /** Where it is counted. */
-  phase: Phase = "working";
+  /** Where it is counted; what was refused at the door is not. */
+  phase: Phase | undefined = undefined;
   /** The very bytes that are parsed; from the validation on they are valid. */
   body: Buffer | undefined = undefined;
   /** What the client was told instead of an answer, for the log. */

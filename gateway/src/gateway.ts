@@ -16,8 +16,13 @@ import { createHttpServer } from "./server.ts";
 import { createRateLimit } from "./steps/rate-limit.ts";
 import { stopGateway } from "./stop-gateway.ts";
 import { tokenVerifier } from "./token-verifier.ts";
+import { countUnread } from "./unread-answers.ts";
 import { headersForServices } from "./upstream/service-headers.ts";
 import { connectUpstreams } from "./upstream/upstream.ts";
+import { WaitingBytes } from "./waiting-bytes.ts";
+
+/** A quarter of the heap that the programs are given. */
+const MOST_WAITING_BYTES = 64 * 1_048_576;
 
 export interface RunningGateway extends RunningService {
   readonly adminUrl: string;
@@ -33,7 +38,9 @@ export async function startGateway(
   const state = { stopping: false };
   const inFlight = noneInFlight();
   const upstreams = connectUpstreams(config, { log, metrics });
-  metrics.watch(upstreams, inFlight);
+  const onCut = () => metrics.cut.inc();
+  const waiting = new WaitingBytes(MOST_WAITING_BYTES, onCut);
+  metrics.watch(upstreams, inFlight, waiting);
   const onLimited = () => metrics.limited.inc();
   const rateLimit = await createRateLimit(config, { log, onLimited });
   const isStopping = (): boolean => state.stopping;
@@ -49,6 +56,7 @@ export async function startGateway(
     isStopping,
     corsOrigins: config.CORS_ORIGINS,
     shedding: { inFlight, most: config.MAX_IN_FLIGHT },
+    waiting,
     errors: { log, onShed: () => metrics.shed.inc() },
     rateLimit: rateLimit?.step,
     verifyToken: config.AUTH === "jwt" ? tokenVerifier(config) : undefined,
@@ -67,8 +75,10 @@ export async function startGateway(
       }),
     },
   });
+  countUnread(app, { inFlight, waiting });
   const server = createHttpServer(app, {
     maxConnections: config.MAX_CONNECTIONS,
+    onCut,
     objects: expressObjects(app),
   });
   const admin = createAdminServer(metrics.registry);

@@ -24,6 +24,7 @@ export function createMetrics() {
   return {
     registry,
     shed: counter("requests_shed_total", "Requests refused because too many were at work"),
+    cut: counter("connections_cut_total", "Connections cut because too much waited on them"),
     limited: counter("requests_limited_total", "Requests refused by the rate limit"),
     retried: counter("upstream_retries_total", "Requests that were sent a second time"),
     missing: (part: string) => parts.inc({ part }),
@@ -37,9 +38,10 @@ export function createMetrics() {
       help: "Time that a service took for its whole answer, or for failing to give one",
       labelNames: ["service", "outcome"],
     }),
-    watch: (upstreams: Upstreams, inFlight: InFlight) => {
+    watch: (upstreams: Upstreams, inFlight: InFlight, waiting: { readonly sum: number }) => {
       watchBreakers(registry, upstreams);
       watchInFlight(registry, inFlight);
+      watchWaiting(registry, waiting);
     },
   };
 }
@@ -63,11 +65,20 @@ function watchBreakers(registry: Registry, upstreams: Upstreams): void {
 function watchInFlight(registry: Registry, inFlight: InFlight): void {
   const gauge: Gauge = new Gauge({
     name: "requests_in_flight",
-    help: "Requests whose body is on its way, that are worked on, or that are taking a file",
+    help: "Requests whose body is on its way, that are worked on, or whose answer is not read yet",
     labelNames: ["phase"],
     registers: [registry],
     collect: () => {
       for (const [phase, count] of Object.entries(inFlight)) gauge.set({ phase }, count);
     },
+  });
+}
+
+function watchWaiting(registry: Registry, waiting: { readonly sum: number }): void {
+  const gauge: Gauge = new Gauge({
+    name: "waiting_bytes",
+    help: "Bytes of bodies on their way, and of answers that are not read yet",
+    registers: [registry],
+    collect: () => gauge.set(waiting.sum),
   });
 }

@@ -22,6 +22,7 @@ import * as table from "./steps/route-table.ts";
 import { securityHeaders } from "./steps/security-headers.ts";
 import { validate } from "./steps/validation.ts";
 import type { VerifyToken } from "./token-verifier.ts";
+import type { WaitingBytes } from "./waiting-bytes.ts";
 
 export interface PipelineOptions {
   readonly errors: ErrorOptions;
@@ -30,6 +31,7 @@ export interface PipelineOptions {
   readonly isStopping: () => boolean;
   readonly corsOrigins: readonly string[] | undefined;
   readonly shedding: SheddingOptions;
+  readonly waiting: WaitingBytes;
   readonly rateLimit: RequestHandler | undefined;
   readonly verifyToken: VerifyToken | undefined;
   readonly answers: AnswerOptions;
@@ -54,11 +56,14 @@ const onEveryRequest = (options: PipelineOptions): Step[] => [
 ];
 
 /** Then, on the route that fits. */
-const onRoute = (route: Route, { verifyToken, shedding, answers }: PipelineOptions): Step[] => [
+const onRoute = (
+  route: Route,
+  { verifyToken, shedding, waiting, answers }: PipelineOptions,
+): Step[] => [
   ["route", table.enterRoute(route)],
   ["load shedding, of its service", shedForService(route, answers.upstreams)],
   ["authentication", verifyToken && !route.open ? authenticate(route, verifyToken) : undefined],
-  ["body", takeBody(route)],
+  ["body", takeBody(route, waiting)],
   ["load shedding, with the body", route.body && startWork(shedding)],
   ["validation", validate(route)],
   ["answer", answerRoute(route, answers)],

@@ -6,7 +6,7 @@ import type { Answer } from "@shop/test-support/http";
 import { startTcpProxy } from "@shop/test-support/tcp-proxy";
 import { startRedis } from "local-stack/redis";
 import { afterEach, describe, expect, test } from "vitest";
-import { giveProduct, startFakeService } from "./fake-service.fixture.ts";
+import { giveProduct, sendJson, startFakeService } from "./fake-service.fixture.ts";
 import { expectFailure, startFixture, type Fixture } from "./gateway.fixture.ts";
 import { cutSlowReaders } from "./slow-readers.ts";
 import { openRaw, readToEnd, sendRaw } from "@shop/test-support/raw-client";
@@ -128,7 +128,10 @@ describe("G5: slow clients", () => {
     const fixture = await start({});
     // The very limits, by which nothing in this file has to wait for 10 s: the server that startGateway makes has them.
     const { createHttpServer } = await import("./server.ts");
-    const server = createHttpServer(() => undefined, { maxConnections: 10 });
+    const server = createHttpServer(() => undefined, {
+      maxConnections: 10,
+      onCut: () => undefined,
+    });
     expect(server).toMatchObject({
       headersTimeout: 10_000,
       requestTimeout: 10_000,
@@ -204,12 +207,102 @@ describe("G5: slow clients", () => {
       // The buffers on the way take some of them.
       await eventually(async () => {
         socket.write("GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: shop\r\n\r\n");
-        const files = await fixture.metric("requests_in_flight", 'phase="file"');
+        const files = await fixture.metric("requests_in_flight", 'phase="sending"');
         expect(files).toBeGreaterThan(others);
       });
     }
     expect((await fixture.request("/products/26")).status).toBe(200);
     for (const socket of slow) socket.destroy();
+  });
+
+  test("answers that nobody reads take no place of a request at work, whatever they are", async () => {
+    const fixture = await start({ MAX_IN_FLIGHT: "4" });
+    const slow = await openRaw(fixture.url);
+    slow.pause();
+    // At once, since the gateway reads no more while an answer waits, and more than the buffers on the way take.
+    const files = Array.from({ length: 20 }, () => "/docs/swagger-ui-bundle.js");
+    const others = ["/x", "/products/26", "/products/x", "/docs", "/x", "/products/26"];
+    const heads = [...files, ...others].map((path) => `GET ${path} HTTP/1.1\r\nHost: shop\r\n\r\n`);
+    slow.write(heads.join(""));
+    await eventually(async () => {
+      const sending = await fixture.metric("requests_in_flight", 'phase="sending"');
+      expect(sending).toBeGreaterThan(others.length);
+      expect(await fixture.metric("requests_in_flight")).toBe(sending);
+    });
+    expect((await fixture.request("/products/26")).status).toBe(200);
+    expect(await fixture.metric("waiting_bytes")).toBeGreaterThan(6 * 8_192);
+    slow.destroy();
+    await eventually(async () => {
+      expect(await fixture.metric("requests_in_flight")).toBe(0);
+      expect(await fixture.metric("waiting_bytes")).toBe(0);
+    });
+  });
+
+  test("32 answers may wait on a connection, and come in order; with one more it is cut, and leaves nothing behind", async () => {
+    const fixture = await start({});
+    const { how, open } = gated();
+    fixture.products.answers(how);
+    const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: shop\r\n\r\n`;
+    const many = await openRaw(fixture.url);
+    many.write(get("/products/26") + get("/x").repeat(33));
+    expect(await readToEnd(many)).toEqual({ answers: [], rest: "" });
+    await eventually(async () => expect(await fixture.metric("requests_in_flight")).toBe(0));
+    expect(await fixture.metric("waiting_bytes")).toBe(0);
+    expect(await fixture.metric("connections_cut_total")).toBe(1);
+
+    const few = await openRaw(fixture.url);
+    const last = "GET /y HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n";
+    few.write(get("/products/26") + get("/x").repeat(31) + last);
+    const reading = readToEnd(few);
+    await eventually(async () =>
+      expect(await fixture.metric("requests_in_flight", 'phase="sending"')).toBe(32),
+    );
+    open();
+    const statuses = (await reading).answers.map(({ status }) => status);
+    expect(statuses).toEqual([200, ...Array.from({ length: 32 }, () => 404)]);
+  });
+
+  test("bodies on their way and unread answers share one limit, and those that have waited longest go", async () => {
+    const fixture = await start({});
+    const list = JSON.stringify("n".repeat(900_000));
+    fixture.products.answers((request, response) => {
+      if (request.url?.startsWith("/products?")) sendJson(response, 200, list);
+      else giveProduct(request, response);
+    });
+    const body = `POST /products HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n${" ".repeat(99_000)}`;
+    const bodies = await Promise.all(Array.from({ length: 100 }, () => openRaw(fixture.url)));
+    for (const socket of bodies) socket.write(body);
+    await eventually(async () =>
+      expect(await fixture.metric("waiting_bytes")).toBeGreaterThan(100 * 99_000),
+    );
+    const readers = await Promise.all(Array.from({ length: 10 }, () => openRaw(fixture.url)));
+    for (const socket of readers) {
+      socket.pause();
+      socket.write("GET /products?limit=100 HTTP/1.1\r\nHost: shop\r\n\r\n".repeat(15));
+    }
+    await eventually(async () => {
+      expect(bodies.every(({ closed }) => closed)).toBe(true);
+      expect(await fixture.metric("requests_in_flight", 'phase="working"')).toBe(0);
+    });
+    expect(await fixture.metric("waiting_bytes")).toBeLessThanOrEqual(64 * 1_048_576);
+    expect(await fixture.metric("connections_cut_total")).toBeGreaterThan(100);
+    expect((await fixture.request("/products/26")).status).toBe(200);
+    for (const socket of readers) socket.destroy();
+  });
+
+  test("a body in pieces of a byte counts as what it costs", async () => {
+    const fixture = await start({});
+    const socket = await openRaw(fixture.url);
+    socket.write(
+      "POST /products HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
+    );
+    socket.write("1\r\n1\r\n".repeat(1_000));
+    await eventually(async () =>
+      expect(await fixture.metric("waiting_bytes")).toBeGreaterThan(500_000),
+    );
+    socket.write("0\r\n\r\n");
+    await eventually(async () => expect(await fixture.metric("waiting_bytes")).toBe(0));
+    socket.destroy();
   });
 
   test("whoever takes too long over an answer is cut off, although it reads a little now and then", async () => {

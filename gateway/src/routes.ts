@@ -33,9 +33,6 @@ export const PREFIXES = ["", "/api/v1"] as const;
 /** Who watches over the gateway is let through when others are not. */
 export const HEALTH = /^(?:\/api\/v1)?\/health$/;
 
-/** They stand ready and need no work: only who reads them slowly takes long. */
-export const FILES = /^(?:\/api\/v1)?\/(?:docs|openapi\.json)(?:[/?]|$)/;
-
 const byId = z.object({ id: productIdText });
 
 // What is not among them is not wrong, only not there: 404 and not 400.

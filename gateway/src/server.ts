@@ -26,14 +26,24 @@ const LAST_WORDS_MS = 1_000;
 /** Longer than load balancers keep an idle connection, so that it is never we who close one that is about to be used. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 
+interface ServerOptions {
+  readonly maxConnections: number;
+  /** For each connection that is cut since too many answers wait on it. */
+  readonly onCut: () => void;
+  readonly objects?: MadeObjects;
+}
+
 /** Node's HTTP server with the limits that keep one client from being everybody's trouble. */
 export function createHttpServer(
   handle: RequestListener,
-  { maxConnections, objects }: { maxConnections: number; objects?: MadeObjects },
+  { maxConnections, onCut, objects }: ServerOptions,
 ): Server {
   const onRequest: RequestListener = (request, response) => {
     if (comesTooLate(request)) return;
-    if (response.socket === null) waitInLine(request.socket, response);
+    if (response.socket === null && waitInLine(request.socket, response)) {
+      onCut();
+      return void request.socket.destroy();
+    }
     handle(request, response);
   };
   const server = createServer(

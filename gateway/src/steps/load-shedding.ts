@@ -1,7 +1,7 @@
 import type { Request, RequestHandler } from "express";
 import { exchangeOf } from "../exchange.ts";
 import type { InFlight, Phase } from "../in-flight.ts";
-import { FILES, HEALTH, type Route } from "../routes.ts";
+import { HEALTH, type Route } from "../routes.ts";
 import type { ServiceName } from "../services.ts";
 import { declaresBody } from "../unread-body.ts";
 import { TooMany } from "../upstream/failures.ts";
@@ -10,7 +10,7 @@ import type { Upstreams } from "../upstream/upstream.ts";
 export interface SheddingOptions {
   /** Those that are here now; counted here. */
   readonly inFlight: InFlight;
-  /** In each phase. */
+  /** Of those that are receiving, and of those at work. */
   readonly most: number;
 }
 
@@ -32,7 +32,7 @@ export function shedLoad(options: SheddingOptions): RequestHandler {
     exchange.phase = phase;
     inFlight[phase] += 1;
     response.on("close", () => {
-      inFlight[exchange.phase] -= 1;
+      inFlight[exchange.phase!] -= 1;
     });
     next();
   };
@@ -59,7 +59,7 @@ export function startWork(options: SheddingOptions): RequestHandler {
     if (isFull(options, "working")) {
       return next(new TooMany());
     }
-    inFlight[exchange.phase] -= 1;
+    inFlight[exchange.phase!] -= 1;
     exchange.phase = "working";
     inFlight.working += 1;
     next();
@@ -69,7 +69,4 @@ export function startWork(options: SheddingOptions): RequestHandler {
 const isFull = ({ inFlight, most }: SheddingOptions, phase: Phase): boolean =>
   inFlight[phase] >= most;
 
-function firstPhaseOf(request: Request): Phase {
-  if (declaresBody(request)) return "receiving";
-  return FILES.test(request.url) ? "file" : "working";
-}
+const firstPhaseOf = (request: Request): Phase => (declaresBody(request) ? "receiving" : "working");
