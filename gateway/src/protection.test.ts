@@ -305,6 +305,33 @@ describe("G5: slow clients", () => {
     socket.destroy();
   });
 
+  test("requests that are left behind make no stacks", async () => {
+    const fixture = await start({});
+    fixture.products.answers(() => undefined);
+    const formatted: string[] = [];
+    const { prepareStackTrace } = Error;
+    stops.push(async () => (Error.prepareStackTrace = prepareStackTrace));
+    Error.prepareStackTrace = (error, frames) => {
+      if (frames.length > 0) formatted.push(`${error.name}: ${error.message}`);
+      return "";
+    };
+    const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: shop\r\n\r\n`;
+    const half = `POST /products HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{`;
+    for (const bytes of [get("/products/26").repeat(3), get("/products/26-with-orders"), half]) {
+      for (const leave of ["destroy", "end"] as const) {
+        const socket = await openRaw(fixture.url);
+        socket.write(bytes);
+        await eventually(async () =>
+          expect(await fixture.metric("requests_in_flight")).toBeGreaterThan(0),
+        );
+        formatted.length = 0;
+        socket[leave]();
+        await eventually(async () => expect(await fixture.metric("requests_in_flight")).toBe(0));
+        expect(formatted).toEqual([]);
+      }
+    }
+  });
+
   test("whoever takes too long over an answer is cut off, although it reads a little now and then", async () => {
     const [long, short] = [Buffer.alloc(64 * 1_048_576), Buffer.alloc(1_048_576)];
     const broken = Promise.withResolvers<boolean>();

@@ -3,7 +3,7 @@ import type { RequestHandler, Response } from "express";
 import { sendWrapped } from "../answers.ts";
 import { envelopeEnd } from "../envelope.ts";
 import { exchangeOf } from "../exchange.ts";
-import { BrokenAnswer, CallEnded, isBug, toClientError } from "../upstream/failures.ts";
+import { BrokenAnswer, CallEnded, callEnded, isBug, toClientError } from "../upstream/failures.ts";
 import { Limit } from "../upstream/limit.ts";
 import type { HeadersForServices } from "../upstream/service-headers.ts";
 import type { Upstreams } from "../upstream/upstream.ts";
@@ -63,7 +63,7 @@ export function combine(combination: Combination, options: CombineOptions): Requ
       sendCombined(response, answered, requestId);
     } catch (error) {
       // Nobody needs the other parts any more.
-      asking.abort(new CallEnded("the answer failed without this part"));
+      asking.abort(callEnded("the answer failed without this part"));
       if (!(error instanceof CallEnded)) throw toClientError(error);
     }
   };

@@ -1,6 +1,14 @@
 import { errors } from "undici";
 import { expect, test } from "vitest";
-import { brokeOff, isBug, NotSent, refused, tellsOfInstance, wasNotSent } from "./failures.ts";
+import {
+  brokeOff,
+  callEnded,
+  isBug,
+  NotSent,
+  refused,
+  tellsOfInstance,
+  wasNotSent,
+} from "./failures.ts";
 
 const failure = (code: string): Error => Object.assign(new Error("failed"), { code });
 const judge = (error: Error) => ({
@@ -41,3 +49,7 @@ test.each([failure("UND_ERR_INVALID_ARG"), failure("ERR_INVALID_CHAR"), new Type
     expect(judge(error)).toEqual({ bug: true, tells: false, notSent: false, brokeOff: false });
   },
 );
+
+test("when a client has left, then the error that says so has no stack", () => {
+  expect(callEnded("the client left").stack).not.toContain("\n");
+});

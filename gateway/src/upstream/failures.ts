@@ -1,9 +1,12 @@
 import { ContractError } from "@shop/contracts/errors";
+import { withoutStacks } from "../without-stacks.ts";
 
 /** The caller has left, or time is up: the call was ended by us, and says nothing about the service. */
 export class CallEnded extends Error {
   override readonly name = "CallEnded";
 }
+
+export const callEnded = (why: string): CallEnded => withoutStacks(() => new CallEnded(why));
 
 /** What came back is not an answer of a service of ours. */
 export class BrokenAnswer extends Error {

@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import { CallEnded, timedOut } from "./failures.ts";
+import { callEnded, timedOut } from "./failures.ts";
 
 /**
  * What ends a request's calls before they end by themselves: its deadline, from here to the last byte, or its client leaving. A
@@ -15,7 +15,7 @@ export class Limit {
     this.timer = setTimeout(() => this.end(timedOut()), deadlineMs);
     response.on("close", () => {
       this.stop();
-      if (!response.writableFinished) this.end(new CallEnded("the client left"));
+      if (!response.writableFinished) this.end(callEnded("the client left"));
     });
   }
 

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
+import { withoutStacks } from "../without-stacks.ts";
 import { isCallersFault, NotSent } from "./failures.ts";
 
 /** Where a call has a place: in a line for a connection, or at work on one. */
@@ -33,7 +34,7 @@ export abstract class ServiceCall implements Dispatcher.DispatchHandler {
     this.endedFor = reason;
     this.fail(reason);
     this.place?.forget(this);
-    this.running?.abort(reason);
+    withoutStacks(() => this.running?.abort(reason));
   }
 
   get isEnded(): boolean {
