@@ -18,12 +18,16 @@ const NAME_PATTERN =
   `^[${BLANK}]*[^${BLANK}${CONTROL}]` +
   `(?:[^${CONTROL}]{0,${MAX_NAME_CODE_POINTS - 2}}[^${BLANK}${CONTROL}])?[${BLANK}]*$`;
 
+/** A code point is two units at most: text that is far too long is not taken apart. */
+const hasFewCodePoints = (name: string): boolean =>
+  name.length <= 2 * MAX_NAME_CODE_POINTS && Array.from(name).length <= MAX_NAME_CODE_POINTS;
+
 // PostgreSQL can't store U+0000 or half a surrogate pair; other control characters break logs and terminals.
 export const productName = z
   .string("must be a string")
   .trim()
   .min(1, nameRule)
-  .refine((name) => Array.from(name).length <= MAX_NAME_CODE_POINTS, nameRule)
+  .refine(hasFewCodePoints, nameRule)
   .refine((name) => !/\p{Cc}/u.test(name), "must not hold control characters")
   .refine((name) => name.isWellFormed(), "must not hold lone surrogates")
   .meta({
