@@ -7,7 +7,8 @@ const entries = (text: string): string[] => text.split(",").map((entry) => entry
 
 export const list = z.string("names with commas").transform(entries);
 
-const PROXIES = "a number of proxies (0 to 10), or their addresses or CIDR ranges with commas";
+const PROXIES =
+  "a number of proxies (0 to 10), or their addresses or CIDR ranges with commas, and not all addresses (/0)";
 
 /** Never `true`: anybody could then choose the address that is counted and logged. */
 export const trustedProxies = z
@@ -18,20 +19,24 @@ export const trustedProxies = z
     `must be ${PROXIES}`,
   );
 
+/** What Express takes: it knows no range of all addresses, and other names of zones (fe80::1%eth0) than Node. */
 function isAddressRange(text: string): boolean {
   const [address = "", bits, ...more] = text.split("/");
   const version = isIP(address);
-  if (version === 0 || more.length > 0) return false;
+  if (version === 0 || address.includes("%") || more.length > 0) return false;
   const mostBits = version === 4 ? 32 : 128;
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= mostBits);
+  if (bits === undefined) return true;
+  return /^\d{1,3}$/.test(bits) && Number(bits) >= 1 && Number(bits) <= mostBits;
 }
 
-const ORIGINS = "origins as browsers send them (https://shop.example) with commas, or *";
+const ORIGINS =
+  "origins as browsers send them (https://shop.example) with commas, none with a wildcard, or * alone";
 
 export const origins = z
   .string(ORIGINS)
   .transform(entries)
   .refine((all) => all.join() === "*" || all.every(isBrowserOrigin), `must be ${ORIGINS}`);
 
+/** For a URL `https://*.example` is a host like any other, and no page has it. */
 const isBrowserOrigin = (text: string): boolean =>
-  URL.canParse(text) && new URL(text).origin === text;
+  /^https?:[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text;

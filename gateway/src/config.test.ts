@@ -1,4 +1,5 @@
 import { expectEnvExample } from "@shop/test-support/env-example";
+import express from "express";
 import { describe, expect, test } from "vitest";
 import { readGatewayConfig, variables } from "./config.ts";
 import { SERVICES } from "./services.ts";
@@ -91,7 +92,9 @@ describe("AUTH", () => {
 test.each([
   ["PRODUCT_SERVICE_URLS", ["http://a:1,", "a:1", "http://a:1/path", "http://u:p@a:1", "ftp://a"]],
   ["TRUST_PROXY", ["true", "11", "-1", "10.0.0.0/33", "a.example", "10.0.0.0/8/8", "::/129"]],
+  ["TRUST_PROXY", ["0.0.0.0/0", "::/0", "10.0.0.1,::/00", "fe80::1%eth-0", "fe80::1%eth0/64"]],
   ["CORS_ORIGINS", ["shop.example", "https://shop.example/", "https://a.example,*", "null"]],
+  ["CORS_ORIGINS", ["https://*.shop.example", "https://a.example,https://*", "ftp://a.example"]],
   ["RATE_LIMIT", ["0", "1.5", "many"]],
   ["RATE_LIMIT_REDIS_URL", ["http://a:1"]],
   ["INTERNAL_TOKEN", ["short", "with a space in it, but long enough otherwise"]],
@@ -99,6 +102,12 @@ test.each([
   ["BFF_DEADLINE_MS", ["0", "25001"]],
 ])("%s refuses what it can't mean", (name, values) => {
   for (const value of values) expect(wrongWith({ ...LEAST, [name]: value })).toEqual([name]);
+});
+
+test("Express takes whatever TRUST_PROXY takes", () => {
+  const edges = "0.0.0.0/1,::/1,10.1.2.3/8,::ffff:10.0.0.1,::ffff:10.0.0.1/104,10.0.0.0/08,fe80::1";
+  const { TRUST_PROXY } = readGatewayConfig({ ...LEAST, TRUST_PROXY: edges });
+  expect(() => express().set("trust proxy", TRUST_PROXY)).not.toThrow();
 });
 
 test.each([
