@@ -244,6 +244,50 @@ describe("G2: headers", () => {
     expect(old.answers[0]).toMatchObject({ status: 200, headers: { connection: "close" } });
   });
 
+  test.each([
+    "a b",
+    "",
+    "a/b",
+    "a@b",
+    "a:b",
+    "a:80:80",
+    "http://a",
+    "a,b",
+    "[::1",
+    "::1",
+    "a\\b",
+    "\xe9",
+  ])("the Host %j is none, and is refused", async (host) => {
+    const bytes = `GET /products/26 HTTP/1.1\r\nHost: ${host}\r\n${LAST}`;
+    const { answers } = await sendRaw(fixture.url, Buffer.from(bytes, "latin1"));
+    expectFailure(answers[0]!, 400, "BAD_REQUEST");
+    expect(reached()).toEqual([]);
+  });
+
+  test.each([
+    "shop",
+    "shop_1.example.:4000",
+    "127.0.0.1:80",
+    "[::1]:4000",
+    "xn--bcher-kva.example",
+  ])("the Host %j is one", async (host) => {
+    const { answers } = await sendRaw(
+      fixture.url,
+      `GET /products/26 HTTP/1.1\r\nHost: ${host}\r\n${LAST}`,
+    );
+    expect(answers[0]!.status).toBe(200);
+  });
+
+  test("two Authorization headers are refused, also where they say the same", async () => {
+    const one = "Authorization: Bearer a\r\n";
+    for (const other of [one, "authorization: Bearer b\r\n", "AUTHORIZATION:\r\n"]) {
+      const { answers } = await sendRaw(fixture.url, `${GET}${one}${other}${LAST}`);
+      expectFailure(answers[0]!, 400, "BAD_REQUEST");
+    }
+    expect(reached()).toEqual([]);
+    expect((await sendRaw(fixture.url, `${GET}${one}${LAST}`)).answers[0]!.status).toBe(200);
+  });
+
   test("CONNECT gets no connection, and an upgrade a plain answer", async () => {
     const connected = await sendRaw(fixture.url, "CONNECT evil:80 HTTP/1.1\r\nHost: evil\r\n\r\n");
     expectFailure(connected.answers[0]!, 405, "METHOD_NOT_ALLOWED");
