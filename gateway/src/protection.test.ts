@@ -8,7 +8,7 @@ import { startRedis } from "local-stack/redis";
 import { afterEach, describe, expect, test } from "vitest";
 import { giveProduct, sendJson, startFakeService } from "./fake-service.fixture.ts";
 import { expectFailure, startFixture, type Fixture } from "./gateway.fixture.ts";
-import { cutSlowReaders } from "./slow-readers.ts";
+import { cutSlowClients } from "./slow-clients.ts";
 import { openRaw, readToEnd, sendRaw } from "@shop/test-support/raw-client";
 
 const stops: (() => Promise<unknown>)[] = [];
@@ -340,7 +340,7 @@ describe("G5: slow clients", () => {
       if (isLong) response.on("close", () => broken.resolve(!response.writableFinished));
       response.end(isLong ? long : short);
     });
-    cutSlowReaders(server, 1_000);
+    cutSlowClients(server, 1_000);
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;
@@ -355,6 +355,33 @@ describe("G5: slow clients", () => {
     clearInterval(sips);
     slow.destroy();
     expect((await (await fetch(`${url}/short`)).arrayBuffer()).byteLength).toBe(short.length);
+  });
+
+  test("empty lines between requests keep no connection open, and requests do", async () => {
+    const server = createServer({ keepAliveTimeout: 500 }, (_request, response) =>
+      response.end("ok"),
+    );
+    server.headersTimeout = 500;
+    cutSlowClients(server, 30_000);
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    stops.push(async () => server.close().closeAllConnections());
+
+    const get = "GET / HTTP/1.1\r\nHost: shop\r\n\r\n";
+    const [empty, asking] = [
+      await openRaw(`http://127.0.0.1:${port}`),
+      await openRaw(`http://127.0.0.1:${port}`),
+    ];
+    for (const socket of [empty, asking]) socket.resume().write(get);
+    const drip = setInterval(() => {
+      empty.write("\r\n");
+      asking.write(get);
+    }, 100);
+    await once(empty, "close");
+    expect(asking.closed).toBe(false);
+    clearInterval(drip);
+    asking.destroy();
   });
 
   test("connections beyond the cap are not taken", async () => {

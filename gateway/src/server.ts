@@ -8,7 +8,7 @@ import { comesTooLate } from "./closing-connection.ts";
 import type { MadeObjects } from "./express-objects.ts";
 import { failureText } from "./envelope.ts";
 import { ROUTES } from "./routes.ts";
-import { cutSlowReaders } from "./slow-readers.ts";
+import { cutSlowClients } from "./slow-clients.ts";
 import { allowOf } from "./steps/route-table.ts";
 
 /** Against clients that send, or read, a byte now and then. */
@@ -60,7 +60,7 @@ export function createHttpServer(
   );
   server.maxConnections = maxConnections;
   server.timeout = SILENCE_TIMEOUT_MS;
-  cutSlowReaders(server, ANSWER_LIMIT_MS);
+  cutSlowClients(server, ANSWER_LIMIT_MS);
   // "100 Continue" is said when the body is wanted, in read-body.ts. Other expectations mean nothing here.
   server.on("checkContinue", onRequest).on("checkExpectation", onRequest);
   server.on("clientError", answerBrokenBytes);
