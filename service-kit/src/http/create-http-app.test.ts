@@ -73,6 +73,15 @@ beforeAll(async () => {
 afterAll(() => app.close());
 beforeEach(() => void (testLog.lines.length = 0));
 
+test("a head and a request have a limit, which is looked after every second", () => {
+  expect(app.getHttpServer()).toMatchObject({
+    headersTimeout: 10_000,
+    requestTimeout: 30_000,
+    keepAliveTimeout: 65_000,
+    connectionsCheckingInterval: 1_000,
+  });
+});
+
 const request = (path: string, options?: Call) => call(`${url}${path}`, options);
 
 /** Bytes as they are, the rest once the service has the head of the request; gives back all that comes until the end. */

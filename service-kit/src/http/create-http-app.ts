@@ -16,6 +16,8 @@ import { answerBadPath, followRequests } from "./request-hooks.ts";
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
+/** Node looks every 30 s by default: a head could take 39 s. */
+const CHECKING_MS = 1_000;
 const MAX_PARAM_CHARACTERS = 300;
 /** Far more than the gateway takes: what it adds and escapes must never make a head too long, which would look broken to it. */
 const MAX_HEAD_BYTES = 65_536;
@@ -34,7 +36,11 @@ export async function createHttpApp(
 ): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
     bodyLimit: MAX_BODY_BYTES,
-    http: { maxHeaderSize: MAX_HEAD_BYTES },
+    http: {
+      maxHeaderSize: MAX_HEAD_BYTES,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: CHECKING_MS,
+    },
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: "idle",
@@ -54,6 +60,5 @@ export async function createHttpApp(
   admitInternalCallers(fastify, internalToken);
   app.useGlobalPipes(new ContractValidationPipe());
   app.useGlobalFilters(new ContractErrorFilter(log));
-  app.getHttpServer().headersTimeout = HEADERS_TIMEOUT_MS;
   return app;
 }
