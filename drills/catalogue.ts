@@ -24,6 +24,7 @@ import { slowClientsDrill } from "./catalogue/slow-clients.ts";
 import { smugglingDrill } from "./catalogue/smuggle-requests.ts";
 import { staleSetDrill } from "./catalogue/stale-set.ts";
 import { stopDatabaseDrills } from "./catalogue/stop-a-database.ts";
+import { unreadAnswersDrill } from "./catalogue/unread-answers.ts";
 import type { Drill } from "./drill.ts";
 
 /** All there is; those that need the same system run one after the other. */
@@ -50,6 +51,7 @@ export const CATALOGUE: readonly Drill[] = [
   internalPathsDrill,
   requestIdsDrill,
   slowClientsDrill,
+  unreadAnswersDrill,
   ...hangingServiceDrills,
   overloadDrill,
   idleGapsDrill,

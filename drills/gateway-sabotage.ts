@@ -68,6 +68,23 @@ export const GATEWAY_SABOTAGE: Record<string, Sabotage> = {
       },
     ],
   },
+  // An answer has its place until it is read, and any number of them may wait on a connection.
+  "places-until-read": {
+    drill: "unread-answers",
+    complaint: /of the others' goodput is left/,
+    patches: [
+      {
+        file: "gateway/dist/unread-answers.js",
+        find: "this.writableLength > 0",
+        replace: "false",
+      },
+      {
+        file: "gateway/dist/answers-on-socket.js",
+        find: "line.size > MOST_IN_LINE",
+        replace: "false",
+      },
+    ],
+  },
   "no-deadline": {
     drill: "hang-a-service",
     complaint: /not in part|nobody noticed|Headers Timeout/,

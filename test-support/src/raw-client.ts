@@ -25,9 +25,9 @@ export async function sendRaw(
   return readToEnd(socket);
 }
 
-export async function openRaw(url: string): Promise<Socket> {
+export async function openRaw(url: string, localAddress?: string): Promise<Socket> {
   const { hostname, port } = new URL(url);
-  const socket = connect(Number(port), hostname);
+  const socket = connect({ port: Number(port), host: hostname, localAddress });
   socket.on("error", () => undefined);
   await once(socket, "connect");
   return socket;
