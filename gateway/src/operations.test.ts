@@ -9,6 +9,7 @@ import supertest from "supertest";
 import { readGatewayConfig } from "./config.ts";
 import { createMetrics } from "./metrics.ts";
 import { buildPipeline } from "./pipeline.ts";
+import { WaitingBytes } from "./waiting-bytes.ts";
 import type { AnswerOptions } from "./steps/answer-route.ts";
 import { giveProduct, sendJson } from "./fake-service.fixture.ts";
 import { expectEnvelope, expectFailure, startFixture, type Fixture } from "./gateway.fixture.ts";
@@ -89,11 +90,14 @@ describe("GET /health", () => {
   test("is ok while calls to a service take all the connections that the BFF has", async () => {
     const fixture = await start({ BFF_DEADLINE_MS: "20000" });
     fixture.orders.answers(() => undefined);
-    const socket = await openRaw(fixture.url);
-    socket.write("GET /products/26-with-orders HTTP/1.1\r\nHost: shop\r\n\r\n".repeat(300));
+    // No more than 32 answers may wait on each.
+    const sockets = await Promise.all(Array.from({ length: 10 }, () => openRaw(fixture.url)));
+    for (const socket of sockets) {
+      socket.write("GET /products/26-with-orders HTTP/1.1\r\nHost: shop\r\n\r\n".repeat(30));
+    }
     await eventually(() => expect(fixture.orders.seen).toHaveLength(256));
     expect((await fixture.request("/health")).body.data).toMatchObject({ status: "ok" });
-    socket.destroy();
+    for (const socket of sockets) socket.destroy();
   });
 
   test("one instance of several is enough", async () => {
@@ -300,6 +304,7 @@ function pipelineWith({ log, ...answers }: { log: Logger } & Partial<AnswerOptio
     isStopping: () => false,
     corsOrigins: undefined,
     shedding: { inFlight: noneInFlight(), most: 1 },
+    waiting: new WaitingBytes(1_000, () => undefined),
     rateLimit: undefined,
     verifyToken: undefined,
     answers: {

@@ -309,6 +309,7 @@ describe("G5: slow clients", () => {
     const fixture = await start({});
     fixture.products.answers(() => undefined);
     const formatted: string[] = [];
+    // oxlint-disable-next-line typescript/unbound-method -- only put back
     const { prepareStackTrace } = Error;
     stops.push(async () => (Error.prepareStackTrace = prepareStackTrace));
     Error.prepareStackTrace = (error, frames) => {
@@ -358,11 +359,12 @@ describe("G5: slow clients", () => {
   });
 
   test("empty lines between requests keep no connection open, and requests do", async () => {
-    const server = createServer({ keepAliveTimeout: 500 }, (_request, response) =>
-      response.end("ok"),
-    );
+    const server = createServer({ keepAliveTimeout: 500 }, (request, response) => {
+      use(request.socket);
+      response.end("ok");
+    });
     server.headersTimeout = 500;
-    cutSlowClients(server, 30_000);
+    const use = cutSlowClients(server, 30_000);
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;

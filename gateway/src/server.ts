@@ -40,9 +40,11 @@ export function createHttpServer(
 ): Server {
   const onRequest: RequestListener = (request, response) => {
     if (comesTooLate(request)) return;
+    use(request.socket);
     if (response.socket === null && waitInLine(request.socket, response)) {
       onCut();
-      return void request.socket.destroy();
+      request.socket.destroy();
+      return;
     }
     handle(request, response);
   };
@@ -60,7 +62,7 @@ export function createHttpServer(
   );
   server.maxConnections = maxConnections;
   server.timeout = SILENCE_TIMEOUT_MS;
-  cutSlowClients(server, ANSWER_LIMIT_MS);
+  const use = cutSlowClients(server, ANSWER_LIMIT_MS);
   // "100 Continue" is said when the body is wanted, in read-body.ts. Other expectations mean nothing here.
   server.on("checkContinue", onRequest).on("checkExpectation", onRequest);
   server.on("clientError", answerBrokenBytes);

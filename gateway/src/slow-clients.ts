@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { answerAtWork, answersInLine } from "./answers-on-socket.ts";
 
@@ -10,9 +10,9 @@ const LATE_MS = 2_000;
  * Cuts off who takes longer than this over an answer, counted from its head: a limit for silence alone is no limit for a client
  * that reads a little now and then. And who sends no request for longer than an idle connection is kept and a head may take: for
  * Node empty lines between requests are no request, and yet no silence. All connections are looked at every second; a timer for
- * each answer would cost every answer.
+ * each answer would cost every answer. Hands back what is to be called for each request.
  */
-export function cutSlowClients(server: Server, answerLimitMs: number): void {
+export function cutSlowClients(server: Server, answerLimitMs: number): (socket: Socket) => void {
   /** With the look at which each was last seen to be used. */
   const sockets = new Map<Socket, number>();
   const begunAt = new WeakMap<ServerResponse, number>();
@@ -38,14 +38,12 @@ export function cutSlowClients(server: Server, answerLimitMs: number): void {
       else for (const one of answersInLine(socket)) if (isOverdue(one, now)) socket.destroy();
     }
   };
-  const use = ({ socket }: { socket: Socket }): void => void sockets.set(socket, lookedAt);
+  const use = (socket: Socket): void => void sockets.set(socket, lookedAt);
   server.on("connection", (socket: Socket) => {
-    use({ socket });
+    use(socket);
     socket.once("close", () => sockets.delete(socket));
   });
-  for (const event of ["request", "checkContinue", "checkExpectation"]) {
-    server.on(event, (request: IncomingMessage) => use(request));
-  }
   const timer = setInterval(look, LOOK_EVERY_MS).unref();
   server.once("close", () => clearInterval(timer));
+  return use;
 }

@@ -14,6 +14,7 @@ export function countUnread(
   { response: prototype }: Express,
   { inFlight, waiting }: { inFlight: InFlight; waiting: WaitingBytes },
 ): void {
+  // oxlint-disable-next-line typescript/unbound-method -- called on its response below
   const { end } = prototype;
   const wait = (response: Response): void => {
     const request = response.req as Request;

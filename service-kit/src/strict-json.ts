@@ -39,7 +39,10 @@ const BRACE = 0x20;
  * schema 4 ms, and looking at 100 kB 0.1 ms.
  */
 function measure(bytes: Buffer): { levels: number; values: number; isClosed: boolean } {
-  let [level, levels, values, inString] = [0, 0, 1, false];
+  let level = 0;
+  let levels = 0;
+  let values = 1;
+  let inString = false;
   for (let at = 0; at < bytes.length; at += 1) {
     const byte = bytes[at]!;
     if (inString) {
