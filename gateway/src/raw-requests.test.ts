@@ -156,6 +156,7 @@ describe("G2: headers", () => {
       connection: "keep-alive",
     });
     expect(Object.keys(headers).toSorted()).toEqual([
+      "cache-control",
       "connection",
       "content-length",
       "content-security-policy",
@@ -170,6 +171,34 @@ describe("G2: headers", () => {
       "x-request-id",
     ]);
     expect(headers["x-request-id"]).not.toBe("another");
+  });
+
+  test("caches keep nothing but what has an ETag, and ask about that each time", async () => {
+    const cacheControl = async (path: string, method = "GET") =>
+      (await fixture.request(path, { method })).headers["cache-control"];
+    expect(await cacheControl("/products/26")).toBe("no-cache");
+    for (const path of ["/docs", "/openapi.json"]) {
+      expect([path, await cacheControl(path)]).toEqual([path, "no-cache"]);
+    }
+    for (const service of [fixture.products, fixture.orders]) {
+      service.answers((_request, response) => sendJson(response, 200, "{}"));
+    }
+    const order = "/orders/019a9f4e-7d2c-7f00-8a51-3c1d5e7f9b20";
+    const kept = [order, "/orders/product/26", "/products/26-with-orders", "/products", "/health"];
+    for (const path of [...kept, "/nowhere", "/products/x", "/docs/x", "//"]) {
+      expect([path, await cacheControl(path)]).toEqual([path, "no-store"]);
+    }
+    expect(await cacheControl("/products/26", "PATCH")).toBe("no-store");
+    fixture.products.answers((_request, response) => {
+      const notFound = { code: "PRODUCT_NOT_FOUND", message: "no", details: [] };
+      sendJson(response, 404, JSON.stringify(notFound), { etag: '"1"' });
+    });
+    expect(await cacheControl("/products/26")).toBe("no-store");
+    const { answers } = await sendRaw(
+      fixture.url,
+      `${GET}X-Long: ${"a".repeat(17_000)}\r\n${LAST}`,
+    );
+    expect(answers[0]!.headers["cache-control"]).toBe("no-store");
   });
 
   test("a place under the prefix is told with it; one of another host is not told", async () => {

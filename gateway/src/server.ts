@@ -129,6 +129,7 @@ function lastAnswer(status: string, code: ErrorCode, message: string): string {
     "Connection: close",
     ...(code === "METHOD_NOT_ALLOWED" ? [`Allow: ${allowOf(ROUTES)}`] : []),
     `${REQUEST_ID_HEADER}: ${requestId}`,
+    "Cache-Control: no-store",
     `Content-Type: ${JSON_TYPE}`,
     `Content-Length: ${Buffer.byteLength(text)}`,
     "",

@@ -24,6 +24,7 @@ const DESCRIPTION = `One URL for products and orders.
 
 Every JSON answer but this document has one envelope: \`data\` and \`meta\`, or \`error\` and \`meta\`. Every answer carries
 \`X-Request-ID\`. \`HEAD\` works wherever \`GET\` does; \`OPTIONS\` answers 204 with \`Allow\`; another method is 405 with \`Allow\`.
+What has an \`ETag\` may be kept, and is asked about each time (\`Cache-Control: no-cache\`); nothing else is (\`no-store\`).
 
 <details><summary>All error codes</summary>
 

@@ -21,9 +21,12 @@ const setByHelmet = helmet({
   xXssProtection: false,
 });
 
+/** No cache keeps an answer, which may be of one caller's orders; what has an `ETag` says otherwise itself. */
+const NO_STORE = ["cache-control", "no-store"] as const;
+
 /** Helmet's headers are the same for every answer here: asked for once, they cost a tenth of asking each time. */
 export function securityHeaders(): RequestHandler {
-  const headers = headersOfHelmet();
+  const headers = [...headersOfHelmet(), NO_STORE];
   return (_request, response, next) => {
     for (const [name, value] of headers) response.setHeader(name, value);
     next();

@@ -46,6 +46,8 @@ function startAnswer(answer: ServiceAnswer, request: Request, response: Response
     const value = answer.header(name);
     if (value !== undefined) response.setHeader(name, value);
   }
+  // Kept, and asked about each time.
+  if (answer.header("etag") !== undefined) response.setHeader("cache-control", "no-cache");
   // A service knows paths without a prefix; an address of another form would show where it is.
   const location = answer.header("location");
   if (location?.startsWith("/")) {
