@@ -1,19 +1,15 @@
-import { createServer } from "node:http";
-import { once } from "node:events";
-import type { AddressInfo } from "node:net";
 import { eventually } from "@shop/test-support/eventually";
-import { SignJWT, exportJWK, generateKeyPair, type CryptoKey, type JWTPayload } from "jose";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { expectFailure, startFixture, type Fixture } from "./gateway.fixture.ts";
+import { AUDIENCE, ISSUER, signToken, type Claims } from "./issuer.fixture.ts";
 
 const SECRET = "a-secret-of-more-than-32-characters!";
 const TOKEN = "an-internal-token-of-32-characters-";
-const ISSUER = "https://login.example/";
 const SETTINGS = {
   AUTH: "jwt",
   INTERNAL_TOKEN: TOKEN,
   JWT_ISSUER: ISSUER,
-  JWT_AUDIENCE: "shop",
+  JWT_AUDIENCE: AUDIENCE,
 };
 
 let fixture: Fixture;
@@ -27,24 +23,11 @@ beforeEach(() => {
   fixture.orders.reset();
 });
 
-interface Claims extends JWTPayload {
-  readonly scope?: string;
-}
-
 const tokenOf = (
   claims: Claims = {},
-  key: CryptoKey | Uint8Array = new TextEncoder().encode(SECRET),
-  header: { alg: string; kid?: string } = { alg: "HS256" },
-): Promise<string> =>
-  new SignJWT({
-    sub: "anna",
-    iss: ISSUER,
-    aud: "shop",
-    exp: Math.floor(Date.now() / 1_000) + 60,
-    ...claims,
-  })
-    .setProtectedHeader(header)
-    .sign(key);
+  key = new TextEncoder().encode(SECRET),
+  header = { alg: "HS256" },
+): Promise<string> => signToken(claims, key, header);
 
 const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` });
 const get = (headers: Record<string, string>, path = "/products/26") =>
@@ -201,46 +184,4 @@ test("no token and no internal token is ever logged", async () => {
   for (const secret of [token, token.split(".")[2]!, SECRET, TOKEN]) {
     expect(log).not.toContain(secret);
   }
-});
-
-describe("with keys from a URL", () => {
-  test("their tokens are good; without the keys nobody can say, which is 503", async () => {
-    const { privateKey, publicKey } = await generateKeyPair("ES256");
-    const keys = JSON.stringify({
-      keys: [{ ...(await exportJWK(publicKey)), kid: "one", alg: "ES256" }],
-    });
-    let there = false;
-    const server = createServer((_request, response) => {
-      response.statusCode = there ? 200 : 500;
-      response.setHeader("content-type", "application/json");
-      response.end(there ? keys : "{}");
-    });
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const { port } = server.address() as AddressInfo;
-    const gateway = await fixture.startAnother({
-      JWT_SECRET: "",
-      JWT_JWKS_URL: `http://127.0.0.1:${port}/keys`,
-    });
-    try {
-      const ask = async (token: string) => {
-        const answer = await fetch(`${gateway.url}/products/26`, { headers: bearer(token) });
-        return { status: answer.status, retryAfter: answer.headers.get("retry-after") };
-      };
-      const good = await tokenOf({}, privateKey, { alg: "ES256", kid: "one" });
-      expect(await ask(good)).toEqual({ status: 503, retryAfter: "1" });
-      there = true;
-      expect((await ask(good)).status).toBe(200);
-      expect((await ask(await tokenOf({}, privateKey, { alg: "ES256", kid: "two" }))).status).toBe(
-        401,
-      );
-      // The public key is no secret: a token that is signed with it as one is nobody's.
-      const confused = await tokenOf({}, new TextEncoder().encode(keys), { alg: "HS256" });
-      expect((await ask(confused)).status).toBe(401);
-    } finally {
-      await gateway.stop();
-      server.close();
-      server.closeAllConnections();
-    }
-  });
 });

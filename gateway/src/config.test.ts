@@ -87,6 +87,17 @@ describe("AUTH", () => {
     expect(wrongWith({ ...keys, JWT_ALGORITHMS: "HS256" })).toEqual(["JWT_ALGORITHMS"]);
     expect(wrongWith({ ...keys, JWT_ALGORITHMS: "RS256,EdDSA" })).toEqual([]);
   });
+
+  test("takes keys by plain http from this machine only", () => {
+    const { JWT_SECRET: _, ...jwt } = JWT;
+    const wrongWithUrl = (JWT_JWKS_URL: string) => wrongWith({ ...jwt, JWT_JWKS_URL });
+    for (const host of ["login.example", "10.0.0.1", "127.0.0.1.example", "localhost.example"]) {
+      expect(wrongWithUrl(`http://${host}/keys`)).toEqual(["JWT_JWKS_URL"]);
+    }
+    for (const host of ["127.0.0.1:8080", "127.1", "localhost", "[::1]:8080"]) {
+      expect(wrongWithUrl(`http://${host}/keys`)).toEqual([]);
+    }
+  });
 });
 
 test.each([

@@ -67,6 +67,14 @@ const withJwt =
   (given) =>
     given.AUTH !== "jwt" || holds(given);
 
+/** Hosts are as `URL` has normalised them: `127.1` is `127.0.0.1` by then. */
+const isPlainHttpElsewhere = (text: string): boolean => {
+  const place = URL.parse(text);
+  return (
+    place?.protocol === "http:" && !/^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(place.hostname)
+  );
+};
+
 /** What holds between variables. */
 const RULES: readonly Rule[] = [
   {
@@ -95,6 +103,12 @@ const RULES: readonly Rule[] = [
     holds: withJwt(
       (given) => (given.JWT_SECRET === undefined) !== (given.JWT_JWKS_URL === undefined),
     ),
+  },
+  {
+    variable: "JWT_JWKS_URL",
+    message:
+      "must be an https:// URL, http:// to a loopback address only: its answer decides who can sign",
+    holds: withJwt(({ JWT_JWKS_URL = "" }) => !isPlainHttpElsewhere(JWT_JWKS_URL)),
   },
   {
     variable: "JWT_ALGORITHMS",

@@ -59,7 +59,7 @@ export async function startGateway(
     waiting,
     errors: { log, onShed: () => metrics.shed.inc() },
     rateLimit: rateLimit?.step,
-    verifyToken: config.AUTH === "jwt" ? tokenVerifier(config) : undefined,
+    verifyToken: config.AUTH === "jwt" ? tokenVerifier(config, { log, metrics }) : undefined,
     answers: {
       upstreams,
       upstreamDeadlineMs: config.UPSTREAM_DEADLINE_MS,

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Registry, collectDefaultMetrics } from "prom-client";
 import type { InFlight } from "./in-flight.ts";
 import { latencyHistogram } from "./latency-histogram.ts";
+import type { SigningKeys } from "./signing-keys.ts";
 import type { BreakerState } from "./upstream/breaker.ts";
 import type { Upstreams } from "./upstream/upstream.ts";
 
@@ -27,6 +28,10 @@ export function createMetrics() {
     cut: counter("connections_cut_total", "Connections cut because too much waited on them"),
     limited: counter("requests_limited_total", "Requests refused by the rate limit"),
     retried: counter("upstream_retries_total", "Requests that were sent a second time"),
+    keyFetchFailed: counter(
+      "signing_keys_fetch_failures_total",
+      "Times that the keys of the tokens' issuer could not be fetched",
+    ),
     missing: (part: string) => parts.inc({ part }),
     answered: latencyHistogram(registry, {
       name: "http_request_seconds",
@@ -38,6 +43,7 @@ export function createMetrics() {
       help: "Time that a service took for its whole answer, or for failing to give one",
       labelNames: ["service", "outcome"],
     }),
+    watchSigningKeys: signingKeysWatcher(registry),
     watch: (upstreams: Upstreams, inFlight: InFlight, waiting: { readonly sum: number }) => {
       watchBreakers(registry, upstreams);
       watchInFlight(registry, inFlight);
@@ -81,4 +87,18 @@ function watchWaiting(registry: Registry, waiting: { readonly sum: number }): vo
     registers: [registry],
     collect: () => gauge.set(waiting.sum),
   });
+}
+
+/** Exported without keys too, as NaN, so that a dashboard finds it. */
+function signingKeysWatcher(registry: Registry): (keys: SigningKeys) => void {
+  let watched: SigningKeys | undefined;
+  const age: Gauge = new Gauge({
+    name: "signing_keys_age_seconds",
+    help: "Since the keys of the tokens' issuer were fetched; they are fetched when a token needs them",
+    registers: [registry],
+    collect: () => age.set((watched?.ageMs ?? NaN) / 1_000),
+  });
+  return (keys) => {
+    watched = keys;
+  };
 }

@@ -1,16 +1,26 @@
 import { knownScopes, subject } from "@shop/contracts/access";
-import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload } from "jose";
+import { errors, jwtVerify, type JWTPayload, type JWTVerifyOptions } from "jose";
 import { ContractError } from "@shop/contracts/errors";
+import type { Logger } from "@shop/service-kit/log/logger";
 import type { GatewayConfig } from "./config.ts";
 import type { Caller } from "./exchange.ts";
+import type { GatewayMetrics } from "./metrics.ts";
+import { SigningKeys } from "./signing-keys.ts";
 
 export type VerifyToken = (token: string) => Caller | Promise<Caller>;
 
 const CLOCK_TOLERANCE_S = 5;
-const JWKS_TIMEOUT_MS = 2_000;
-/** A token that was good is taken again without checking its signature, at most this long and never beyond its end. */
+/**
+ * A token that was good is taken again without checking its signature, at most this long and never beyond its end. The time that a
+ * withdrawn key is good (signing-keys.ts) is longer by it.
+ */
 const REMEMBERED_MS = 60_000;
 const MOST_REMEMBERED = 2_000;
+
+interface VerifierParts {
+  readonly log: Logger;
+  readonly metrics: GatewayMetrics;
+}
 
 interface Remembered {
   readonly caller: Caller;
@@ -18,8 +28,9 @@ interface Remembered {
 }
 
 /** Checks who signed, for whom, until when, and by an algorithm that was agreed on; the token has no say in any of it. */
-export function tokenVerifier(config: GatewayConfig): VerifyToken {
-  const key = verifyingKey(config);
+export function tokenVerifier(config: GatewayConfig, parts: VerifierParts): VerifyToken {
+  const remembered = new Map<string, Remembered>();
+  const verify = verifyingKey(config, { ...parts, onWithdrawn: () => remembered.clear() });
   const options = {
     issuer: config.JWT_ISSUER!,
     audience: config.JWT_AUDIENCE!,
@@ -27,10 +38,9 @@ export function tokenVerifier(config: GatewayConfig): VerifyToken {
     clockTolerance: CLOCK_TOLERANCE_S,
     requiredClaims: ["exp", "sub"],
   };
-  const remembered = new Map<string, Remembered>();
 
   const check = async (token: string): Promise<Caller> => {
-    const { payload } = await key(token, options).catch((error: unknown) => {
+    const { payload } = await verify(token, options).catch((error: unknown) => {
       throw refusal(error);
     });
     const caller = toCaller(payload);
@@ -47,18 +57,20 @@ export function tokenVerifier(config: GatewayConfig): VerifyToken {
   };
 }
 
-type Verify = (
-  token: string,
-  options: Parameters<typeof jwtVerify>[2],
-) => Promise<{ payload: JWTPayload }>;
+type Verify = (token: string, options: JWTVerifyOptions) => Promise<{ payload: JWTPayload }>;
 
-function verifyingKey({ JWT_SECRET, JWT_JWKS_URL }: GatewayConfig): Verify {
+function verifyingKey(
+  { JWT_SECRET, JWT_JWKS_URL }: GatewayConfig,
+  { log, metrics, onWithdrawn }: VerifierParts & { readonly onWithdrawn: () => void },
+): Verify {
   if (JWT_SECRET !== undefined) {
     const bytes = new TextEncoder().encode(JWT_SECRET);
     return (token, options) => jwtVerify(token, bytes, options);
   }
-  const keys = createRemoteJWKSet(new URL(JWT_JWKS_URL!), { timeoutDuration: JWKS_TIMEOUT_MS });
-  return (token, options) => jwtVerify(token, keys, options);
+  const onFetchFailed = (): void => metrics.keyFetchFailed.inc();
+  const keys = new SigningKeys(JWT_JWKS_URL!, { log, onFetchFailed, onWithdrawn });
+  metrics.watchSigningKeys(keys);
+  return (token, options) => keys.verify(token, options);
 }
 
 const unauthenticated = (cause?: unknown): ContractError =>
@@ -66,12 +78,7 @@ const unauthenticated = (cause?: unknown): ContractError =>
 
 /** What is wrong with the token is its sender's fault; that its keys can't be had is not. */
 function refusal(error: unknown): ContractError {
-  const isTokensFault =
-    error instanceof errors.JOSEError &&
-    !(error instanceof errors.JWKSTimeout) &&
-    !(error instanceof errors.JWKSInvalid) &&
-    error.code !== errors.JOSEError.code;
-  if (isTokensFault) return unauthenticated(error);
+  if (error instanceof errors.JOSEError) return unauthenticated(error);
   return new ContractError("UNAVAILABLE", "Tokens can't be checked just now; try again", [], {
     cause: error,
   });

@@ -1,0 +1,203 @@
+import type { Logger } from "@shop/service-kit/log/logger";
+import {
+  createLocalJWKSet,
+  decodeProtectedHeader,
+  errors,
+  jwtVerify,
+  type CryptoKey,
+  type JSONWebKeySet,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  type JWTVerifyOptions,
+} from "jose";
+import { z } from "zod";
+
+/** A set is used this long before a newer one is asked for: the longest that a withdrawn key is good while the issuer answers. */
+const FRESH_MS = 5 * 60_000;
+/** The longest that a set is used while the issuer is away. */
+const LAST_GOOD_MS = 24 * 60 * 60_000;
+/** Between two fetches, so that made-up keys cannot make us flood the issuer; the longest that a new key is unknown here. */
+const COOLDOWN_MS = 5_000;
+/** Without any keys every token is 503, and its `Retry-After` is 1 s. */
+const COOLDOWN_WITHOUT_KEYS_MS = 1_000;
+const FETCH_LIMIT_MS = 2_000;
+/** Keys that one token is checked with when it does not name its key. Each try costs a signature. */
+const MOST_TRIES = 8;
+
+export interface SigningKeysOptions {
+  readonly log: Logger;
+  readonly onFetchFailed: () => void;
+  /** A key of the set before is not in the new one. */
+  readonly onWithdrawn: () => void;
+}
+
+interface KeySet {
+  readonly keyFor: JWTVerifyGetKey;
+  readonly texts: ReadonlySet<string>;
+  readonly fetchedAt: number;
+}
+
+/**
+ * The public keys of an issuer, from its JWKS URL: fetched when a token needs them, and the last good set while the issuer is
+ * away. jose's own remote set drops its keys then, and neither tries several keys nor skips a broken one.
+ */
+export class SigningKeys {
+  private readonly url: string;
+  private readonly options: SigningKeysOptions;
+  private set: KeySet | undefined;
+  private triedAt = -Infinity;
+  private fetching: Promise<void> | undefined;
+  /** Why the last fetch failed. */
+  private failure: Error | undefined;
+
+  constructor(url: string, options: SigningKeysOptions) {
+    this.url = url;
+    this.options = options;
+  }
+
+  /** Since the set was fetched; `undefined` without one. */
+  get ageMs(): number | undefined {
+    return this.set && performance.now() - this.set.fetchedAt;
+  }
+
+  async verify(token: string, options: JWTVerifyOptions): Promise<{ payload: JWTPayload }> {
+    const set = await this.currentSet();
+    try {
+      return await verifyBy(set, token, options);
+    } catch (error) {
+      if (!mayBeOfNewKey(error, token)) throw error;
+      await this.refresh();
+      // An issuer that is away may have a key that we do not know.
+      if (this.failure) throw this.failure;
+      if (this.set === undefined || this.set === set) throw error;
+      return verifyBy(this.set, token, options);
+    }
+  }
+
+  private async currentSet(): Promise<KeySet> {
+    if (this.isYoungerThan(FRESH_MS)) return this.set!;
+    const refreshed = this.refresh();
+    // An issuer that is known to be away is asked in the background.
+    if (this.failure === undefined || !this.isYoungerThan(LAST_GOOD_MS)) await refreshed;
+    if (this.isYoungerThan(LAST_GOOD_MS)) return this.set!;
+    throw this.failure ?? new Error("the issuer's keys are not here yet");
+  }
+
+  private isYoungerThan(limitMs: number): boolean {
+    const { ageMs } = this;
+    return ageMs !== undefined && ageMs < limitMs;
+  }
+
+  /** One fetch at a time, and none within the cool-down. */
+  private refresh(): Promise<void> {
+    if (this.fetching) return this.fetching;
+    const cooldownMs = this.set ? COOLDOWN_MS : COOLDOWN_WITHOUT_KEYS_MS;
+    const now = performance.now();
+    if (now - this.triedAt < cooldownMs) return Promise.resolve();
+    this.triedAt = now;
+    this.fetching = this.fetch(now).finally(() => {
+      this.fetching = undefined;
+    });
+    return this.fetching;
+  }
+
+  private async fetch(fetchedAt: number): Promise<void> {
+    const { log, onFetchFailed, onWithdrawn } = this.options;
+    try {
+      const before = this.set;
+      this.set = toKeySet(await fetchKeys(this.url), fetchedAt);
+      if (before && lacksKeyOf(before, this.set)) onWithdrawn();
+      if (this.failure) log.info("the issuer's keys can be fetched again");
+      this.failure = undefined;
+    } catch (cause) {
+      onFetchFailed();
+      // One line for an outage, not one for each try.
+      if (this.failure === undefined) {
+        log.warn(
+          { err: cause },
+          "the issuer's keys cannot be fetched; the last ones are used for up to 24 h",
+        );
+      }
+      this.failure = new Error("the issuer's keys cannot be fetched", { cause });
+    }
+  }
+}
+
+const answer = z.object({ keys: z.array(z.unknown()) });
+
+async function fetchKeys(url: string): Promise<unknown[]> {
+  const response = await fetch(url, {
+    headers: { accept: "application/json, application/jwk-set+json" },
+    redirect: "error",
+    signal: AbortSignal.timeout(FETCH_LIMIT_MS),
+  });
+  if (response.status !== 200) {
+    await response.body?.cancel();
+    throw new Error(`the issuer answered ${response.status}`);
+  }
+  return answer.parse(await response.json()).keys;
+}
+
+function toKeySet(found: readonly unknown[], fetchedAt: number): KeySet {
+  const keys = found.filter(isObject);
+  const local = createLocalJWKSet({ keys } as JSONWebKeySet);
+  return {
+    keyFor: async (header, token) => {
+      try {
+        return await local(header, token);
+      } catch (error) {
+        if (error instanceof errors.JOSEError && IS_ABOUT_TOKEN.has(error.code)) throw error;
+        // One key that cannot be read is like one that is not there.
+        throw new errors.JWKSNoMatchingKey("the token's key is broken", { cause: error });
+      }
+    },
+    texts: new Set(keys.map((key) => JSON.stringify(key))),
+    fetchedAt,
+  };
+}
+
+const isObject = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const lacksKeyOf = (before: KeySet, { texts }: KeySet): boolean =>
+  [...before.texts].some((text) => !texts.has(text));
+
+const IS_ABOUT_TOKEN: ReadonlySet<string> = new Set([
+  errors.JWKSNoMatchingKey.code,
+  errors.JWKSMultipleMatchingKeys.code,
+  errors.JOSENotSupported.code,
+]);
+
+async function verifyBy({ keyFor }: KeySet, token: string, options: JWTVerifyOptions) {
+  try {
+    return await jwtVerify(token, keyFor, options);
+  } catch (error) {
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+    return verifyByOneOf(error, token, options);
+  }
+}
+
+/** jose leaves out the ones that are broken. */
+async function verifyByOneOf(
+  keys: AsyncIterable<CryptoKey>,
+  token: string,
+  options: JWTVerifyOptions,
+) {
+  let tries = 0;
+  for await (const key of keys) {
+    if (tries === MOST_TRIES) break;
+    tries += 1;
+    try {
+      return await jwtVerify(token, key, options);
+    } catch (error) {
+      if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
+    }
+  }
+  throw new errors.JWSSignatureVerificationFailed();
+}
+
+/** It names a key that is not here, or names none and none fits. */
+const mayBeOfNewKey = (error: unknown, token: string): boolean =>
+  error instanceof errors.JWKSNoMatchingKey ||
+  (error instanceof errors.JWSSignatureVerificationFailed &&
+    decodeProtectedHeader(token).kid === undefined);
