@@ -1,4 +1,5 @@
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from "express";
+import { trustSetting } from "./client-address.ts";
 import type { Route } from "./routes.ts";
 import { accessLog, type AccessLogOptions } from "./steps/access-log.ts";
 import { answerRoute, type AnswerOptions } from "./steps/answer-route.ts";
@@ -80,7 +81,7 @@ export function buildPipeline(options: PipelineOptions): Express {
   const app = express();
   app.disable("x-powered-by").disable("etag").disable("query parser");
   app.enable("case sensitive routing").enable("strict routing");
-  app.set("trust proxy", options.trustedProxies);
+  app.set("trust proxy", trustSetting(options.trustedProxies));
 
   app.use(inOrder(stepsOf(onEveryRequest(options))));
   for (const [path, routes] of table.routesByPath()) {

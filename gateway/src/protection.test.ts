@@ -480,6 +480,29 @@ describe("the rate limit", () => {
     }
   });
 
+  test("counts a forwarded address without its port, and what is none as the proxy's own", async () => {
+    const fixture = await start({ RATE_LIMIT: "2", TRUST_PROXY: "1" });
+    const from = async (forwardedFor: string) =>
+      (await get(fixture, { "x-forwarded-for": forwardedFor })).status;
+    for (const [first, second, third] of [
+      ["10.0.0.1:1024", "10.0.0.1:1025", "10.0.0.1"],
+      ["[2001:db8::1]:1024", "[2001:db8::1]", "2001:DB8:0::1"],
+      ["unknown", "_hidden:7", "10.0.0.300:1"],
+    ] as const) {
+      expect([await from(first), await from(second), await from(third)]).toEqual([200, 200, 429]);
+    }
+    const seen = fixture.products.seen.map(({ headers }) => headers["x-forwarded-for"]);
+    const [v4, v6, peer] = ["10.0.0.1", "2001:db8::1", "127.0.0.1"];
+    expect(seen).toEqual([v4, v4, v6, v6, peer, peer]);
+
+    // Between proxies too: the client is behind the second.
+    const chained = await start({ TRUST_PROXY: "127.0.0.1, 10.0.0.0/8, 2001:db8::/32" });
+    for (const proxy of ["10.0.0.1:443", "::ffff:10.0.0.1", "[2001:db8::1]:443"]) {
+      await get(chained, { "x-forwarded-for": `8.8.8.8, 9.9.9.9:1024, ${proxy}` });
+      expect(chained.products.seen.at(-1)!.headers["x-forwarded-for"]).toBe("9.9.9.9");
+    }
+  });
+
   test("is shared by several gateways in a Redis, and fails open without it", async () => {
     const redis = await startRedis({ name: "rate-redis" });
     stops.push(() => redis.stop());
