@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto";
 import { eventually } from "@shop/test-support/eventually";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { expectFailure, startFixture, type Fixture } from "./gateway.fixture.ts";
@@ -171,6 +172,22 @@ describe("writing", () => {
   });
 });
 
+test("a caller is logged by a pseudonym, always the same, and by the internal token alone", async () => {
+  const sub = "anna@shop.example";
+  for (const requestId of ["first", "second"]) {
+    const token = await tokenOf({ sub, jti: requestId });
+    await get({ ...bearer(token), "x-request-id": requestId });
+  }
+  const digest = createHmac("sha256", TOKEN).update(sub).digest("hex");
+  await eventually(() => {
+    const lines = fixture.log.lines.filter(({ requestId }) =>
+      /^(first|second)$/.test(requestId ?? ""),
+    );
+    expect(lines.map(({ caller }) => caller)).toEqual([digest.slice(0, 16), digest.slice(0, 16)]);
+  });
+  expect(JSON.stringify(fixture.log.lines)).not.toContain(sub);
+});
+
 test("no token and no internal token is ever logged", async () => {
   const token = await tokenOf({ sub: "logged" });
   await get({ ...bearer(token), "x-request-id": "with-token" });
@@ -180,8 +197,8 @@ test("no token and no internal token is ever logged", async () => {
     expect(ids).toEqual(expect.arrayContaining(["with-token", "with-bad-token"]));
   });
   const log = JSON.stringify(fixture.log.lines);
-  expect(log).toContain('"subject":"logged"');
-  for (const secret of [token, token.split(".")[2]!, SECRET, TOKEN]) {
+  expect(log).toContain('"caller":"');
+  for (const secret of ["logged", token, token.split(".")[2]!, SECRET, TOKEN]) {
     expect(log).not.toContain(secret);
   }
 });

@@ -18,6 +18,8 @@ declare global {
 /** Who calls, as a checked token says it. */
 export interface Caller {
   readonly subject: string;
+  /** For logs and counters: a subject may be an e-mail address. */
+  readonly pseudonym: string;
   readonly scopes: readonly Scope[];
 }
 

@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto";
 import { knownScopes, subject } from "@shop/contracts/access";
 import { errors, jwtVerify, type JWTPayload, type JWTVerifyOptions } from "jose";
 import { ContractError } from "@shop/contracts/errors";
@@ -16,6 +17,7 @@ const CLOCK_TOLERANCE_S = 5;
  */
 const REMEMBERED_MS = 60_000;
 const MOST_REMEMBERED = 2_000;
+const PSEUDONYM_DIGITS = 16;
 
 interface VerifierParts {
   readonly log: Logger;
@@ -43,7 +45,7 @@ export function tokenVerifier(config: GatewayConfig, parts: VerifierParts): Veri
     const { payload } = await verify(token, options).catch((error: unknown) => {
       throw refusal(error);
     });
-    const caller = toCaller(payload);
+    const caller = toCaller(payload, config.INTERNAL_TOKEN!);
     const until = Math.min(Date.now() + REMEMBERED_MS, payload.exp! * 1_000);
     remembered.set(token, { caller, until });
     if (remembered.size > MOST_REMEMBERED) remembered.delete(remembered.keys().next().value!);
@@ -84,10 +86,18 @@ function refusal(error: unknown): ContractError {
   });
 }
 
-function toCaller({ sub, scope, scp }: JWTPayload): Caller {
+function toCaller({ sub, scope, scp }: JWTPayload, pseudonymKey: string): Caller {
   const name = subject.safeParse(sub);
   if (!name.success) throw unauthenticated();
   const given: unknown = scope ?? scp;
   const text = Array.isArray(given) ? given.join(" ") : given;
-  return { subject: name.data, scopes: typeof text === "string" ? knownScopes(text) : [] };
+  return {
+    subject: name.data,
+    pseudonym: pseudonymOf(name.data, pseudonymKey),
+    scopes: typeof text === "string" ? knownScopes(text) : [],
+  };
 }
+
+/** The same at every gateway, and of no use to a reader of logs that guesses subjects: the key is the internal token. */
+const pseudonymOf = (name: string, key: string): string =>
+  createHmac("sha256", key).update(name).digest("hex").slice(0, PSEUDONYM_DIGITS);

@@ -59,7 +59,7 @@ function lineOf(request: Request, status: number, ms: number): object {
     status,
     code: failure?.code,
     cause: failure?.cause instanceof Error ? failure.cause.message : undefined,
-    subject: caller?.subject,
+    caller: caller?.pseudonym,
     ms: Math.round(ms * 10) / 10,
   };
 }
