@@ -1,22 +1,43 @@
 import { createHash } from "node:crypto";
 import { RedisCache } from "@shop/service-kit/cache/redis-cache";
 import type { Logger } from "@shop/service-kit/log/logger";
-import type { Store } from "express-rate-limit";
+import type { ClientRateLimitInfo, Options } from "express-rate-limit";
 import { RedisStore } from "rate-limit-redis";
+import type { Count, SharedCounts } from "./rate-limit.ts";
 
 const KEY_PREFIX = "rate:";
 
-/** Counts in a Redis, for all gateways together. */
-export function createSharedCounts(url: string, log: Logger): { redis: RedisCache; store: Store } {
+/** Counts in a Redis, for all gateways together. Keys expire with their window, and Redis' own `maxmemory` bounds how many there are. */
+export function createSharedCounts(url: string, windowMs: number, log: Logger): SharedCounts {
   const redis = new RedisCache(url, log);
-  return { redis, store: storeIn(redis) };
+  const store = storeIn(redis);
+  void store.init({ windowMs } as Options);
+  return {
+    get: (key) => counted(store.get(key)),
+    increment: (key) => counted(store.increment(key)),
+    start: () => redis.start(),
+    stop: () => redis.stop(),
+    answers: () => redis.answers(),
+  };
+}
+
+async function counted(
+  asked: Promise<ClientRateLimitInfo | undefined>,
+): Promise<Count | undefined> {
+  try {
+    const { totalHits = NaN, resetTime } = (await asked) ?? {};
+    // With this client the store says NaN of a key that is not there.
+    return Number.isNaN(totalHits) ? undefined : { totalHits, resetAt: Number(resetTime) };
+  } catch {
+    return undefined;
+  }
 }
 
 /**
  * The store loads its scripts once and keeps the outcome: away at that moment, Redis would be away for it for ever. So a script is
  * named by its hash here, and sent with each call.
  */
-function storeIn(redis: RedisCache): Store {
+function storeIn(redis: RedisCache): RedisStore {
   const scripts = new Map<string, string>();
   return new RedisStore({
     prefix: KEY_PREFIX,
