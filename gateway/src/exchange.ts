@@ -33,6 +33,10 @@ export class Exchange {
   readonly requestId: string;
   readonly startedAt = performance.now();
   route: Route | undefined = undefined;
+  /** As it was sent, where it has to be verified. */
+  token: string | undefined = undefined;
+  /** Why it is not good, or could not be verified. */
+  tokenFault: unknown = undefined;
   caller: Caller | undefined = undefined;
   params: Values = NONE;
   query: Values = NONE;

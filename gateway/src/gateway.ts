@@ -58,8 +58,8 @@ export async function startGateway(
     shedding: { inFlight, most: config.MAX_IN_FLIGHT },
     waiting,
     errors: { log, onShed: () => metrics.shed.inc() },
-    rateLimit: rateLimit?.step,
-    verifyToken: config.AUTH === "jwt" ? tokenVerifier(config, { log, metrics }) : undefined,
+    rateLimit,
+    tokens: config.AUTH === "jwt" ? tokenVerifier(config, { log, metrics }) : undefined,
     answers: {
       upstreams,
       upstreamDeadlineMs: config.UPSTREAM_DEADLINE_MS,

@@ -306,7 +306,7 @@ function pipelineWith({ log, ...answers }: { log: Logger } & Partial<AnswerOptio
     shedding: { inFlight: noneInFlight(), most: 1 },
     waiting: new WaitingBytes(1_000, () => undefined),
     rateLimit: undefined,
-    verifyToken: undefined,
+    tokens: undefined,
     answers: {
       upstreams: {} as AnswerOptions["upstreams"],
       upstreamDeadlineMs: 5_000,

@@ -3,7 +3,7 @@ import { trustSetting } from "./client-address.ts";
 import type { Route } from "./routes.ts";
 import { accessLog, type AccessLogOptions } from "./steps/access-log.ts";
 import { answerRoute, type AnswerOptions } from "./steps/answer-route.ts";
-import { authenticate } from "./steps/authentication.ts";
+import { authenticate, readToken, verifyToken } from "./steps/authentication.ts";
 import { cors } from "./steps/cors.ts";
 import { answerErrors, type ErrorOptions } from "./steps/errors.ts";
 import { inOrder } from "./steps/in-order.ts";
@@ -22,7 +22,8 @@ import { followRequest } from "./steps/request-id.ts";
 import * as table from "./steps/route-table.ts";
 import { securityHeaders } from "./steps/security-headers.ts";
 import { validate } from "./steps/validation.ts";
-import type { VerifyToken } from "./token-verifier.ts";
+import type { RateLimit } from "./steps/rate-limit.ts";
+import type { TokenVerifier } from "./token-verifier.ts";
 import type { WaitingBytes } from "./waiting-bytes.ts";
 
 export interface PipelineOptions {
@@ -33,8 +34,8 @@ export interface PipelineOptions {
   readonly corsOrigins: readonly string[] | undefined;
   readonly shedding: SheddingOptions;
   readonly waiting: WaitingBytes;
-  readonly rateLimit: RequestHandler | undefined;
-  readonly verifyToken: VerifyToken | undefined;
+  readonly rateLimit: Pick<RateLimit, "beforeVerifying" | "step"> | undefined;
+  readonly tokens: TokenVerifier | undefined;
   readonly answers: AnswerOptions;
 }
 
@@ -43,8 +44,9 @@ type Step<Handler = RequestHandler> = readonly [name: string, step: Handler | un
 /**
  * Every request, in this order. The id and the log come before the first refusal, so that it can be found as well, and so do the
  * headers of every answer, which browsers need to show it. Neither of these steps answers anything itself, not even a preflight.
+ * The rate limit counts by who calls, which only a verified token says, and verifying has a limit before it.
  */
-const onEveryRequest = (options: PipelineOptions): Step[] => [
+const onEveryRequest = ({ tokens, rateLimit, ...options }: PipelineOptions): Step[] => [
   ["request id", followRequest],
   ["access log", accessLog(options.accessLog)],
   ["leaving", sayGoodbye(options.isStopping)],
@@ -53,17 +55,17 @@ const onEveryRequest = (options: PipelineOptions): Step[] => [
   ["message hygiene", refuseAmbiguousHeads],
   ["path hygiene", refuseBadPaths],
   ["load shedding", shedLoad(options.shedding)],
-  ["rate limit", options.rateLimit],
+  ["token", tokens && readToken(tokens)],
+  ["rate limit, of what is verified", tokens && rateLimit?.beforeVerifying],
+  ["caller", tokens && verifyToken(tokens)],
+  ["rate limit", rateLimit?.step],
 ];
 
 /** Then, on the route that fits. */
-const onRoute = (
-  route: Route,
-  { verifyToken, shedding, waiting, answers }: PipelineOptions,
-): Step[] => [
+const onRoute = (route: Route, { tokens, shedding, waiting, answers }: PipelineOptions): Step[] => [
   ["route", table.enterRoute(route)],
   ["load shedding, of its service", shedForService(route, answers.upstreams)],
-  ["authentication", verifyToken && !route.open ? authenticate(route, verifyToken) : undefined],
+  ["authentication", tokens && !route.open ? authenticate(route) : undefined],
   ["body", takeBody(route, waiting)],
   ["load shedding, with the body", route.body && startWork(shedding)],
   ["validation", validate(route)],

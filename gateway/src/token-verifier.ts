@@ -8,7 +8,11 @@ import type { Caller } from "./exchange.ts";
 import type { GatewayMetrics } from "./metrics.ts";
 import { SigningKeys } from "./signing-keys.ts";
 
-export type VerifyToken = (token: string) => Caller | Promise<Caller>;
+export interface TokenVerifier {
+  /** Whose it is, when it was good a moment ago: that costs no signature. */
+  remembered(token: string): Caller | undefined;
+  verify(token: string): Promise<Caller>;
+}
 
 const CLOCK_TOLERANCE_S = 5;
 /**
@@ -30,7 +34,7 @@ interface Remembered {
 }
 
 /** Checks who signed, for whom, until when, and by an algorithm that was agreed on; the token has no say in any of it. */
-export function tokenVerifier(config: GatewayConfig, parts: VerifierParts): VerifyToken {
+export function tokenVerifier(config: GatewayConfig, parts: VerifierParts): TokenVerifier {
   const remembered = new Map<string, Remembered>();
   const verify = verifyingKey(config, { ...parts, onWithdrawn: () => remembered.clear() });
   const options = {
@@ -41,21 +45,23 @@ export function tokenVerifier(config: GatewayConfig, parts: VerifierParts): Veri
     requiredClaims: ["exp", "sub"],
   };
 
-  const check = async (token: string): Promise<Caller> => {
-    const { payload } = await verify(token, options).catch((error: unknown) => {
-      throw refusal(error);
-    });
-    const caller = toCaller(payload, config.INTERNAL_TOKEN!);
-    const until = Math.min(Date.now() + REMEMBERED_MS, payload.exp! * 1_000);
-    remembered.set(token, { caller, until });
-    if (remembered.size > MOST_REMEMBERED) remembered.delete(remembered.keys().next().value!);
-    return caller;
-  };
-  return (token) => {
-    const known = remembered.get(token);
-    if (known && known.until > Date.now()) return known.caller;
-    remembered.delete(token);
-    return check(token);
+  return {
+    remembered: (token) => {
+      const known = remembered.get(token);
+      if (known === undefined || known.until > Date.now()) return known?.caller;
+      remembered.delete(token);
+      return undefined;
+    },
+    verify: async (token) => {
+      const { payload } = await verify(token, options).catch((error: unknown) => {
+        throw refusal(error);
+      });
+      const caller = toCaller(payload, config.INTERNAL_TOKEN!);
+      const until = Math.min(Date.now() + REMEMBERED_MS, payload.exp! * 1_000);
+      remembered.set(token, { caller, until });
+      if (remembered.size > MOST_REMEMBERED) remembered.delete(remembered.keys().next().value!);
+      return caller;
+    },
   };
 }
 

@@ -41,10 +41,10 @@ function fileContent(type: string) {
   return type.startsWith("text/") ? { schema: { type: "string" as const } } : {};
 }
 
-/** With the one that every answer has. */
+/** With those that every answer may have. */
 export const headerRefs = (names: readonly AnswerHeader[]) =>
   Object.fromEntries(
-    (["X-Request-ID", ...names] as const).map((name) => [
+    (["X-Request-ID", "RateLimit-Policy", "RateLimit", ...names] as const).map((name) => [
       name,
       { $ref: `#/components/headers/${name}` as const },
     ]),

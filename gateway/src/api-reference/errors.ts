@@ -72,8 +72,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorInWords>> = {
     message: "This key was used with another body",
   },
   RATE_LIMITED: {
-    when: "too many requests from one address; only where a limit is set",
-    message: "Too many requests from this address; try again later",
+    when: "too many requests of one caller: of a token's subject, else of an address; only where a limit is set",
+    message: "Too many requests; try again later",
   },
   INTERNAL: {
     when: "something failed here; the log has it under the request id",

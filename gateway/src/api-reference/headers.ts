@@ -35,6 +35,18 @@ export const ANSWER_HEADERS = {
     schema: { type: "integer", minimum: 1 },
     example: 1,
   },
+  "RateLimit-Policy": {
+    description:
+      "Where a limit is set, on answers to requests that count: a caller has `q` requests in `w` seconds. A caller is the token's subject, else the address",
+    schema: { ...text, pattern: '^"default";q=\\d+;w=\\d+$' },
+    example: '"default";q=600;w=60',
+  },
+  RateLimit: {
+    description:
+      "Beside `RateLimit-Policy`: `r` requests are left, and in `t` seconds all are again",
+    schema: { ...text, pattern: '^"default";r=\\d+;t=\\d+$' },
+    example: '"default";r=599;t=60',
+  },
   Allow: {
     description: "The methods that this path has",
     required: true,

@@ -1,58 +1,62 @@
 import { ContractError } from "@shop/contracts/errors";
-import type { NextFunction, Request, RequestHandler, Response } from "express";
-import { exchangeOf, type Caller } from "../exchange.ts";
-import type { Route } from "../routes.ts";
-import type { VerifyToken } from "../token-verifier.ts";
+import type { NextFunction, Request, RequestHandler } from "express";
+import { exchangeOf, type Exchange } from "../exchange.ts";
+import { HEALTH, type Route } from "../routes.ts";
+import type { TokenVerifier } from "../token-verifier.ts";
 
 const BEARER = "bearer ";
 
-/** Who calls, and whether that caller may. */
-export function authenticate({ scope }: Route, verify: VerifyToken): RequestHandler {
-  const admit = (caller: Caller, request: Request, response: Response): void => {
-    exchangeOf(request).caller = caller;
-    if (scope === undefined || caller.scopes.includes(scope)) return;
-    const challenge = `Bearer error="insufficient_scope", scope="${scope}"`;
-    response.setHeader("www-authenticate", challenge);
-    throw new ContractError("FORBIDDEN", `The token lacks the scope ${scope}`);
-  };
+/** Health checks, and a browser's preflight: it carries no token, and many callers share its address. */
+export const needsNoCaller = ({ method, path }: Request): boolean =>
+  method === "OPTIONS" || HEALTH.test(path);
 
-  return (request, response, next) => {
+/** Takes a token that was found good a moment ago, and notes one that has to be verified. */
+export function readToken(tokens: TokenVerifier): RequestHandler {
+  return (request, _response, next) => {
     const token = tokenIn(request.headers.authorization);
-    if (token === "") {
+    if (token === "") return next();
+    const exchange = exchangeOf(request);
+    exchange.caller = tokens.remembered(token);
+    if (exchange.caller === undefined && !needsNoCaller(request)) exchange.token = token;
+    next();
+  };
+}
+
+/** Finds out who calls. A bad token is refused where a route needs one, and counts as none elsewhere. */
+export function verifyToken(tokens: TokenVerifier): RequestHandler {
+  const verify = async (token: string, exchange: Exchange, next: NextFunction): Promise<void> => {
+    try {
+      exchange.caller = await tokens.verify(token);
+    } catch (error) {
+      exchange.tokenFault = error;
+    }
+    next();
+  };
+  return (request, _response, next) => {
+    const exchange = exchangeOf(request);
+    return exchange.token === undefined ? next() : verify(exchange.token, exchange, next);
+  };
+}
+
+/** Whether who calls may. */
+export function authenticate({ scope }: Route): RequestHandler {
+  return (request, response, next) => {
+    const { caller, tokenFault } = exchangeOf(request);
+    if (caller === undefined) {
+      const isBad = tokenFault instanceof ContractError && tokenFault.code === "UNAUTHENTICATED";
+      if (isBad) response.setHeader("www-authenticate", 'Bearer error="invalid_token"');
+      if (tokenFault !== undefined) throw tokenFault;
       response.setHeader("www-authenticate", "Bearer");
       throw new ContractError("UNAUTHENTICATED", "Send a token: Authorization: Bearer …");
     }
-    const caller = verify(token);
-    if (caller instanceof Promise) return admitLater(caller, { admit, request, response, next });
-    // A token that was seen before costs no turn of its own.
-    admit(caller, request, response);
-    return next();
+    if (scope === undefined || caller.scopes.includes(scope)) return next();
+    const challenge = `Bearer error="insufficient_scope", scope="${scope}"`;
+    response.setHeader("www-authenticate", challenge);
+    throw new ContractError("FORBIDDEN", `The token lacks the scope ${scope}`);
   };
 }
 
 function tokenIn(authorization = ""): string {
   const scheme = authorization.slice(0, BEARER.length).toLowerCase();
   return scheme === BEARER ? authorization.slice(BEARER.length).trim() : "";
-}
-
-interface Waiting {
-  readonly admit: (caller: Caller, request: Request, response: Response) => void;
-  readonly request: Request;
-  readonly response: Response;
-  readonly next: NextFunction;
-}
-
-async function admitLater(
-  checking: Promise<Caller>,
-  { admit, request, response, next }: Waiting,
-): Promise<void> {
-  try {
-    admit(await checking, request, response);
-  } catch (error) {
-    if (error instanceof ContractError && error.code === "UNAUTHENTICATED") {
-      response.setHeader("www-authenticate", 'Bearer error="invalid_token"');
-    }
-    throw error;
-  }
-  next();
 }

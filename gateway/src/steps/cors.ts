@@ -4,7 +4,8 @@ const MAX_AGE_S = "600";
 
 const REQUEST_HEADERS =
   "authorization, content-type, idempotency-key, if-match, if-none-match, traceparent, x-request-id";
-const ANSWER_HEADERS = "etag, idempotency-replayed, location, retry-after, x-request-id";
+const ANSWER_HEADERS =
+  "etag, idempotency-replayed, location, ratelimit, ratelimit-policy, retry-after, x-request-id";
 
 const ANYBODY = "*";
 
