@@ -19,7 +19,7 @@ export const trustedProxies = z
     `must be ${PROXIES}`,
   );
 
-/** What Express takes: it knows no range of all addresses, and other names of zones (fe80::1%eth0) than Node. */
+/** A range of all addresses would let anybody choose the address that is counted and logged. A zone (fe80::1%eth0) is of one machine alone. */
 function isAddressRange(text: string): boolean {
   const [address = "", bits, ...more] = text.split("/");
   const version = isIP(address);

@@ -5,6 +5,7 @@ import { REQUEST_ID_HEADER } from "@shop/contracts/headers";
 import { acceptRequestId } from "@shop/service-kit/log/request-id";
 import type { Phase } from "./in-flight.ts";
 import type { Route } from "./routes.ts";
+import type { Count } from "./steps/counts.ts";
 
 declare global {
   // oxlint-disable-next-line typescript/no-namespace -- the one way to give Express's request a field
@@ -37,6 +38,8 @@ export class Exchange {
   token: string | undefined = undefined;
   /** Why it is not good, or could not be verified. */
   tokenFault: unknown = undefined;
+  /** What the token's address has, this request included, where it was counted before the token was verified. */
+  addressCount: Count | undefined = undefined;
   caller: Caller | undefined = undefined;
   params: Values = NONE;
   query: Values = NONE;

@@ -43,14 +43,14 @@ export async function startIssuer() {
 }
 
 /** A pair of keys: what the issuer publishes of it, and tokens that it signs. */
-export async function makeKey(kid?: string) {
-  const { privateKey, publicKey } = await generateKeyPair("ES256");
+export async function makeKey(kid?: string, alg: "ES256" | "RS256" = "ES256") {
+  const { privateKey, publicKey } = await generateKeyPair(alg);
   const named = kid === undefined ? {} : { kid };
   return {
-    jwk: { ...(await exportJWK(publicKey)), ...named, alg: "ES256" },
+    jwk: { ...(await exportJWK(publicKey)), ...named, alg },
     /** With another `kid` it says that another key signed it. */
     sign: (sub: string, header: { kid?: string } = named): Promise<string> =>
-      signToken({ sub }, privateKey, { alg: "ES256", ...header }),
+      signToken({ sub }, privateKey, { alg, ...header }),
   };
 }
 

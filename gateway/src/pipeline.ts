@@ -57,14 +57,21 @@ const onEveryRequest = ({ tokens, rateLimit, ...options }: PipelineOptions): Ste
   ["load shedding", shedLoad(options.shedding)],
   ["token", tokens && readToken(tokens)],
   ["rate limit, of what is verified", tokens && rateLimit?.beforeVerifying],
-  ["caller", tokens && verifyToken(tokens)],
+  ["caller", tokens && rateLimit && verifyToken(tokens)],
   ["rate limit", rateLimit?.step],
 ];
 
 /** Then, on the route that fits. */
-const onRoute = (route: Route, { tokens, shedding, waiting, answers }: PipelineOptions): Step[] => [
+const onRoute = (
+  route: Route,
+  { tokens, rateLimit, shedding, waiting, answers }: PipelineOptions,
+): Step[] => [
   ["route", table.enterRoute(route)],
   ["load shedding, of its service", shedForService(route, answers.upstreams)],
+  [
+    "caller, where nothing is counted",
+    tokens && !rateLimit && !route.open ? verifyToken(tokens) : undefined,
+  ],
   ["authentication", tokens && !route.open ? authenticate(route) : undefined],
   ["body", takeBody(route, waiting)],
   ["load shedding, with the body", route.body && startWork(shedding)],

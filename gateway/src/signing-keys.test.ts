@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { exportJWK, generateKeyPair } from "jose";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { expectFailure, startFixture, type Fixture } from "./gateway.fixture.ts";
@@ -114,6 +115,13 @@ describe("several keys", () => {
       expectFailure(await send(await key.sign("anna", { kid })), 401, "UNAUTHENTICATED");
     }
   });
+});
+
+test("a key that is too short keeps nobody's token from being good", async () => {
+  const key = await makeKey(undefined, "RS256");
+  const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 1_024 });
+  issuer.publishes({ ...publicKey.export({ format: "jwk" }), alg: "RS256" }, key.jwk);
+  expect(await statusOf(await key.sign("anna"))).toBe(200);
 });
 
 test("a public key is no secret: a token that is signed with it as one is nobody's", async () => {

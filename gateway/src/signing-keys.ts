@@ -1,3 +1,4 @@
+import { createPublicKey, type JsonWebKey } from "node:crypto";
 import type { Logger } from "@shop/service-kit/log/logger";
 import {
   createLocalJWKSet,
@@ -21,6 +22,8 @@ const COOLDOWN_MS = 5_000;
 /** Without any keys every token is 503, and its `Retry-After` is 1 s. */
 const COOLDOWN_WITHOUT_KEYS_MS = 1_000;
 const FETCH_LIMIT_MS = 2_000;
+const MOST_ANSWER_BYTES = 1_048_576;
+const LEAST_RSA_BITS = 2_048;
 /** Keys that one token is checked with when it does not name its key. Each try costs a signature. */
 const MOST_TRIES = 8;
 
@@ -135,11 +138,22 @@ async function fetchKeys(url: string): Promise<unknown[]> {
     await response.body?.cancel();
     throw new Error(`the issuer answered ${response.status}`);
   }
-  return answer.parse(await response.json()).keys;
+  return answer.parse(JSON.parse(await textOf(response))).keys;
+}
+
+async function textOf({ body }: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body ?? []) {
+    size += chunk.length;
+    if (size > MOST_ANSWER_BYTES) throw new Error("the issuer's answer is larger than 1 MiB");
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
 }
 
 function toKeySet(found: readonly unknown[], fetchedAt: number): KeySet {
-  const keys = found.filter(isObject);
+  const keys = found.filter(isUsable);
   const local = createLocalJWKSet({ keys } as JSONWebKeySet);
   return {
     keyFor: async (header, token) => {
@@ -156,8 +170,17 @@ function toKeySet(found: readonly unknown[], fetchedAt: number): KeySet {
   };
 }
 
-const isObject = (value: unknown): boolean =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+/** One that is no public key, is broken, or is too short for jose, is like one that is not there. */
+function isUsable(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || "d" in value) return false;
+  try {
+    const key = createPublicKey({ key: value as JsonWebKey, format: "jwk" });
+    const { modulusLength = LEAST_RSA_BITS } = key.asymmetricKeyDetails ?? {};
+    return modulusLength >= LEAST_RSA_BITS;
+  } catch {
+    return false;
+  }
+}
 
 const lacksKeyOf = (before: KeySet, { texts }: KeySet): boolean =>
   [...before.texts].some((text) => !texts.has(text));

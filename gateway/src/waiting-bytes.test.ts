@@ -2,47 +2,34 @@ import { Socket } from "node:net";
 import { expect, test } from "vitest";
 import { WaitingBytes } from "./waiting-bytes.ts";
 
-const LIMIT = 100;
+const sockets = (count: number): Socket[] => Array.from({ length: count }, () => new Socket());
 
-const start = () => {
-  const cut = { count: 0 };
-  const waiting = new WaitingBytes(LIMIT, () => (cut.count += 1));
-  return { waiting, cut, one: new Socket(), other: new Socket(), third: new Socket() };
-};
-
-test("what is within the limit stays, and what is sent counts no more", () => {
-  const { waiting, cut, one, other } = start();
-  waiting.add(one, 60);
-  waiting.add(other, 40);
-  waiting.remove(one, 60);
-  waiting.add(other, 60);
-  expect({ sum: waiting.sum, cut: cut.count }).toEqual({ sum: 100, cut: 0 });
-  expect([one.destroyed, other.destroyed]).toEqual([false, false]);
+test("a connection that is cut counts no more, whatever is added or taken away behind it", () => {
+  const waiting = new WaitingBytes(100, () => undefined);
+  const [socket, other] = sockets(2) as [Socket, Socket];
+  waiting.add(other, 5);
+  waiting.add(socket, 101);
+  expect(socket.destroyed).toBe(true);
+  waiting.add(socket, 7);
+  waiting.remove(socket, 108);
+  expect(waiting.sum).toBe(5);
+  waiting.remove(other, 9);
+  expect(waiting.sum).toBe(0);
 });
 
-test("beyond the limit the connections are cut on which something has waited longest, and no more of them than needed", () => {
-  const { waiting, cut, one, other, third } = start();
-  waiting.add(one, 10);
-  waiting.add(other, 30);
-  waiting.add(one, 50);
-  waiting.add(third, 70);
-  expect([one.destroyed, other.destroyed, third.destroyed]).toEqual([true, false, false]);
-  expect({ sum: waiting.sum, cut: cut.count }).toEqual({ sum: 100, cut: 1 });
-});
-
-test("a connection on which nothing waited meanwhile is a new one", () => {
-  const { waiting, one, other } = start();
-  waiting.add(one, 50);
-  waiting.add(other, 50);
-  waiting.remove(one, 50);
-  waiting.add(one, 60);
-  expect([one.destroyed, other.destroyed]).toEqual([false, true]);
-});
-
-test("what a cut connection gives back later is not counted twice", () => {
-  const { waiting, one, other } = start();
-  waiting.add(one, 90);
-  waiting.add(other, 90);
-  waiting.remove(one, 90);
-  expect(waiting.sum).toBe(90);
+test("the largest go first, of equal ones the older, and none that fits below the limit", () => {
+  let cut = 0;
+  const waiting = new WaitingBytes(100, () => (cut += 1));
+  const [small, old, young, last] = sockets(4) as [Socket, Socket, Socket, Socket];
+  waiting.add(small, 1);
+  waiting.add(old, 40);
+  waiting.add(young, 40);
+  waiting.add(last, 25);
+  expect([small, old, young, last].map(({ destroyed }) => destroyed)).toEqual([
+    false,
+    true,
+    false,
+    false,
+  ]);
+  expect({ cut, sum: waiting.sum }).toEqual({ cut: 1, sum: 66 });
 });

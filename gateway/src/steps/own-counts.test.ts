@@ -8,8 +8,8 @@ test("beyond 100,000 callers those are forgotten that have not called for longes
   const counts = createOwnCounts(HOUR_MS);
   counts.increment("early");
   for (let at = 0; at < MANY; at += 1) counts.increment(`caller-${at}`);
-  expect(counts.get("early")).toBeUndefined();
-  expect(counts.get("caller-0")).toBeUndefined();
+  expect(counts.increment("early").totalHits).toBe(1);
+  expect(counts.increment("caller-0").totalHits).toBe(1);
   expect(counts.increment(`caller-${MANY - 1}`).totalHits).toBe(2);
 });
 
@@ -28,19 +28,29 @@ test("a window that is over begins again, for callers that come often and for th
   try {
     const counts = createOwnCounts(1_000);
     for (const left of [1_000, 400]) {
-      expect(counts.increment("often").totalHits).toBe(left === 400 ? 2 : 1);
-      expect(counts.get("often")!.resetAt - Date.now()).toBe(left);
+      const { totalHits, resetAt } = counts.increment("often");
+      expect(totalHits).toBe(left === 400 ? 2 : 1);
+      expect(resetAt - Date.now()).toBe(left);
       vi.advanceTimersByTime(600);
     }
-    expect(counts.get("often")).toBeUndefined();
     expect(counts.increment("seldom").totalHits).toBe(1);
     expect(counts.increment("often").totalHits).toBe(1);
     vi.advanceTimersByTime(999);
     expect(counts.increment("seldom").totalHits).toBe(2);
     vi.advanceTimersByTime(1);
-    expect(counts.get("seldom")).toBeUndefined();
     expect(counts.increment("seldom").totalHits).toBe(1);
   } finally {
     vi.useRealTimers();
   }
+});
+
+test("what is given back does not count, and never below nothing", () => {
+  const counts = createOwnCounts(HOUR_MS);
+  counts.giveBack("nobody");
+  counts.increment("some");
+  counts.increment("some");
+  counts.giveBack("some");
+  expect(counts.increment("some").totalHits).toBe(2);
+  for (let times = 0; times < 5; times += 1) counts.giveBack("some");
+  expect(counts.increment("some").totalHits).toBe(1);
 });

@@ -1,7 +1,6 @@
-import type { Count, Counts } from "./rate-limit.ts";
+import type { Count, Counts } from "./counts.ts";
 
 interface OwnCounts extends Counts {
-  get(key: string): Count | undefined;
   increment(key: string): Count;
 }
 
@@ -9,9 +8,9 @@ interface OwnCounts extends Counts {
 const MOST_CALLERS = 100_000;
 
 /**
- * Counts in memory, of this gateway alone, in two generations: callers since the last turn, and those before them, of which each that
- * calls again moves on with its count. A turn comes with each window, and when the first generation has half of all places. So who
- * calls least is forgotten and who calls most never is: many made-up callers free nobody from the limit, and lock out nobody.
+ * Counts in memory, of this gateway alone, in two generations: callers since the last turn, and those before them. A caller that calls
+ * again moves from the second to the first with its count. A turn comes with each window, and when the first generation has half of
+ * all places. So callers that are silent for long are forgotten first, and many made-up ones push out nobody that goes on calling.
  * express-rate-limit's own store has no cap, and answers with a promise, which costs more than the counting.
  */
 export function createOwnCounts(windowMs: number): OwnCounts {
@@ -20,9 +19,9 @@ export function createOwnCounts(windowMs: number): OwnCounts {
   let turnAt = Date.now() + windowMs;
 
   return {
-    get: (key) => {
+    giveBack: (key) => {
       const count = current.get(key) ?? previous.get(key);
-      return count && count.resetAt > Date.now() ? count : undefined;
+      if (count && count.totalHits > 0) count.totalHits -= 1;
     },
     increment: (key) => {
       const now = Date.now();

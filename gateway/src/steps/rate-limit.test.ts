@@ -130,6 +130,14 @@ describe("with authentication", () => {
     expect(products.seen).toHaveLength(2);
   });
 
+  test("of bad tokens that come at once no more are verified than are left", async () => {
+    const { request } = await start({ ...JWT, RATE_LIMIT: "3" });
+    const tokens = await Promise.all(Array.from({ length: 20 }, forged));
+    const answers = await Promise.all(tokens.map((token) => request(PRODUCT, token)));
+    const statuses = answers.map(({ status }) => status).toSorted((a, b) => a - b);
+    expect(statuses).toEqual([401, 401, 401, ...Array.from({ length: 17 }, () => 429)]);
+  });
+
   test("what a browser asks before a call is not counted: it has no token, and many share its address", async () => {
     const { request } = await start({ ...JWT, RATE_LIMIT: "1" });
     const ask = (call: Call) => request(PRODUCT, { ...call, method: "OPTIONS" });

@@ -4,33 +4,14 @@ import type { NextFunction, Request, RequestHandler, Response } from "express";
 import { ipKeyGenerator } from "express-rate-limit";
 import { addressReader } from "../client-address.ts";
 import type { GatewayConfig } from "../config.ts";
-import { exchangeOf } from "../exchange.ts";
+import { exchangeOf, type Exchange } from "../exchange.ts";
 import { HEALTH } from "../routes.ts";
 import { needsNoCaller } from "./authentication.ts";
+import type { Awaitable, Count, Counts, SharedCounts } from "./counts.ts";
 import { createOwnCounts } from "./own-counts.ts";
 
-export interface Count {
-  totalHits: number;
-  /** By the clock, in milliseconds. */
-  resetAt: number;
-}
-
-/** Calls of each caller in its window; `undefined` where it cannot be said. */
-export interface Counts {
-  get(key: string): Awaitable<Count | undefined>;
-  increment(key: string): Awaitable<Count | undefined>;
-}
-
-type Awaitable<T> = T | Promise<T>;
-
-export interface SharedCounts extends Counts {
-  start(): void;
-  stop(): void;
-  answers(): Promise<boolean>;
-}
-
 export interface RateLimit {
-  /** Of an address that has used up its requests no token is verified: each would cost a signature. */
+  /** Counts a token against its address before it is verified, which costs a signature: a good one is given back in `step`. */
   readonly beforeVerifying: RequestHandler;
   readonly step: RequestHandler;
   /** Where counts are shared: whether they are. */
@@ -62,7 +43,7 @@ export async function createRateLimit(
     onLimited,
   };
   return {
-    beforeVerifying: refuseUsedUpAddress(rule),
+    beforeVerifying: countToken(rule),
     step: countCaller(rule),
     shared: shared && (() => shared.answers()),
     start: () => shared?.start(),
@@ -79,24 +60,51 @@ interface Rule {
   readonly onLimited: () => void;
 }
 
-function countCaller(rule: Rule): RequestHandler {
-  const { counts, addressKey, isExempt } = rule;
-  const admitLater = async (
-    counting: Promise<Count | undefined>,
-    response: Response,
-    next: NextFunction,
-  ): Promise<void> => {
-    admit(rule, response, await counting);
-    next();
+function countToken(rule: Rule): RequestHandler {
+  const { limit, counts, addressKey } = rule;
+  const accept = (exchange: Exchange, response: Response, count: Count | undefined): void => {
+    if (count !== undefined && count.totalHits > limit) refuse(rule, response, count);
+    exchange.addressCount = count;
   };
   return (request, response, next) => {
-    if (isExempt(request)) return next();
-    // No address looks like a pseudonym.
-    const count = counts.increment(exchangeOf(request).caller?.pseudonym ?? addressKey(request));
-    if (count instanceof Promise) return admitLater(count, response, next);
-    admit(rule, response, count);
-    next();
+    const exchange = exchangeOf(request);
+    if (exchange.token === undefined) return next();
+    return whenCounted(counts.increment(addressKey(request)), next, (count) =>
+      accept(exchange, response, count),
+    );
   };
+}
+
+function countCaller(rule: Rule): RequestHandler {
+  const { counts, addressKey, isExempt } = rule;
+  return (request, response, next) => {
+    if (isExempt(request)) return next();
+    const { token, caller, addressCount } = exchangeOf(request);
+    if (token !== undefined && caller === undefined) {
+      admit(rule, response, addressCount);
+      return next();
+    }
+    if (token !== undefined) void counts.giveBack(addressKey(request));
+    // No address looks like a pseudonym.
+    const counting = counts.increment(caller?.pseudonym ?? addressKey(request));
+    return whenCounted(counting, next, (count) => admit(rule, response, count));
+  };
+}
+
+/** Counting in memory costs no turn of the event loop. */
+function whenCounted(
+  counting: Awaitable<Count | undefined>,
+  next: NextFunction,
+  take: (count: Count | undefined) => void,
+): void | Promise<void> {
+  if (counting instanceof Promise) {
+    return counting.then((count) => {
+      take(count);
+      next();
+    });
+  }
+  take(counting);
+  return next();
 }
 
 /** Who can't be counted is let in: a lost Redis must not be a lost shop. */
@@ -104,18 +112,6 @@ function admit(rule: Rule, response: Response, count: Count | undefined): void {
   if (count === undefined) response.setHeader("ratelimit-policy", rule.policy);
   else if (count.totalHits > rule.limit) refuse(rule, response, count);
   else show(rule, response, count);
-}
-
-/** A token counts when it has been verified, so those that come at once may pass the limit, by as many as may be in flight. */
-function refuseUsedUpAddress(rule: Rule): RequestHandler {
-  const { limit, counts, addressKey } = rule;
-  const look: RequestHandler = async (request, response, next) => {
-    const count = await counts.get(addressKey(request));
-    if (count !== undefined && count.totalHits >= limit) refuse(rule, response, count);
-    next();
-  };
-  return (request, response, next) =>
-    exchangeOf(request).token === undefined ? next() : look(request, response, next);
 }
 
 function refuse(rule: Rule, response: Response, count: Count): never {

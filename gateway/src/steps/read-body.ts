@@ -13,9 +13,6 @@ const IS_JSON = /^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?;?$/i;
 const tooLarge = (): ContractError =>
   new ContractError("PAYLOAD_TOO_LARGE", "The body is larger than 100 kB");
 
-/** What a piece of a body costs beside its bytes: a body may come in pieces of a byte. */
-const PIECE_BYTES = 512;
-
 /** Has the whole body come where the route takes one, and refuses it elsewhere. */
 export function takeBody({ body }: Route, waiting: WaitingBytes): RequestHandler {
   if (body === undefined) return refuseBody;
@@ -57,20 +54,28 @@ function collect(request: IncomingMessage, waiting: WaitingBytes): Promise<Buffe
   const { socket } = request;
   const declared = Number(request.headers["content-length"]);
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
+    let held: Buffer = NOTHING;
     let size = 0;
     let counted = 0;
     const onData = (chunk: Buffer): void => {
-      size += chunk.length;
-      if (size > MAX_BODY_BYTES) return settle(() => reject(tooLarge()));
-      chunks.push(chunk);
       // Most bodies are whole at once.
-      if (size === declared) return;
-      counted += chunk.length + PIECE_BYTES;
-      waiting.add(socket, chunk.length + PIECE_BYTES);
+      if (size === 0 && chunk.length === declared) {
+        held = chunk;
+        size = declared;
+        return;
+      }
+      if (size + chunk.length > MAX_BODY_BYTES) return settle(() => reject(tooLarge()));
+      // One buffer, since a body may come in pieces of a byte, each of which would cost hundreds.
+      if (size + chunk.length > held.length) {
+        const larger = Buffer.allocUnsafe(Math.min(MAX_BODY_BYTES, 2 * (size + chunk.length)));
+        held.copy(larger, 0, 0, size);
+        waiting.add(socket, larger.length - counted);
+        counted = larger.length;
+        held = larger;
+      }
+      size += chunk.copy(held, size);
     };
-    const onEnd = (): void =>
-      settle(() => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
+    const onEnd = (): void => settle(() => resolve(held.subarray(0, size)));
     const onBreak = (): void =>
       settle(() => reject(new ContractError("BAD_REQUEST", "The body broke off")));
     const settle = (how: () => void): void => {

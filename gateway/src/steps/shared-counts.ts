@@ -3,9 +3,11 @@ import { RedisCache } from "@shop/service-kit/cache/redis-cache";
 import type { Logger } from "@shop/service-kit/log/logger";
 import type { ClientRateLimitInfo, Options } from "express-rate-limit";
 import { RedisStore } from "rate-limit-redis";
-import type { Count, SharedCounts } from "./rate-limit.ts";
+import type { Count, SharedCounts } from "./counts.ts";
 
 const KEY_PREFIX = "rate:";
+/** Not for a key whose window has just ended: that would stay below nothing, without an end. */
+const GIVE_BACK = "return redis.call('EXISTS', KEYS[1]) == 1 and redis.call('DECR', KEYS[1])";
 
 /** Counts in a Redis, for all gateways together. Keys expire with their window, and Redis' own `maxmemory` bounds how many there are. */
 export function createSharedCounts(url: string, windowMs: number, log: Logger): SharedCounts {
@@ -13,21 +15,19 @@ export function createSharedCounts(url: string, windowMs: number, log: Logger): 
   const store = storeIn(redis);
   void store.init({ windowMs } as Options);
   return {
-    get: (key) => counted(store.get(key)),
     increment: (key) => counted(store.increment(key)),
+    giveBack: (key) =>
+      redis.tell((client) => client.sendCommand(["EVAL", GIVE_BACK, "1", KEY_PREFIX + key])),
     start: () => redis.start(),
     stop: () => redis.stop(),
     answers: () => redis.answers(),
   };
 }
 
-async function counted(
-  asked: Promise<ClientRateLimitInfo | undefined>,
-): Promise<Count | undefined> {
+async function counted(asked: Promise<ClientRateLimitInfo>): Promise<Count | undefined> {
   try {
-    const { totalHits = NaN, resetTime } = (await asked) ?? {};
-    // With this client the store says NaN of a key that is not there.
-    return Number.isNaN(totalHits) ? undefined : { totalHits, resetAt: Number(resetTime) };
+    const { totalHits, resetTime } = await asked;
+    return { totalHits, resetAt: Number(resetTime) };
   } catch {
     return undefined;
   }
