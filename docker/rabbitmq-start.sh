@@ -15,8 +15,8 @@ cat >/etc/rabbitmq/definitions.json <<JSON
   ],
   "permissions": [
     {"user": "shop", "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"},
-    {"user": "product-service", "vhost": "/", "configure": "^(shop[.]events|shop[.]dead|product-service[.].+)\$", "write": "^(shop[.]events|shop[.]dead|product-service[.].+|order-service[.]order-updated)\$", "read": "^(shop[.]events|shop[.]dead|product-service[.].+)\$"},
-    {"user": "order-service", "vhost": "/", "configure": "^(shop[.]events|shop[.]dead|order-service[.].+)\$", "write": "^(shop[.]events|shop[.]dead|order-service[.].+|product-service[.]order-created)\$", "read": "^(shop[.]events|shop[.]dead|order-service[.].+)\$"}
+    {"user": "product-service", "vhost": "/", "configure": "^product-service[.].+\$", "write": "^(shop[.]events|shop[.]dead|product-service[.].+|order-service[.]order-updated)\$", "read": "^(shop[.]events|shop[.]dead|product-service[.].+)\$"},
+    {"user": "order-service", "vhost": "/", "configure": "^order-service[.].+\$", "write": "^(shop[.]events|shop[.]dead|order-service[.].+|product-service[.]order-created)\$", "read": "^(shop[.]events|shop[.]dead|order-service[.].+)\$"}
   ],
   "exchanges": [
     {"name": "shop.events", "vhost": "/", "type": "topic", "durable": true, "auto_delete": false, "internal": false, "arguments": {}},

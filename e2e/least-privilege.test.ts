@@ -67,6 +67,17 @@ describe.each(SERVICES)("the broker account of %s", (service) => {
         await channel.bindQueue(queue, EVENTS_EXCHANGE, "#");
       },
     ],
+    ["delete the exchange", (channel: Channel) => channel.deleteExchange(EVENTS_EXCHANGE)],
+    [
+      "declare it with a type that has no topics",
+      (channel: Channel) => channel.assertExchange(EVENTS_EXCHANGE, "direct"),
+    ],
+    [
+      "make an exchange of its own behind it",
+      async (channel: Channel) => {
+        await channel.assertExchange("mine", "fanout");
+      },
+    ],
     ["make a queue of any other name", (channel: Channel) => channel.assertQueue("mine")],
   ])("can't %s", async (_, work) => {
     expect(await objectionTo(service, work)).toContain("ACCESS_REFUSED");

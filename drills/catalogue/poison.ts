@@ -98,7 +98,7 @@ export const poisonDrill: Drill = {
         await lookAtTheDead(client, queue, { sent: digests, expect });
       }
       const all = (rounds * POISON.length + 1) * WORK_QUEUES.length;
-      note(`${all} poisonous messages, two of them of 60 MB, all of them dead, byte for byte`);
+      note(`${all} messages that can't be parsed, two of 60 MB, all dead-lettered byte for byte`);
     });
     await takeUpTo(system, MAX_MESSAGE_BYTES);
     expect(system.pids() === pids, "a program was ended");

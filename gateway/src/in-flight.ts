@@ -1,6 +1,6 @@
 /**
  * What a request waits for. Each is counted apart: clients that take their time over sending a body, or over reading an answer that
- * is whole, are not in the way of requests at work. The first two have a cap of requests, the last one of bytes: waiting-bytes.ts.
+ * is whole, are not in the way of the others. The first two have a cap of requests, the last one of bytes: waiting-bytes.ts.
  */
 export type Phase = "receiving" | "working" | "sending";
 

@@ -215,7 +215,7 @@ describe("G5: slow clients", () => {
     for (const socket of slow) socket.destroy();
   });
 
-  test("answers that nobody reads take no place of a request at work, whatever they are", async () => {
+  test("answers that nobody reads take no place in flight, whatever they are", async () => {
     const fixture = await start({ MAX_IN_FLIGHT: "4" });
     const slow = await openRaw(fixture.url);
     slow.pause();

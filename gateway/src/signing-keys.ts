@@ -1,17 +1,7 @@
-import { createPublicKey, type JsonWebKey } from "node:crypto";
 import type { Logger } from "@shop/service-kit/log/logger";
-import {
-  createLocalJWKSet,
-  decodeProtectedHeader,
-  errors,
-  jwtVerify,
-  type CryptoKey,
-  type JSONWebKeySet,
-  type JWTPayload,
-  type JWTVerifyGetKey,
-  type JWTVerifyOptions,
-} from "jose";
+import type { JWTPayload, JWTVerifyOptions } from "jose";
 import { z } from "zod";
+import { lacksKeyOf, mayBeOfNewKey, toKeySet, verifyBy, type KeySet } from "./key-set.ts";
 
 /** A set is used this long before a newer one is asked for: the longest that a withdrawn key is good while the issuer answers. */
 const FRESH_MS = 5 * 60_000;
@@ -23,21 +13,12 @@ const COOLDOWN_MS = 5_000;
 const COOLDOWN_WITHOUT_KEYS_MS = 1_000;
 const FETCH_LIMIT_MS = 2_000;
 const MOST_ANSWER_BYTES = 1_048_576;
-const LEAST_RSA_BITS = 2_048;
-/** Keys that one token is checked with when it does not name its key. Each try costs a signature. */
-const MOST_TRIES = 8;
 
 export interface SigningKeysOptions {
   readonly log: Logger;
   readonly onFetchFailed: () => void;
   /** A key of the set before is not in the new one. */
   readonly onWithdrawn: () => void;
-}
-
-interface KeySet {
-  readonly keyFor: JWTVerifyGetKey;
-  readonly texts: ReadonlySet<string>;
-  readonly fetchedAt: number;
 }
 
 /**
@@ -151,76 +132,3 @@ async function textOf({ body }: Response): Promise<string> {
   }
   return Buffer.concat(chunks).toString();
 }
-
-function toKeySet(found: readonly unknown[], fetchedAt: number): KeySet {
-  const keys = found.filter(isUsable);
-  const local = createLocalJWKSet({ keys } as JSONWebKeySet);
-  return {
-    keyFor: async (header, token) => {
-      try {
-        return await local(header, token);
-      } catch (error) {
-        if (error instanceof errors.JOSEError && IS_ABOUT_TOKEN.has(error.code)) throw error;
-        // One key that cannot be read is like one that is not there.
-        throw new errors.JWKSNoMatchingKey("the token's key is broken", { cause: error });
-      }
-    },
-    texts: new Set(keys.map((key) => JSON.stringify(key))),
-    fetchedAt,
-  };
-}
-
-/** One that is no public key, is broken, or is too short for jose, is like one that is not there. */
-function isUsable(value: unknown): boolean {
-  if (typeof value !== "object" || value === null || "d" in value) return false;
-  try {
-    const key = createPublicKey({ key: value as JsonWebKey, format: "jwk" });
-    const { modulusLength = LEAST_RSA_BITS } = key.asymmetricKeyDetails ?? {};
-    return modulusLength >= LEAST_RSA_BITS;
-  } catch {
-    return false;
-  }
-}
-
-const lacksKeyOf = (before: KeySet, { texts }: KeySet): boolean =>
-  [...before.texts].some((text) => !texts.has(text));
-
-const IS_ABOUT_TOKEN: ReadonlySet<string> = new Set([
-  errors.JWKSNoMatchingKey.code,
-  errors.JWKSMultipleMatchingKeys.code,
-  errors.JOSENotSupported.code,
-]);
-
-async function verifyBy({ keyFor }: KeySet, token: string, options: JWTVerifyOptions) {
-  try {
-    return await jwtVerify(token, keyFor, options);
-  } catch (error) {
-    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
-    return verifyByOneOf(error, token, options);
-  }
-}
-
-/** jose leaves out the ones that are broken. */
-async function verifyByOneOf(
-  keys: AsyncIterable<CryptoKey>,
-  token: string,
-  options: JWTVerifyOptions,
-) {
-  let tries = 0;
-  for await (const key of keys) {
-    if (tries === MOST_TRIES) break;
-    tries += 1;
-    try {
-      return await jwtVerify(token, key, options);
-    } catch (error) {
-      if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
-    }
-  }
-  throw new errors.JWSSignatureVerificationFailed();
-}
-
-/** It names a key that is not here, or names none and none fits. */
-const mayBeOfNewKey = (error: unknown, token: string): boolean =>
-  error instanceof errors.JWKSNoMatchingKey ||
-  (error instanceof errors.JWSSignatureVerificationFailed &&
-    decodeProtectedHeader(token).kid === undefined);

@@ -7,10 +7,10 @@ const LOOK_EVERY_MS = 1_000;
 const LATE_MS = 2_000;
 
 /**
- * Cuts off who takes longer than this over an answer, counted from its head: a limit for silence alone is no limit for a client
- * that reads a little now and then. And who sends no request for longer than an idle connection is kept and a head may take: for
- * Node empty lines between requests are no request, and yet no silence. All connections are looked at every second; a timer for
- * each answer would cost every answer. Hands back what is to be called for each request.
+ * Cuts connections of slow clients. One that takes longer than this over an answer, counted from its head: a limit for silence alone
+ * does not stop a client that reads a little now and then. And one that brings no request for longer than an idle connection is kept:
+ * empty lines between requests restart Node's own timer. All are looked at every second; a timer for each answer would cost every
+ * answer. Returns what is to be called for each request.
  */
 export function cutSlowClients(server: Server, answerLimitMs: number): (socket: Socket) => void {
   /** With the look at which each was last seen to be used. */

@@ -7,7 +7,7 @@ import type { WaitingBytes } from "./waiting-bytes.ts";
 const ANSWER_BYTES = 8_192;
 
 /**
- * An answer that is whole takes no place of a request at work any more, however long its client takes to read it. From then on its
+ * An answer that is whole takes no place in flight any more, however long its client takes to read it. From then on its
  * bytes count. Node has no event for this: most answers are with the kernel when `end` returns, and cost nothing here.
  */
 export function countUnread(

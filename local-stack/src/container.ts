@@ -70,7 +70,7 @@ export async function containerLaunch(launch: ContainerLaunch): Promise<ManagedP
     command: "docker",
     args: ["run", ...options, image, ...args],
     cwd: process.cwd(),
-    env: plainEnvironment(),
+    env: { ...plainEnvironment(), ...env },
     logFile,
   });
 

@@ -101,16 +101,18 @@ async function initialise(staging: string, cluster: NewCluster): Promise<void> {
   await rename(passwordFile, join(staging, "cluster", PASSWORD_FILE));
 }
 
-/** It stays with the data, which may outlive the secret that it was made from. Nothing before there is a cluster. */
+/** It stays with the data, which may outlive the secret that it was made from. */
 export async function passwordOfCluster(dataDir: string): Promise<string | undefined> {
-  if (!existsSync(join(dataDir, "PG_VERSION"))) return undefined;
-  return readFile(join(dataDir, PASSWORD_FILE), "utf8").catch(() => {
-    throw new Error(
-      `${dataDir} was made by an earlier version of this project, with a password that everybody knows.\n` +
-        "Remove that folder to begin with empty data, and start again.",
-    );
-  });
+  const file = join(dataDir, PASSWORD_FILE);
+  return existsSync(file) ? readFile(file, "utf8") : undefined;
 }
+
+/** A cluster of an earlier version, when everybody knew its password and its tables were the operator's. */
+export const isOfEarlierVersion = (dataDir: string): boolean =>
+  existsSync(join(dataDir, "PG_VERSION")) && !existsSync(join(dataDir, PASSWORD_FILE));
+
+export const keepPassword = (dataDir: string, password: string): Promise<void> =>
+  writeFile(join(dataDir, PASSWORD_FILE), password, { mode: OWNER_ALONE });
 
 async function checkVersion(binary: string, dataDir: string): Promise<void> {
   const has = (await readFile(join(dataDir, "PG_VERSION"), "utf8")).trim();

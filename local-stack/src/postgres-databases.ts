@@ -16,14 +16,50 @@ export async function createDatabases(
   databases: readonly NewDatabase[],
   passwordOf: PasswordOf,
 ): Promise<void> {
+  await withClient(`${url}/postgres`, async (client) => {
+    for (const database of databases) await createDatabase(client, database, passwordOf);
+  });
+}
+
+const EARLIER_PASSWORD = "shop";
+
+/** For data of an earlier version: the operator gets this password, and the tables go to the accounts that own them now. */
+export async function adoptEarlierData(
+  url: string,
+  databases: readonly NewDatabase[],
+  passwordOf: PasswordOf,
+): Promise<void> {
+  const earlier = new URL(url);
+  const { password } = earlier;
+  earlier.password = EARLIER_PASSWORD;
+  const asOperator = escapeIdentifier(earlier.username);
+  await withClient(`${earlier.href}/postgres`, (client) =>
+    client.query(`ALTER ROLE ${asOperator} PASSWORD ${escapeLiteral(password)}`),
+  );
+  await createDatabases(url, databases, passwordOf);
+  for (const { name, service } of databases) {
+    if (service === undefined) continue;
+    await withClient(`${url}/${name}`, async (client) => {
+      const { rows } = await client.query(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'public'",
+      );
+      for (const { tablename } of rows as { tablename: string }[]) {
+        const owner = escapeIdentifier(ownerOf(service));
+        await client.query(`ALTER TABLE ${escapeIdentifier(tablename)} OWNER TO ${owner}`);
+      }
+    });
+  }
+}
+
+async function withClient(url: string, work: (client: Client) => Promise<unknown>): Promise<void> {
   const client = new Client({
-    connectionString: `${url}/postgres`,
+    connectionString: url,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
   });
   await client.connect();
   try {
-    for (const database of databases) await createDatabase(client, database, passwordOf);
+    await work(client);
   } finally {
     await client.end();
   }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -15,7 +15,8 @@ async function ask(url: string, statement: string): Promise<object[]> {
   client.on("error", () => undefined);
   await client.connect();
   try {
-    return (await client.query(statement)).rows;
+    const results = [await client.query(statement)].flat();
+    return results.at(-1)!.rows;
   } finally {
     await client.end().catch(() => undefined);
   }
@@ -60,6 +61,29 @@ test("When its data is started again with other passwords, then the operator's i
   onTestFinished(() => second.stop());
   expect(new URL(second.url).password).toBe("one");
   expect(await ask(`${second.url}/postgres`, "SELECT 1 AS it")).toEqual([{ it: 1 }]);
+});
+
+test("When its data is of an earlier version, then it stays, with another password and with an owner of its own", async () => {
+  const dataDir = join(await testFolder("earlier"), "order-db");
+  const databases = [{ name: "orders", service: "order-service" }];
+  const earlier = await startPostgres({ dataDir, databases: [{ name: "orders" }] });
+  const orders = `${earlier.url}/orders`;
+  await ask(orders, "CREATE TABLE orders AS SELECT 7 AS n");
+  await ask(orders, "ALTER ROLE shop PASSWORD 'shop'");
+  await earlier.stop();
+  rmSync(join(earlier.dataDir, "operator-password"));
+
+  const passwordOf = temporaryPasswords();
+  for (let start = 1; start <= 2; start += 1) {
+    const now = await startPostgres({ dataDir, databases, passwordOf });
+    expect(new URL(now.url).password).toBe(passwordOf("shop"));
+    const owner = urlFor(`${now.url}/orders`, "order-service-owner", passwordOf);
+    expect(
+      await ask(owner, "ALTER TABLE orders ADD COLUMN note text; SELECT n FROM orders"),
+    ).toEqual([{ n: 7 }]);
+    await ask(owner, "ALTER TABLE orders DROP COLUMN note");
+    await now.stop();
+  }
 });
 
 test("When it is paused, then it answers nobody until it is resumed; even then it can be ended", async () => {

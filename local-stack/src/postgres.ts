@@ -7,12 +7,14 @@ import { findServer } from "./find-server.ts";
 import { LOOPBACK, freePort } from "./ports.ts";
 import {
   createCluster,
+  isOfEarlierVersion,
+  keepPassword,
   passwordOfCluster,
   postgresUser,
   reachableDataDir,
 } from "./postgres-cluster.ts";
 import { launchBinary, launchInContainer } from "./postgres-launch.ts";
-import { createDatabases, type NewDatabase } from "./postgres-databases.ts";
+import { adoptEarlierData, createDatabases, type NewDatabase } from "./postgres-databases.ts";
 import { markReady } from "./ready-mark.ts";
 import { postgresAnswers } from "./readiness.ts";
 import type { ServerOptions } from "./server-options.ts";
@@ -63,6 +65,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const dataDir = await reachableDataDir(wanted.path, user);
   const keepData = options.dataDir !== undefined;
   const passwordOf = options.passwordOf ?? temporaryPasswords();
+  const earlier = source.kind === "binary" && isOfEarlierVersion(dataDir);
   const password = (await passwordOfCluster(dataDir)) ?? passwordOf(OPERATOR);
   if (dataDir !== wanted.path) {
     options.tell?.(
@@ -98,7 +101,9 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     signal,
   });
   try {
-    await createDatabases(server.url, options.databases ?? [], passwordOf);
+    const make = earlier ? adoptEarlierData : createDatabases;
+    await make(server.url, options.databases ?? [], passwordOf);
+    if (earlier) await keepPassword(dataDir, password);
   } catch (error) {
     await server.stop();
     throw error;

@@ -5,6 +5,7 @@ import { MAX_MESSAGE_BYTES } from "../../shared-contracts/src/topology.ts";
 import { LOOPBACK } from "./ports.ts";
 import { wasReady } from "./ready-mark.ts";
 import { plainEnvironment } from "./server-options.ts";
+import { makePrivateFolder } from "./temporary-folder.ts";
 import { OWNER_ALONE } from "./write-whole.ts";
 
 export interface RabbitmqNode {
@@ -68,7 +69,7 @@ export async function writeNodeFiles(node: RabbitmqNode): Promise<void> {
 /** What a container reads of them, by its path there. Its server is another user than we are: the folder keeps others out here. */
 export async function writeContainerFiles(node: RabbitmqNode): Promise<Record<string, string>> {
   const { dataDir, definitions, settings } = node;
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await makePrivateFolder(dataDir);
   const config = join(dataDir, "rabbitmq.conf");
   const lines = [`load_definitions = ${DOCKER_DEFINITIONS}`, MAX_MESSAGE, ...settings];
   await writeFile(definitionsIn(dataDir), JSON.stringify(definitions));

@@ -7,13 +7,19 @@ export interface RedisUser {
 }
 
 /** What a cache needs, the second half in its scripts. */
-const COMMANDS = ["get", "mget", "eval", "evalsha", "ping", "hello"].concat([
+const COMMANDS = [
+  "get",
+  "mget",
+  "eval",
+  "evalsha",
+  "ping",
+  "hello",
   "set",
   "del",
   "pexpireat",
   "pttl",
   "time",
-]);
+];
 
 /** Lines of a `redis.conf`. The operator's account takes the place of the one without a password. */
 export const redisUserLines = (users: readonly RedisUser[], passwordOf: PasswordOf): string[] => [

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { OPERATOR, temporaryPasswords } from "./accounts.ts";
 import { runServer } from "./define-server.ts";
@@ -11,7 +11,7 @@ import { LOOPBACK, freePort } from "./ports.ts";
 import { redisAnswers } from "./readiness.ts";
 import { redisUserLines, type RedisUser } from "./redis-users.ts";
 import { plainEnvironment, type ServerOptions } from "./server-options.ts";
-import { chooseDataDir } from "./temporary-folder.ts";
+import { chooseDataDir, makePrivateFolder } from "./temporary-folder.ts";
 
 const READY_TIMEOUT_MS = 20_000;
 const DOCKER_PORT = 6379;
@@ -39,13 +39,13 @@ export async function startRedis(options: RedisOptions = {}): Promise<RunningSer
   const port = options.port ?? (await freePort());
   const passwordOf = options.passwordOf ?? temporaryPasswords();
   const data = await chooseDataDir(options.dataDir, name);
-  await mkdir(data.path, { recursive: true, mode: 0o700 });
+  await makePrivateFolder(data.path);
   const where =
     source.kind === "docker"
       ? ["protected-mode no"]
       : [`port ${port}`, `bind ${LOOPBACK}`, `dir "${data.path}"`];
   const config = join(data.path, "redis.conf");
-  // Not on the command line, which everybody on this machine can read.
+  // Not on the command line, which everybody on this machine can read. A container's server is another user: the folder keeps others out.
   const lines = [...where, ...SETTINGS, ...redisUserLines(users, passwordOf), ...settings];
   await writeFile(config, `${lines.join("\n")}\n`);
 

@@ -1,5 +1,5 @@
 import { rmSync } from "node:fs";
-import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -18,6 +18,12 @@ export async function makeTemporaryFolder(name: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), temporaryPrefix(name)));
   await chmod(folder, ENTERABLE_MODE);
   return folder;
+}
+
+/** For files with passwords, also where it was made before by a version that made it for everybody. */
+export async function makePrivateFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true });
+  await chmod(path, 0o700);
 }
 
 // A test run that is interrupted calls no stop(): what it made goes with it all the same.

@@ -287,7 +287,7 @@ describe("a product whose version went back", () => {
     expect((await order(id, { price: 20 })).status).toBe(409);
   });
 
-  test("is sold for the price that it has now in an instance that hears of no event and no answer", async () => {
+  test("is sold for the price that it has now in an instance that gets no event and no answer", async () => {
     const { id } = fixture.products.put({ price: 20, version: 100 });
     await order(id);
     const another = await fixture.startAnother();
@@ -350,11 +350,12 @@ describe("what is forged", () => {
   test("a value that somebody writes into Redis again and again changes no price that was asked for", async () => {
     const { id } = fixture.products.put({ price: 10 });
     expect((await order(id)).body.unitPrice).toBe(10);
-    const until = performance.now() + 2_500;
+    const asked = fixture.products.asked(id);
+    // As soon as the memory does not answer any more it is asked again, whatever stands in Redis.
     await eventually(async () => {
       await remember(id, { priceCents: 1, version: HIGHEST, ageMs: 0 });
       expect((await order(id)).body.unitPrice).toBe(10);
-      expect(performance.now()).toBeGreaterThan(until);
+      expect(fixture.products.asked(id)).toBeGreaterThan(asked);
     });
   });
 

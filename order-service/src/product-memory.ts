@@ -28,7 +28,7 @@ interface Remembered {
   readonly product: KnownProduct;
   readonly since: number;
   /** When this process last had it from product-service itself; of what only Redis ever said, when that was so. */
-  readonly heardAt: number;
+  readonly confirmedAt: number;
 }
 
 /**
@@ -55,7 +55,7 @@ export class ProductMemory {
     const known = this.products.get(product.id)?.product;
     if (known && isNewer(known, product)) return known;
     const now = Date.now();
-    return this.put({ product, since: now, heardAt: now });
+    return this.put({ product, since: now, confirmedAt: now });
   }
 
   /**
@@ -64,14 +64,14 @@ export class ProductMemory {
    */
   putAnswer(product: KnownProduct): KnownProduct {
     const known = this.products.get(product.id);
-    const cameMeanwhile = known && known.heardAt >= product.asOf;
+    const cameMeanwhile = known && known.confirmedAt >= product.asOf;
     if (cameMeanwhile && isNewer(known.product, product)) return known.product;
-    return this.put({ product, since: Date.now(), heardAt: product.asOf });
+    return this.put({ product, since: Date.now(), confirmedAt: product.asOf });
   }
 
   /**
    * What stands in Redis. Gives it back where it may decide a price: within the bound of a product that is unknown here, or as
-   * a price that this process has heard of itself within the bound. So nothing rests on Redis alone for longer.
+   * the same price that this process had from an event or an answer within the bound. So nothing rests on Redis alone for longer.
    */
   putShared(product: KnownProduct): KnownProduct | undefined {
     const now = Date.now();
@@ -79,12 +79,18 @@ export class ProductMemory {
     if (product.asOf > now) return undefined;
     const known = this.products.get(product.id);
     const best = known && isNewer(known.product, product) ? known.product : product;
-    const isHeardOf =
-      known && known.heardAt >= now - FRESH_MS && known.product.priceCents === product.priceCents;
-    if (product.asOf >= now - FRESH_MS && (!known || isHeardOf))
-      return this.put({ product: best, since: now, heardAt: known?.heardAt ?? product.asOf });
+    const isConfirmed =
+      known &&
+      known.confirmedAt >= now - FRESH_MS &&
+      known.product.priceCents === product.priceCents;
+    if (product.asOf >= now - FRESH_MS && (!known || isConfirmed))
+      return this.put({
+        product: best,
+        since: now,
+        confirmedAt: known?.confirmedAt ?? product.asOf,
+      });
     // Not as if it had been put just now: it serves only while nobody can be asked.
-    if (best === product) this.put({ product, since: now - FRESH_MS, heardAt: 0 });
+    if (best === product) this.put({ product, since: now - FRESH_MS, confirmedAt: 0 });
     return undefined;
   }
 

@@ -5,8 +5,10 @@ test("a service publishes its own events and consumes its own queues, and nothin
   const { configure, write, read, topics } = brokerPermissions("product-service");
   for (const pattern of [configure, write, read]) {
     const may = (name: string): boolean => new RegExp(pattern).test(name);
-    expect(["shop.events", "shop.dead", "product-service.order-created"].filter(may)).toHaveLength(
-      3,
+    expect(may("product-service.order-created")).toBe(true);
+    // An exchange that could be deleted, or declared with another type, would have no topics to check.
+    expect(["shop.events", "shop.dead"].map(may)).toEqual(
+      pattern === configure ? [false, false] : [true, true],
     );
     const others = ["order-service.products.1", "amq.default", "", "amq.topic", "shopXevents"];
     expect(others.filter(may)).toEqual([]);

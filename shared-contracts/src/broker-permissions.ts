@@ -35,7 +35,8 @@ export function brokerPermissions(service: string): BrokerPermissions {
   // To see how long it is, RabbitMQ 4 wants any right to a queue. This one is the least: it can bind it, to what the service reads.
   const seen = WORK_QUEUES.filter(({ types }) => types.some((type) => published.includes(type)));
   return {
-    configure: `^(${resources})$`,
+    // Not the exchanges: one that was deleted, or declared again with another type, would stop everybody, and has no topics to check.
+    configure: `^${literal(service)}[.].+$`,
     write: `^(${[resources, ...seen.map(({ name }) => literal(name))].join("|")})$`,
     read: `^(${resources})$`,
     topics: [

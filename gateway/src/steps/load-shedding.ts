@@ -10,7 +10,7 @@ import type { Upstreams } from "../upstream/upstream.ts";
 export interface SheddingOptions {
   /** Those that are here now; counted here. */
   readonly inFlight: InFlight;
-  /** Of those that are receiving, and of those at work. */
+  /** Of those that are receiving, and of those that are worked on. */
   readonly most: number;
 }
 

@@ -2,6 +2,7 @@ import type { Count, Counts } from "./counts.ts";
 
 interface OwnCounts extends Counts {
   increment(key: string): Count;
+  giveBack(key: string): void;
 }
 
 /** Some 20 MB. */

@@ -97,14 +97,18 @@ function whenCounted(
   next: NextFunction,
   take: (count: Count | undefined) => void,
 ): void | Promise<void> {
-  if (counting instanceof Promise) {
-    return counting.then((count) => {
-      take(count);
-      next();
-    });
-  }
+  if (counting instanceof Promise) return takeLater(counting, next, take);
   take(counting);
   return next();
+}
+
+async function takeLater(
+  counting: Promise<Count | undefined>,
+  next: NextFunction,
+  take: (count: Count | undefined) => void,
+): Promise<void> {
+  take(await counting);
+  next();
 }
 
 /** Who can't be counted is let in: a lost Redis must not be a lost shop. */

@@ -30,9 +30,9 @@ export function eventReference(): string {
     "## Rules",
     rules(),
     "## On the broker",
-    `One topic exchange, ${code(EVENTS_EXCHANGE)}; the routing key is the event's type. Every service declares all of what follows, so nothing is unroutable whoever starts first.`,
+    `One topic exchange, ${code(EVENTS_EXCHANGE)}; the routing key is the event's type. Each service declares the queues that it consumes; an event that no queue takes yet waits in its publisher's outbox.`,
     table(["routing key", "from", "queue", "taken by"], TYPES.flatMap(bindings)),
-    `Work queues are durable quorum queues, of at most ${number(MAX_QUEUE_MESSAGES)} messages; beyond that the broker refuses, and the rest waits in the outbox. A message that can't be read or applied goes through the direct exchange ${code(DEAD_EXCHANGE)} to the dead queue, and blocks nothing; so does one that was delivered ${DELIVERY_LIMIT} times over, since it kills its consumer.`,
+    `Work queues are durable quorum queues, of at most ${number(MAX_QUEUE_MESSAGES)} messages; beyond that the broker refuses, and the rest waits in the outbox. A message that can't be read or applied goes through the exchange ${code(DEAD_EXCHANGE)} to the dead queue, and blocks nothing; so does one that was delivered ${DELIVERY_LIMIT} times over, since it kills its consumer.`,
     table(
       ["queue", "dead queue"],
       WORK_QUEUES.map(({ name, deadQueue }) => [code(name), code(deadQueue)]),
@@ -54,7 +54,7 @@ export function eventReference(): string {
 const rules = (): string =>
   [
     "An event is written in the transaction of the fact that it tells of, and published until the broker has confirmed it.",
-    "It is told **at least once**: an order is decided once and settled once, however often its events come. Their order is not promised; the `version` of a product says which one is newer.",
+    "It is told **at least once**: an order is decided once and settled once, however often its events come. Their order is not promised; of two values of a product within 5 s the higher `version` is newer, else the later one.",
     "Consumers **ignore fields that they do not know**. Changes are additions only: no field goes away, or changes its type or meaning. A change that is no addition makes another event.",
     `\`version\` counts the additions to a type (${EVENT_VERSION} today), and is not compared.`,
     "`requestId` is the `X-Request-ID` of the request that caused it all.",

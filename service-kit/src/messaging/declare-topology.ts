@@ -11,15 +11,18 @@ import type { BrokerSession } from "./broker-session.ts";
 
 const PRECONDITION_FAILED = 406;
 
-/** Harmless when repeated, as all of this is. */
+/**
+ * Only where they are missing, as on a broker of somebody else's: ours have them from the start, and a service's account may not
+ * declare them. Topic exchanges, since RabbitMQ checks routing keys on these alone: see broker-permissions.ts.
+ */
 export async function declareExchanges(session: BrokerSession): Promise<void> {
-  await session.inChannel(async (channel) => {
-    await session.answered(channel.assertExchange(EVENTS_EXCHANGE, "topic", { durable: true }));
-  });
-  // A topic exchange, since RabbitMQ checks routing keys on these alone: see broker-permissions.ts.
-  await unlessOlder(session, (channel) =>
-    channel.assertExchange(DEAD_EXCHANGE, "topic", { durable: true }),
-  );
+  for (const name of [EVENTS_EXCHANGE, DEAD_EXCHANGE]) {
+    const objection = await session.objection((channel) => channel.checkExchange(name));
+    if (objection === undefined) continue;
+    await session.inChannel(async (channel) => {
+      await session.answered(channel.assertExchange(name, "topic", { durable: true }));
+    });
+  }
 }
 
 /** A queue with its dead-letter queue and its bindings. By its consumer alone, which repeats it: that heals what somebody has removed. */
