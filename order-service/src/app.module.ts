@@ -2,7 +2,6 @@ import { Module, type DynamicModule } from "@nestjs/common";
 import { KitModule } from "@shop/service-kit/kit.module";
 import type { ServiceKit } from "@shop/service-kit/service-kit";
 import { CommitOrders } from "./commit-orders.ts";
-import { Idempotency } from "./idempotency.ts";
 import { OrderLists } from "./order-lists.ts";
 import { OrdersController } from "./orders.controller.ts";
 import { PlaceOrder } from "./place-order.ts";
@@ -18,7 +17,6 @@ import { TellAgain } from "./tell-again.ts";
     PlaceOrder,
     ProductDirectory,
     ProductClient,
-    Idempotency,
     CommitOrders,
     OrderLists,
     SettleStatuses,
