@@ -87,7 +87,7 @@ export class CommitOrders {
       this.afterError(orders, { error, triesLeft: RETRIES, until }),
     );
     const changed = orders.filter((_, index) => mayBeWritten(results[index]!));
-    if (changed.length > 0) await this.lists.forget(changed.map(({ order }) => order.productId));
+    if (changed.length > 0) await this.lists.invalidate(changed.map(({ order }) => order.productId));
     return results;
   }
 

@@ -48,8 +48,8 @@ export class OrderLists {
     return pageText(await listOrdersOf(this.database.sql, subject, range), limit);
   }
 
-  /** For writers, after their commit and before their answer: who has written sees it in the next read. */
-  async forget(productIds: readonly number[]): Promise<void> {
+  /** Called after a commit and before its answer, so that the writer's next read shows what was written. */
+  async invalidate(productIds: readonly number[]): Promise<void> {
     const lists = [...new Set(productIds)].map(keysOf);
     await this.redis.tell((client) => client.forgetLists(lists, randomUUID(), TOKEN_TTL_MS));
   }

@@ -48,7 +48,7 @@ export class SettleStatuses {
     const leftOut = events.filter(({ data }) => held.includes(data.orderId));
     this.settled.inc(productIds.length);
     this.unchanged.inc(events.length - leftOut.length - productIds.length);
-    if (productIds.length > 0) await this.lists.forget(productIds);
+    if (productIds.length > 0) await this.lists.invalidate(productIds);
     const applied = all.filter(({ orderId }) => !held.includes(orderId));
     if (productIds.length < applied.length) await this.reportMismatches(applied);
     return leftOut;
