@@ -8,8 +8,8 @@ export interface Claimed extends NewOrder {
 }
 
 /**
- * Claims the keys for these orders and gives back the ids of the orders that have theirs. A key that another transaction has in
- * hand is waited for: it is then either taken, and its order left out here, or free again.
+ * Claims the keys for these orders, and gives back the ids of those whose key is taken. This waits for a key that another
+ * transaction has locked: afterwards it is either taken or free again.
  */
 export async function claimKeys(sql: Sql, orders: readonly Claimed[]): Promise<Set<string>> {
   // In one order everywhere, so that two batches can't wait for each other's keys.
@@ -25,7 +25,10 @@ export async function claimKeys(sql: Sql, orders: readonly Claimed[]): Promise<S
       sorted.map(({ order }) => order.id),
     ],
   );
-  return new Set(rows.map(({ order_id }) => order_id));
+  // Most keys are new.
+  if (rows.length === orders.length) return new Set();
+  const ours = new Set(rows.map(({ order_id }) => order_id));
+  return new Set(orders.map(({ order }) => order.id).filter((id) => !ours.has(id)));
 }
 
 const compare = (a: IdempotencyClaim, b: IdempotencyClaim): number => {

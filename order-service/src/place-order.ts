@@ -7,7 +7,6 @@ import { isDatabaseTrouble } from "@shop/service-kit/database/database-errors";
 import { CommitOrders } from "./commit-orders.ts";
 import { findFirstAnswer } from "./idempotency.sql.ts";
 import { newOrder, type IdempotencyClaim, type OrderRequest } from "./new-order.ts";
-import { idempotencyInProgress } from "./order-errors.ts";
 import { ProductDirectory } from "./product-directory.ts";
 import type { KnownProduct } from "./product-memory.ts";
 
@@ -65,7 +64,7 @@ export class PlaceOrder {
 
   private async place(request: OrderRequest): Promise<Order> {
     const order = newOrder(request, await this.unitPrice(request));
-    if ((await this.commits.one(order)) === "key taken") throw idempotencyInProgress();
+    if ((await this.commits.commit(order)) !== "committed") throw idempotencyInProgress();
     return order.order;
   }
 
@@ -90,6 +89,12 @@ export class PlaceOrder {
     return first?.order;
   }
 }
+
+const idempotencyInProgress = (): ContractError =>
+  new ContractError(
+    "IDEMPOTENCY_IN_PROGRESS",
+    "A request with this Idempotency-Key is in progress; repeat it in a moment for its answer",
+  );
 
 function refusalOf(
   { id, priceCents }: KnownProduct,
