@@ -297,29 +297,40 @@ describe("while the database is in the way", () => {
   });
 });
 
-test("a COMMIT that nobody heard of, and that happens while its order is tried again, is a 201", async () => {
-  const { id: productId } = fixture.products.put();
-  const lock = 20_261_121;
-  // Its COMMIT waits for as long as the test wants.
-  await fixture.sql(`
-    CREATE FUNCTION wait_at_commit() RETURNS trigger LANGUAGE plpgsql AS
-      'BEGIN PERFORM pg_advisory_xact_lock_shared(${lock}); RETURN NULL; END';
-    CREATE CONSTRAINT TRIGGER wait_at_commit AFTER INSERT ON orders DEFERRABLE INITIALLY DEFERRED
-      FOR EACH ROW WHEN (NEW.product_id = ${productId}) EXECUTE FUNCTION wait_at_commit()`);
-  let placing: Promise<Answer> | undefined;
-  await fixture.sql.holding(`SELECT pg_advisory_xact_lock(${lock})`, async () => {
-    placing = fixture.place({ productId, qty: 1 });
-    await waitingForLocks(1);
-    await fixture.ways.database.cut();
-    await fixture.ways.database.restore();
-    // The second one is the same order, whose id the first one has.
-    await waitingForLocks(2);
-  });
-  const answer = await placing!;
-  await fixture.sql("DROP TRIGGER wait_at_commit ON orders; DROP FUNCTION wait_at_commit");
-  expect(answer.status).toBe(201);
-  expect((await rowsOf(productId)).map(({ id }) => id)).toEqual([answer.body.id]);
-});
+test.each([
+  ["without a key", {}],
+  ["with a key", { "idempotency-key": "commit-in-flight" }],
+])(
+  "an order whose COMMIT is in flight while it is retried is a 201, and is in its list: %s",
+  async (_, headers) => {
+    const { id: productId } = fixture.products.put();
+    const lock = 20_261_121;
+    // Its COMMIT waits for as long as the test wants.
+    await fixture.sql(`
+      CREATE FUNCTION wait_at_commit() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_advisory_xact_lock_shared(${lock}); RETURN NULL; END';
+      CREATE CONSTRAINT TRIGGER wait_at_commit AFTER INSERT ON orders DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW WHEN (NEW.product_id = ${productId}) EXECUTE FUNCTION wait_at_commit()`);
+    let placing: Promise<Answer> | undefined;
+    await fixture.sql.holding(`SELECT pg_advisory_xact_lock(${lock})`, async () => {
+      placing = fixture.place({ productId, qty: 1 }, headers);
+      await waitingForLocks(1);
+      // The list without it is cached.
+      expect((await fixture.request(`/orders/product/${productId}`)).body.items).toEqual([]);
+      expect(await fixture.cache.get(`orders:product:${productId}`)).not.toBeNull();
+      await fixture.ways.database.cut();
+      await fixture.ways.database.restore();
+      // The second one is the same order, whose id and key the first one has.
+      await waitingForLocks(2);
+    });
+    const answer = await placing!;
+    await fixture.sql("DROP TRIGGER wait_at_commit ON orders; DROP FUNCTION wait_at_commit");
+    expect(answer.status).toBe(201);
+    expect((await rowsOf(productId)).map(({ id }) => id)).toEqual([answer.body.id]);
+    const list = await fixture.request(`/orders/product/${productId}`);
+    expect(list.body.items).toEqual([answer.body]);
+  },
+);
 
 test("many keys that somebody else holds for long leave connections for others", async () => {
   const { id: productId } = fixture.products.put();

@@ -29,7 +29,8 @@ const RETRY_FOR_MS = 2_000;
 const RETRY_PAUSE_MS = 50;
 
 /**
- * `key taken`: nothing was written, since the key stands for another order. `key in use`: another transaction has locked the key.
+ * `key taken`: nothing was written, since the key stands for another order. `key in use`: another transaction has locked the key,
+ * or took it after a try whose end is unknown, and that may have been our own.
  */
 export type Commit = "committed" | "key taken" | "key in use";
 
@@ -113,7 +114,7 @@ export class CommitOrders {
     while (orders.length > 0) {
       try {
         if (mayExist) orders = await this.missing(orders, results);
-        if (orders.length > 0) await this.write(orders, results);
+        if (orders.length > 0) await this.write(orders, mayExist ? KEY_IN_USE : KEY_TAKEN, results);
         break;
       } catch (error) {
         const failed: Group = { ...group, orders, mayExist: true, retriesLeft };
@@ -144,13 +145,13 @@ export class CommitOrders {
     return orders.filter(({ order }) => !existing.has(order.id));
   }
 
-  private async write(orders: Orders, results: Results): Promise<void> {
+  private async write(orders: Orders, ifTaken: Result, results: Results): Promise<void> {
     const { sweepAfterMs } = this.settings;
     const taken = await this.work.transact((transaction) =>
       writeOrders(transaction, orders, sweepAfterMs),
     );
     for (const { order } of orders)
-      results.set(order.id, taken.has(order.id) ? KEY_TAKEN : COMMITTED);
+      results.set(order.id, taken.has(order.id) ? ifTaken : COMMITTED);
   }
 }
 
