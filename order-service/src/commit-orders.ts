@@ -30,7 +30,7 @@ const RETRY_PAUSE_MS = 50;
 
 /**
  * `key taken`: nothing was written, since the key stands for another order. `key in use`: another transaction has locked the key,
- * or took it after a try whose end is unknown, and that may have been our own.
+ * or has taken it when we retry; that may be our own first try, whose COMMIT was lost.
  */
 export type Commit = "committed" | "key taken" | "key in use";
 
@@ -43,7 +43,7 @@ const COMMITTED: Result = { status: "fulfilled", value: "committed" };
 const KEY_TAKEN: Result = { status: "fulfilled", value: "key taken" };
 const KEY_IN_USE: Result = { status: "fulfilled", value: "key in use" };
 
-/** Orders that are tried together. */
+/** Orders that share their next try. */
 interface Group {
   readonly orders: Orders;
   /** After an error a COMMIT may or may not have happened, or still be in flight. */

@@ -19,12 +19,12 @@ export interface Placed {
 /** Places an order: finds its price, commits it with its event, and does so once for each Idempotency-Key. */
 @Injectable()
 export class PlaceOrder {
-  /** Only what is committed is remembered; these marks, and open transactions of other instances, end with their process. */
+  /** Keys of orders that this process is placing. A crash leaves nothing to clean: only what is committed is remembered. */
   private readonly keysInProgress = new Set<string>();
 
   constructor(
     private readonly products: ProductDirectory,
-    private readonly commits: CommitOrders,
+    private readonly commitOrders: CommitOrders,
     private readonly database: Database,
   ) {}
 
@@ -64,7 +64,7 @@ export class PlaceOrder {
 
   private async place(request: OrderRequest): Promise<Order> {
     const order = newOrder(request, await this.unitPrice(request));
-    if ((await this.commits.commit(order)) !== "committed") throw idempotencyInProgress();
+    if ((await this.commitOrders.commit(order)) !== "committed") throw idempotencyInProgress();
     return order.order;
   }
 
