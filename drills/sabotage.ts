@@ -101,7 +101,7 @@ export const SABOTAGE: Record<string, Sabotage> = {
       },
       {
         file: "order-service/dist/product-memory.js",
-        find: "known.heardAt >= product.asOf",
+        find: "known.confirmedAt >= product.asOf",
         replace: "true",
       },
     ],
