@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { ERROR_STATUS, type ErrorCode } from "@shop/contracts/errors";
+import { ERROR_CODES, type ErrorCode } from "@shop/contracts/errors";
 import { describe, expect, test } from "vitest";
 import { PREFIXES, ROUTES, type Route } from "../gateway/src/routes.ts";
 
@@ -129,13 +129,13 @@ describe.each(REQUESTS)("$name", (it) => {
     expect(it.test).toMatch(/pm\.test\("/);
     expect(it.statuses).toHaveLength(1);
     const isError = statusOf(it) >= 400 && it.method !== "HEAD";
-    expect(it.codes.map((code) => ERROR_STATUS[code])).toEqual(isError ? it.statuses : []);
+    expect(it.codes.map((code) => ERROR_CODES[code].status)).toEqual(isError ? it.statuses : []);
   });
 });
 
 test("every error code is met, or there is a reason why not", () => {
   const met = new Set(REQUESTS.flatMap(({ codes }) => codes));
-  const left = Object.keys(ERROR_STATUS).filter((code) => !met.has(code as ErrorCode));
+  const left = Object.keys(ERROR_CODES).filter((code) => !met.has(code as ErrorCode));
   expect(left.toSorted()).toEqual(Object.keys(NOT_COVERED).toSorted());
 });
 

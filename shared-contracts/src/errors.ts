@@ -1,32 +1,38 @@
 import { z } from "zod";
 
-/** Every error code of the public contract with its HTTP status. The one place that maps codes to HTTP. */
-export const ERROR_STATUS = {
-  VALIDATION_FAILED: 400,
-  MALFORMED_JSON: 400,
-  BAD_REQUEST: 400,
-  UNAUTHENTICATED: 401,
-  FORBIDDEN: 403,
-  NOT_FOUND: 404,
-  PRODUCT_NOT_FOUND: 404,
-  ORDER_NOT_FOUND: 404,
-  METHOD_NOT_ALLOWED: 405,
-  PRICE_CHANGED: 409,
-  IDEMPOTENCY_IN_PROGRESS: 409,
-  PRECONDITION_FAILED: 412,
-  PAYLOAD_TOO_LARGE: 413,
-  UNSUPPORTED_MEDIA_TYPE: 415,
-  IDEMPOTENCY_KEY_REUSED: 422,
-  RATE_LIMITED: 429,
-  INTERNAL: 500,
-  BAD_GATEWAY: 502,
-  UNAVAILABLE: 503,
-  UPSTREAM_TIMEOUT: 504,
-} as const;
+interface ErrorRule {
+  readonly status: number;
+  /** The gateway passes it on from a service. Other codes are about the gateway's own call (its route, its token): a 502. */
+  readonly fromService: boolean;
+}
 
-export type ErrorCode = keyof typeof ERROR_STATUS;
+/** Every error code of the public contract. The one place that maps codes to HTTP. */
+export const ERROR_CODES = {
+  VALIDATION_FAILED: { status: 400, fromService: true },
+  MALFORMED_JSON: { status: 400, fromService: true },
+  BAD_REQUEST: { status: 400, fromService: true },
+  UNAUTHENTICATED: { status: 401, fromService: false },
+  FORBIDDEN: { status: 403, fromService: false },
+  NOT_FOUND: { status: 404, fromService: false },
+  PRODUCT_NOT_FOUND: { status: 404, fromService: true },
+  ORDER_NOT_FOUND: { status: 404, fromService: true },
+  METHOD_NOT_ALLOWED: { status: 405, fromService: false },
+  PRICE_CHANGED: { status: 409, fromService: true },
+  IDEMPOTENCY_IN_PROGRESS: { status: 409, fromService: true },
+  PRECONDITION_FAILED: { status: 412, fromService: true },
+  PAYLOAD_TOO_LARGE: { status: 413, fromService: true },
+  UNSUPPORTED_MEDIA_TYPE: { status: 415, fromService: true },
+  IDEMPOTENCY_KEY_REUSED: { status: 422, fromService: true },
+  RATE_LIMITED: { status: 429, fromService: false },
+  INTERNAL: { status: 500, fromService: true },
+  BAD_GATEWAY: { status: 502, fromService: false },
+  UNAVAILABLE: { status: 503, fromService: true },
+  UPSTREAM_TIMEOUT: { status: 504, fromService: false },
+} as const satisfies Record<string, ErrorRule>;
 
-const errorCodes = Object.keys(ERROR_STATUS) as [ErrorCode, ...ErrorCode[]];
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+const errorCodes = Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]];
 
 export const errorDetail = z.object({ path: z.string(), message: z.string() });
 export type ErrorDetail = z.infer<typeof errorDetail>;
@@ -65,7 +71,7 @@ export class ContractError extends Error {
   }
 
   get status(): number {
-    return ERROR_STATUS[this.code];
+    return ERROR_CODES[this.code].status;
   }
 
   toBody(): ErrorBody {

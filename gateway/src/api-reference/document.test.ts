@@ -1,4 +1,4 @@
-import { ERROR_STATUS } from "@shop/contracts/errors";
+import { ERROR_CODES } from "@shop/contracts/errors";
 import { describe, expect, test } from "vitest";
 import { ROUTES } from "../routes.ts";
 import { openApiPath } from "./document.ts";
@@ -39,7 +39,7 @@ describe("the document", () => {
         (code: string) => `${status} ${code}`,
       ),
     );
-    const contract = Object.entries(ERROR_STATUS).map(([code, status]) => `${status} ${code}`);
+    const contract = Object.entries(ERROR_CODES).map(([code, { status }]) => `${status} ${code}`);
     expect(new Set(told)).toEqual(new Set(contract));
   });
 

@@ -1,4 +1,4 @@
-import { ERROR_STATUS, type ErrorCode } from "@shop/contracts/errors";
+import { ERROR_CODES, type ErrorCode } from "@shop/contracts/errors";
 import { createDocument, type ZodOpenApiOperationObject } from "zod-openapi";
 import { PREFIXES, ROUTES, type Route } from "../routes.ts";
 import { JSON_MEDIA_TYPE, goodAnswer } from "./answer.ts";
@@ -31,7 +31,7 @@ What has an \`ETag\` may be kept, and is asked about each time (\`Cache-Control:
 | status | code | when |
 |---|---|---|
 ${(Object.keys(ERRORS) as ErrorCode[])
-  .map((code) => `| ${ERROR_STATUS[code]} | \`${code}\` | ${ERRORS[code].when} |`)
+  .map((code) => `| ${ERROR_CODES[code].status} | \`${code}\` | ${ERRORS[code].when} |`)
   .join("\n")}
 
 </details>

@@ -1,5 +1,5 @@
 import { failure } from "@shop/contracts/envelope";
-import { ERROR_STATUS, errorBody, type ErrorBody, type ErrorCode } from "@shop/contracts/errors";
+import { ERROR_CODES, errorBody, type ErrorBody, type ErrorCode } from "@shop/contracts/errors";
 import { z } from "zod";
 import type { ZodOpenApiResponseObject } from "zod-openapi";
 import type { Route } from "../routes.ts";
@@ -41,8 +41,8 @@ export function errorAnswers(
 ): Record<`${number}`, ZodOpenApiResponseObject> {
   const codes = new Set([...codesOf(route), ...(operation.errors ?? [])]);
   // In the contract's order, so that the same codes make the same component.
-  const known = (Object.keys(ERROR_STATUS) as ErrorCode[]).filter((code) => codes.has(code));
-  const byStatus = Map.groupBy(known, (code) => ERROR_STATUS[code]);
+  const known = (Object.keys(ERROR_CODES) as ErrorCode[]).filter((code) => codes.has(code));
+  const byStatus = Map.groupBy(known, (code) => ERROR_CODES[code].status);
   return Object.fromEntries([...byStatus].map(([status, some]) => [status, errorAnswer(some)]));
 }
 
