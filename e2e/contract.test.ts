@@ -1,6 +1,13 @@
 import { failure, meta, partialMeta, success } from "@shop/contracts/envelope";
-import { order, orderPage } from "@shop/contracts/order";
-import { product, productPage } from "@shop/contracts/product";
+import { order, orderPage, placeOrderBody, type PlaceOrderBody } from "@shop/contracts/order";
+import {
+  createProductBody,
+  product,
+  productPage,
+  replaceProductBody,
+  type CreateProductBody,
+  type ReplaceProductBody,
+} from "@shop/contracts/product";
 import type { Response } from "supertest";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
@@ -175,6 +182,80 @@ test.each([
     });
     if (method !== "head") expectError(answer, 405, "METHOD_NOT_ALLOWED");
   }
+});
+
+/** Values of every field that a body may have: a new field of the schema has to be added to the test. */
+type Values<Body> = Required<Body>;
+
+function expectEveryField(schema: z.ZodObject, values: object): void {
+  expect(Object.keys(values).toSorted()).toEqual(Object.keys(schema.shape).toSorted());
+}
+
+describe("no field is lost:", () => {
+  test("an order has every field that it was placed with, wherever it is read", async () => {
+    const { id: productId } = await created();
+    const body: Values<PlaceOrderBody> = { productId, qty: 2, price: CUP.price };
+    expectEveryField(placeOrderBody, body);
+    const { price, ...same } = body;
+    const key = { "idempotency-key": crypto.randomUUID() };
+    const { order: one } = await placed(body, key);
+    expect(one).toMatchObject({ ...same, unitPrice: price });
+
+    const settled = { ...one, ...(await it.settled(one.id)) };
+    const changes = { status: "done", updatedAt: settled.updatedAt };
+    expect(settled).toEqual({ ...one, ...changes });
+    const list = await it.agent.get(`/orders/product/${productId}`).expect(200);
+    expect(expectData(list, orderPage).items).toEqual([settled]);
+    expect((await placed(body, key)).order).toEqual(one);
+  });
+
+  test("an order with any one field changed or left out is another under its key", async () => {
+    const { id: productId } = await created();
+    const body: Values<PlaceOrderBody> = { productId, qty: 2, price: CUP.price };
+    const others: Values<PlaceOrderBody> = { productId: (await created()).id, qty: 3, price: 9.25 };
+    expectEveryField(placeOrderBody, body);
+    expectEveryField(placeOrderBody, others);
+    const key = { "idempotency-key": crypto.randomUUID() };
+    await placed(body, key);
+
+    const fields = Object.entries(body);
+    const changed = Object.entries(others).map((other) => Object.fromEntries([...fields, other]));
+    const shorter = Object.keys(body)
+      .map((left) => Object.fromEntries(fields.filter(([field]) => field !== left)))
+      .filter((rest) => placeOrderBody.safeParse(rest).success);
+    expect(shorter).not.toHaveLength(0);
+    for (const other of [...changed, ...shorter]) {
+      const answer = await it.agent.post("/orders").set(key).send(other);
+      expect({ other, status: answer.status }).toEqual({ other, status: 422 });
+      expectError(answer, 422, "IDEMPOTENCY_KEY_REUSED");
+    }
+  });
+
+  test("a product has every field that it was created and replaced with, wherever it is read", async () => {
+    const body: Values<CreateProductBody> = { name: "Cup", price: 9.5, qty: 100 };
+    const others: Values<ReplaceProductBody> = { name: "Mug", price: 9.25, qty: 90 };
+    expectEveryField(createProductBody, body);
+    expectEveryField(replaceProductBody, others);
+    const made = await created(body);
+    const path = `/products/${made.id}`;
+    const expectRead = async (expected: object): Promise<void> => {
+      const one = expectData(await it.agent.get(path).expect(200), product);
+      expect(one).toMatchObject(expected);
+      const list = await it.agent.get("/products?limit=1").expect(200);
+      expect(expectData(list, productPage).items).toEqual([one]);
+    };
+    expect(made).toMatchObject(body);
+    await expectRead(made);
+
+    // One field at a time, so that none is mistaken for another.
+    const now: Values<ReplaceProductBody> = { ...body };
+    for (const [field, value] of Object.entries(others)) {
+      Object.assign(now, { [field]: value });
+      const put = await it.agent.put(path).send(now).expect(200);
+      expect(expectData(put, product)).toMatchObject(now);
+      await expectRead(now);
+    }
+  });
 });
 
 describe("pages", () => {

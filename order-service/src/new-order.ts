@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from "node:crypto";
 import { fromCents } from "@shop/contracts/money";
-import type { Order, PlaceOrderBody } from "@shop/contracts/order";
+import { placeOrderBody, type Order, type PlaceOrderBody } from "@shop/contracts/order";
 import { acceptRequestId, currentRequestId } from "@shop/service-kit/log/request-id";
 
 /** The caller's key for one request, and what that request asked for. */
@@ -51,6 +51,14 @@ export function newOrder(
   };
 }
 
-/** What of a body makes it another one: the order of its fields and its spaces do not. */
-export const fingerprintOf = ({ productId, qty, price }: PlaceOrderBody): string =>
-  JSON.stringify({ productId, qty, price });
+const BODY_FIELDS = Object.keys(placeOrderBody.shape) as (keyof PlaceOrderBody)[];
+
+/**
+ * Every field of the schema, in its order: a body with any other value is another one. Keys live for a day, so a new field must not
+ * change the text of bodies without it.
+ */
+export function fingerprintOf(body: PlaceOrderBody): string {
+  const fields: Partial<Record<keyof PlaceOrderBody, unknown>> = {};
+  for (const field of BODY_FIELDS) fields[field] = body[field];
+  return JSON.stringify(fields);
+}
