@@ -78,15 +78,17 @@ describe("the answers that the document tells of are those that are given", () =
   );
 
   test.each(named(COMBINED))(
-    "$name: whole, and without each part that may be missing",
+    "$name: whole, without each part that may be missing, and with none where there may be none",
     async ({ route }) => {
       const combination = route.answeredBy as Combination;
       const { content } = operationOf(route).responses["200"];
       const { data } = content["application/json"].examples.whole.value;
-      const partsAnswer = (missing?: string): void => {
+      const partsAnswer = (missing?: string, status = 500, text = ""): void => {
         for (const [part, { service }] of Object.entries(combination)) {
           shop.services[service].answers((_request, response) =>
-            sendJson(response, part === missing ? 500 : 200, JSON.stringify(data[part])),
+            part === missing
+              ? sendJson(response, status, text)
+              : sendJson(response, 200, JSON.stringify(data[part])),
           );
         }
       };
@@ -103,6 +105,16 @@ describe("the answers that the document tells of are those that are given", () =
           meta: { partial: true, unavailable: [part] },
         });
         expectDescribed(route, partial);
+
+        const { noneWhen } = combination[part]!;
+        if (noneWhen === undefined) continue;
+        partsAnswer(part, 404, JSON.stringify({ code: noneWhen, message: "none", details: [] }));
+        const none = await ask(route);
+        expect(none.body).toMatchObject({
+          data: { ...data, [part]: null },
+          meta: { partial: false },
+        });
+        expectDescribed(route, none);
       }
     },
   );

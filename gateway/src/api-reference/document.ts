@@ -24,6 +24,8 @@ const DESCRIPTION = `One URL for products and orders.
 
 Every JSON answer but this document has one envelope: \`data\` and \`meta\`, or \`error\` and \`meta\`. Every answer carries
 \`X-Request-ID\`. \`HEAD\` works wherever \`GET\` does; \`OPTIONS\` answers 204 with \`Allow\`; another method is 405 with \`Allow\`.
+In an answer from several services, a part that \`meta.unavailable\` names could not be read (\`meta.partial\` is true). A part that is null
+and not named there does not exist.
 What has an \`ETag\` may be kept, and is asked about each time (\`Cache-Control: no-cache\`); nothing else is (\`no-store\`).
 
 <details><summary>All error codes</summary>

@@ -1,3 +1,4 @@
+import type { ErrorCode } from "@shop/contracts/errors";
 import { partialMeta } from "@shop/contracts/envelope";
 import { z } from "zod";
 import type { Values } from "../exchange.ts";
@@ -9,6 +10,11 @@ export interface Part {
   path(params: Values, query: Values, answerOf: AnswerOf): string | Promise<string>;
   /** Without it there is no answer. Another part may be missing, and the answer says so. */
   readonly required: boolean;
+  /**
+   * For an optional part: the code by which its service says that there is none. It is `null` in a whole answer then. A part that
+   * needs this one fails with the same code.
+   */
+  readonly noneWhen?: Extract<ErrorCode, `${string}_NOT_FOUND`>;
   /** What its service answers. It is checked in tests, and never at work. */
   readonly data: z.ZodType;
 }

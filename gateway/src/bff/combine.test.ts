@@ -224,6 +224,65 @@ test("a part that needs another's answer is asked with it, and is missing withou
   await one.stop();
 });
 
+describe("a part that may not be there", () => {
+  const combination: Combination = {
+    orders: { service: "order-service", path: () => "/orders/1", required: true, data: z.any() },
+    product: {
+      service: "product-service",
+      path: () => "/products/7",
+      required: false,
+      noneWhen: "PRODUCT_NOT_FOUND",
+      data: z.any(),
+    },
+  };
+
+  test("is null in a whole answer when its service says that there is none", async () => {
+    const one = await startCombination(combination);
+    fixture.products.answers(error(404, "PRODUCT_NOT_FOUND"));
+    const { status, text, body } = await call(one.url);
+    expect(status).toBe(200);
+    expect(text).toContain(`"data":{"orders":${NO_ORDERS},"product":null},"meta"`);
+    expect(body.meta).toMatchObject({ partial: false });
+    expect(body.meta).not.toHaveProperty("unavailable");
+    expect(one.missing).toEqual([]);
+    await one.stop();
+  });
+
+  test.each<[string, RequestListener]>([
+    ["fails", error(503, "UNAVAILABLE")],
+    ["lacks something else", error(404, "ORDER_NOT_FOUND")],
+    ["does not have the route", error(404, "NOT_FOUND")],
+  ])("is missing when its service %s", async (_name, how) => {
+    const one = await startCombination(combination);
+    fixture.products.answers(how);
+    const { body } = await call(one.url);
+    expect(body).toMatchObject({
+      data: { product: null },
+      meta: { partial: true, unavailable: ["product"] },
+    });
+    expect(one.missing).toEqual(["product"]);
+    await one.stop();
+  });
+
+  test("and what needs it can be none as well, or is missing", async () => {
+    const { product } = combination;
+    const needing: Combination[string] = {
+      service: "order-service",
+      path: async (_params, _query, answerOf) => `/orders/${String(await answerOf("product"))}`,
+      required: false,
+      data: z.any(),
+    };
+    const none = { ...needing, noneWhen: "PRODUCT_NOT_FOUND" } as const;
+    const one = await startCombination({ product: product!, none, missing: needing });
+    fixture.products.answers(error(404, "PRODUCT_NOT_FOUND"));
+    expect((await call(one.url)).body).toMatchObject({
+      data: { product: null, none: null, missing: null },
+      meta: { partial: true, unavailable: ["missing"] },
+    });
+    await one.stop();
+  });
+});
+
 test("a part that is missing for a bug of ours is in the log", async () => {
   const one = await startCombination({
     product: {
@@ -253,11 +312,12 @@ async function startCombination(combination: Combination) {
     log: createLogger({ name: "test", level: "silent" }),
     metrics: createMetrics(),
   });
+  const missing: string[] = [];
   const answer = combine(combination, {
     upstreams,
     deadlineMs: DEADLINE_MS,
     headersFor: headersForServices(config),
-    onMissing: () => undefined,
+    onMissing: (part) => void missing.push(part),
     log: createLogger({ name: "test", level: "error" }, fixture.log.destination),
   });
   const server = express().get("/", answer).listen(0, "127.0.0.1");
@@ -265,6 +325,8 @@ async function startCombination(combination: Combination) {
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}/`,
+    /** The parts that answers went out without. */
+    missing,
     stop: async () => {
       server.closeAllConnections();
       server.close();

@@ -1,3 +1,4 @@
+import { ContractError } from "@shop/contracts/errors";
 import type { Logger } from "@shop/service-kit/log/logger";
 import type { RequestHandler, Response } from "express";
 import { sendWrapped } from "../answers.ts";
@@ -21,7 +22,7 @@ export interface CombineOptions {
 
 interface NamedBytes {
   readonly name: string;
-  /** `undefined`: it could not be asked, which is not the same as empty. */
+  /** `undefined`: it could not be asked, which is not the same as empty, nor as none. */
   readonly bytes: Buffer | undefined;
   /** Why not. */
   readonly reason?: unknown;
@@ -50,7 +51,7 @@ export function combine(combination: Combination, options: CombineOptions): Requ
       if (part.required) return { name, bytes: await bytes };
       return bytes.then(
         (whole) => ({ name, bytes: whole }),
-        (reason: unknown) => ({ name, bytes: undefined, reason }),
+        (reason: unknown) => ({ name, bytes: isNone(part, reason) ? NULL : undefined, reason }),
       );
     };
     try {
@@ -76,6 +77,9 @@ function parsed(bytes: Buffer | undefined): unknown {
     throw new BrokenAnswer("the answer was not JSON");
   }
 }
+
+const isNone = ({ noneWhen }: Part, reason: unknown): boolean =>
+  reason instanceof ContractError && reason.code === noneWhen;
 
 const isMissing = ({ bytes }: NamedBytes): boolean => bytes === undefined;
 
