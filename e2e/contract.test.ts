@@ -170,6 +170,7 @@ test.each([
   ["/orders/x", "GET, HEAD, OPTIONS"],
   ["/orders/product/1", "GET, HEAD, OPTIONS"],
   ["/health", "GET, HEAD, OPTIONS"],
+  ["/", "GET, HEAD, OPTIONS"],
 ])("%s takes %s, and nothing else", async (path, allow) => {
   const options = await it.agent.options(`/api/v1${path}`).expect(204);
   expect(options.headers["allow"]).toBe(allow);

@@ -101,6 +101,8 @@ function operationRoutes() {
   expectPlain("OPTIONS", "/products", { status: 204 });
   expectText("/openapi.json", '"openapi":"3.1');
   expectText("/docs", "<html");
+  expectText("/", "<html", { send: { Accept: "text/html" } });
+  expectFailure("GET", "/", { code: "NOT_FOUND", status: 404 });
 }
 
 export const teardown = checkBooks;

@@ -30,6 +30,10 @@ export interface Route {
 /** Served under each of these. */
 export const PREFIXES = ["", "/api/v1"] as const;
 
+/** The prefix of a request's URL. */
+export const prefixOf = (url: string): string =>
+  PREFIXES.findLast((prefix) => url.startsWith(`${prefix}/`)) ?? "";
+
 /** Who watches over the gateway is let through when others are not. */
 export const HEALTH = /^(?:\/api\/v1)?\/health$/;
 
@@ -94,6 +98,8 @@ export const ROUTES: readonly Route[] = [
   },
   { method: "GET", path: "/health", open: true, answeredBy: "health" },
   { method: "GET", path: "/openapi.json", open: true, answeredBy: "api-reference" },
+  // Only browsers are redirected to the reference. Under its prefix this is `/api/v1/`; `/api/v1` is no route.
+  { method: "GET", path: "/", open: true, answeredBy: "api-reference" },
   { method: "GET", path: "/docs", open: true, answeredBy: "api-reference" },
   {
     method: "GET",

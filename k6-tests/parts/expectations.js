@@ -63,8 +63,8 @@ export function expectPlain(method, path, options) {
 }
 
 /** What is not in the envelope: a document or a page. */
-export function expectText(path, part) {
-  const response = request("GET", path);
+export function expectText(path, part, options) {
+  const response = request("GET", path, options);
   verify(
     `GET ${path} has ${part}`,
     response,

@@ -8,7 +8,13 @@ import { COMBINED, expectFailure, startFixture, type Fixture } from "../gateway.
 import { PREFIXES, ROUTES, type Route } from "../routes.ts";
 import { SERVICES } from "../services.ts";
 import { DOCS_FILES } from "./docs-files.ts";
-import { DOCUMENT, exampleRequest, expectDescribed, operationOf } from "./reference.fixture.ts";
+import {
+  DOCUMENT,
+  exampleRequest,
+  expectDescribed,
+  goodStatusOf,
+  operationOf,
+} from "./reference.fixture.ts";
 
 const SECRET = "a-secret-of-32-characters-or-more";
 const JWT = {
@@ -135,7 +141,7 @@ describe("the answers that the document tells of are those that are given", () =
     "$name: the gateway's own answer, and 304 where it has a tag",
     async ({ route }) => {
       const answer = await ask(route);
-      expect(answer.status).toBe(200);
+      expect(answer.status).toBe(goodStatusOf(route));
       expectDescribed(route, answer);
       const { etag } = answer.headers;
       if (etag === undefined) return;
@@ -223,7 +229,7 @@ describe("the errors that the document tells of are those that are given", () =>
     for (const route of ROUTES) {
       const { path, call } = exampleRequest(route);
       const answer = await shop.requestOf(strict, path, call);
-      expect(answer.status).toBe(route.open ? 200 : 401);
+      expect(answer.status).toBe(route.open ? goodStatusOf(route) : 401);
       expectDescribed(route, answer);
       if (route.scope === undefined) continue;
       const headers = { authorization: `Bearer ${token}` };
@@ -263,6 +269,43 @@ const codesOf = (answer: any): ErrorCode[] => {
   const { content } = name === undefined ? answer : DOCUMENT.components.responses[name];
   return content?.["application/json"]?.schema.properties?.error?.properties.code.enum ?? [];
 };
+
+describe("the shop's address", () => {
+  const BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+
+  test.each(PREFIXES)("sends a browser to the page under '%s', HEAD as well", async (prefix) => {
+    for (const method of ["GET", "HEAD"]) {
+      const answer = await shop.request(`${prefix}/`, { method, headers: { accept: BROWSER } });
+      expect(answer).toMatchObject({ status: 302, text: "" });
+      expect(answer.headers["location"]).toBe(`${prefix}/docs`);
+    }
+  });
+
+  test.each([
+    undefined,
+    "*/*",
+    "application/json",
+    "application/json, text/html;q=0.5",
+    "text/html;q=0, */*",
+  ])("is 404 with Accept: %s", async (accept) => {
+    for (const prefix of PREFIXES) {
+      const answer = await shop.request(`${prefix}/`, { headers: accept ? { accept } : {} });
+      expectFailure(answer, 404, "NOT_FOUND");
+      expect(answer.headers).not.toHaveProperty("location");
+    }
+  });
+
+  test("has no other method, and needs its slash", async () => {
+    const { status, headers } = await shop.request("/", { method: "OPTIONS" });
+    expect({ status, allow: headers["allow"] }).toEqual({
+      status: 204,
+      allow: "GET, HEAD, OPTIONS",
+    });
+    expectFailure(await shop.request("/", { method: "POST" }), 405, "METHOD_NOT_ALLOWED");
+    const bare = await shop.request("/api/v1", { headers: { accept: BROWSER } });
+    expectFailure(bare, 404, "NOT_FOUND");
+  });
+});
 
 describe("the page and its document", () => {
   test.each(PREFIXES)("are served under '%s', to HEAD as well", async (prefix) => {

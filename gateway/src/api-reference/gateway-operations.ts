@@ -37,6 +37,15 @@ export const GATEWAY_OPERATIONS: Readonly<Record<string, Operation>> = {
       304: UNCHANGED,
     },
   },
+  "GET /": {
+    id: "getStart",
+    tag: "Gateway",
+    summary: "Open the shop's address in a browser",
+    description:
+      "A browser (`Accept: text/html`) is sent to `/docs`; for all others there is nothing.",
+    answers: { 302: { description: "To the page of this reference", headers: ["Location"] } },
+    errors: ["NOT_FOUND"],
+  },
   "GET /docs": {
     id: "getDocs",
     tag: "Gateway",

@@ -41,6 +41,10 @@ export function checkerOf(schema: object): z.ZodType {
   return z.fromJSONSchema(JSON.parse(text.replaceAll("#/components/schemas/", "#/$defs/")));
 }
 
+/** The status of its good answer. */
+export const goodStatusOf = (route: Route): number =>
+  Number(Object.keys(operationOf(route).responses)[0]);
+
 /** A request that the document gives as an example. */
 export function exampleRequest(route: Route): { path: string; call: Call } {
   const { parameters, requestBody } = operationOf(route);
@@ -49,7 +53,9 @@ export function exampleRequest(route: Route): { path: string; call: Call } {
     return String((schema.examples ?? schema.enum)[0]);
   });
   const [example] = Object.values<any>(requestBody?.content["application/json"].examples ?? {});
-  return { path, call: { method: route.method, ...(example && { body: example.value }) } };
+  // Only browsers get an answer there, and OpenAPI has no parameter for Accept.
+  const headers = route.path === "/" ? { accept: "text/html" } : {};
+  return { path, call: { method: route.method, headers, ...(example && { body: example.value }) } };
 }
 
 /** That an answer is one that the document tells of: status, headers, media type, and the body to the last field. */

@@ -2,7 +2,8 @@ import { ContractError } from "@shop/contracts/errors";
 import { namesTag } from "@shop/contracts/headers";
 import type { RequestHandler } from "express";
 import { exchangeOf } from "../exchange.ts";
-import type { Route } from "../routes.ts";
+import { prefixOf, type Route } from "../routes.ts";
+import { notFound } from "../steps/not-found.ts";
 import type { ServedFiles } from "./files.ts";
 
 /** Looks the path up among the files; no path ever reaches a disk. */
@@ -23,3 +24,11 @@ export function sendFile({ path }: Route, files: ServedFiles): RequestHandler {
     response.end(bytes);
   };
 }
+
+/** A browser prefers HTML to JSON. Everything else, such as curl, finds no route here. */
+export const sendBrowsersToPage: RequestHandler = (request, response, next) => {
+  if (request.accepts(["json", "html"]) !== "html") return notFound(request, response, next);
+  response.statusCode = 302;
+  response.setHeader("location", `${prefixOf(request.url)}/docs`);
+  return void response.end();
+};

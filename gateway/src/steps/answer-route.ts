@@ -1,6 +1,6 @@
 import type { RequestHandler } from "express";
 import type { ServedFiles } from "../api-reference/files.ts";
-import { sendFile } from "../api-reference/send-file.ts";
+import { sendBrowsersToPage, sendFile } from "../api-reference/send-file.ts";
 import { sendSuccess } from "../answers.ts";
 import { combine, type CombineOptions } from "../bff/combine.ts";
 import type { Health } from "../health.ts";
@@ -15,8 +15,9 @@ export interface AnswerOptions extends CombineOptions {
 
 /** Who gives the answer: one service through the proxy, several put together, or the gateway itself. */
 export function answerRoute(route: Route, options: AnswerOptions): RequestHandler {
-  const { answeredBy } = route;
+  const { answeredBy, path } = route;
   if (answeredBy === "health") return answerHealth(options.readHealth);
+  if (path === "/") return sendBrowsersToPage;
   if (answeredBy === "api-reference") return sendFile(route, options.files);
   if (typeof answeredBy === "object") return combine(answeredBy, options);
   const { upstreams, upstreamDeadlineMs, headersFor } = options;

@@ -3,7 +3,7 @@ import type { Request, Response } from "express";
 import { sendFailure, sendWrapped } from "../answers.ts";
 import { ENVELOPE_START, envelopeEnd } from "../envelope.ts";
 import { exchangeOf } from "../exchange.ts";
-import { PREFIXES } from "../routes.ts";
+import { prefixOf } from "../routes.ts";
 import { BrokenAnswer } from "./failures.ts";
 import type { ServiceAnswer } from "./proxy.ts";
 import { parseServiceError } from "./service-error.ts";
@@ -51,8 +51,7 @@ function startAnswer(answer: ServiceAnswer, request: Request, response: Response
   // A service knows paths without a prefix; an address of another form would show where it is.
   const location = answer.header("location");
   if (location?.startsWith("/")) {
-    const prefix = PREFIXES.findLast((known) => request.url.startsWith(known));
-    response.setHeader("location", `${prefix}${location}`);
+    response.setHeader("location", `${prefixOf(request.url)}${location}`);
   }
 }
 
