@@ -67,7 +67,7 @@ export async function startGateway(
       headersFor: headersForServices(config),
       onMissing: metrics.missing,
       log,
-      files: apiReferenceFiles(),
+      files: apiReferenceFiles({ withTokens: config.AUTH === "jwt" }),
       readHealth: healthReader({
         upstreams,
         isStopping,

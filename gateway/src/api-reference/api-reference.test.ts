@@ -8,6 +8,7 @@ import { COMBINED, expectFailure, startFixture, type Fixture } from "../gateway.
 import { PREFIXES, ROUTES, type Route } from "../routes.ts";
 import { SERVICES } from "../services.ts";
 import { DOCS_FILES } from "./docs-files.ts";
+import { openApiPath } from "./document.ts";
 import {
   DOCUMENT,
   exampleRequest,
@@ -325,6 +326,22 @@ describe("the page and its document", () => {
     const { body, headers } = await shop.request("/openapi.json");
     expect(body).toEqual(DOCUMENT);
     expect(headers["content-type"]).toBe("application/json; charset=utf-8");
+  });
+
+  test("the document asks for tokens where the gateway does, and nowhere else", async () => {
+    const off = await shop.request("/openapi.json");
+    expect(off.body.components).not.toHaveProperty("securitySchemes");
+    expect(off.text).not.toContain('"security"');
+
+    const strict = await shop.startAnother(JWT);
+    const { body } = await shop.requestOf(strict, "/openapi.json");
+    await strict.stop();
+    expect(body.components.securitySchemes).toHaveProperty("bearer");
+    for (const route of ROUTES) {
+      const { security } = body.paths[openApiPath(route.path)][route.method.toLowerCase()];
+      const scopes = route.scope === undefined ? [] : [route.scope];
+      expect(security).toEqual(route.open ? [] : [{ bearer: scopes }]);
+    }
   });
 
   test.each([

@@ -39,12 +39,22 @@ ${(Object.keys(ERRORS) as ErrorCode[])
 </details>
 `;
 
+export interface DocumentOptions {
+  /** Whether this gateway asks for tokens: only then the document does. */
+  readonly withTokens: boolean;
+}
+
 /** The whole reference, from the very schemas that validate. */
-export function openApiDocument(): ReturnType<typeof createDocument> {
+export function openApiDocument({
+  withTokens,
+}: DocumentOptions): ReturnType<typeof createDocument> {
   const paths: Record<string, Record<string, ZodOpenApiOperationObject>> = {};
   for (const route of ROUTES) {
     const item = (paths[openApiPath(route.path)] ??= {});
-    item[route.method.toLowerCase()] = operationObject(route, operationOf(route));
+    item[route.method.toLowerCase()] = {
+      ...operationObject(route, operationOf(route)),
+      ...(withTokens && { security: securityOf(route) }),
+    };
   }
   return createDocument(
     {
@@ -63,14 +73,7 @@ export function openApiDocument(): ReturnType<typeof createDocument> {
         ),
         // Not an answer of any route that is there, and yet one that clients meet.
         responses: { MethodNotAllowed: errorAnswer(["METHOD_NOT_ALLOWED"]) },
-        securitySchemes: {
-          bearer: {
-            type: "http",
-            scheme: "bearer",
-            bearerFormat: "JWT",
-            description: "Needed where the gateway runs with authentication on",
-          },
-        },
+        ...(withTokens && { securitySchemes: SECURITY_SCHEMES }),
       },
     },
     { override: tidy },
@@ -93,16 +96,18 @@ function operationObject(route: Route, operation: Operation): ZodOpenApiOperatio
     tags: [tag],
     summary,
     ...(description !== undefined && { description }),
-    security: securityOf(route),
     ...parametersOf(route, operation),
     ...bodyOf(route, operation),
     responses: { ...Object.fromEntries(good), ...errorAnswers(route, operation) },
   };
 }
 
-/** One of them is enough, so that with the empty one a token is not a must. */
+const SECURITY_SCHEMES = {
+  bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" },
+} as const;
+
 const securityOf = ({ open, scope }: Route): Record<string, string[]>[] =>
-  open ? [] : [{ bearer: scope === undefined ? [] : [scope] }, {}];
+  open ? [] : [{ bearer: scope === undefined ? [] : [scope] }];
 
 function bodyOf({ body }: Route, { bodies = {} }: Operation) {
   if (body === undefined) return {};

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { JSON_TYPE } from "@shop/contracts/headers";
-import { openApiDocument } from "./document.ts";
+import { openApiDocument, type DocumentOptions } from "./document.ts";
 import { DOCS_FILES, type DocsFile } from "./docs-files.ts";
 import { INITIALIZER, PAGE, PAGE_POLICY } from "./page.ts";
 
@@ -19,8 +19,8 @@ const require = createRequire(import.meta.url);
 const SWAGGER_UI = dirname(require.resolve("swagger-ui-dist/package.json"));
 
 /** All of the reference, made and read once: what is served is what stands here, whatever a request names. */
-export function apiReferenceFiles(): ServedFiles {
-  const json = JSON.stringify(openApiDocument());
+export function apiReferenceFiles(options: DocumentOptions): ServedFiles {
+  const json = JSON.stringify(openApiDocument(options));
   const page = servedFile(Buffer.from(PAGE), "text/html; charset=utf-8");
   return new Map([
     ["/openapi.json", servedFile(Buffer.from(json), JSON_TYPE)],
