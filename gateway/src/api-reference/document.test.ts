@@ -1,3 +1,5 @@
+import { globSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { ERROR_CODES } from "@shop/contracts/errors";
 import { describe, expect, test } from "vitest";
 import { ROUTES } from "../routes.ts";
@@ -16,6 +18,16 @@ describe("the document", () => {
   test("gives every operation an id of its own", () => {
     const ids = OPERATIONS.map(({ operation }) => operation.operationId);
     expect(new Set(ids).size).toBe(ROUTES.length);
+  });
+
+  test("has the version that every package has", () => {
+    const root = fileURLToPath(new URL("../../../", import.meta.url));
+    const manifests = ["package.json", ...globSync("*/package.json", { cwd: root })];
+    expect(manifests).toContain("gateway/package.json");
+    for (const name of manifests) {
+      const { version } = JSON.parse(readFileSync(`${root}${name}`, "utf8"));
+      expect({ name, version }).toEqual({ name, version: DOCUMENT.info.version });
+    }
   });
 
   test("names both prefixes, and none in its paths", () => {

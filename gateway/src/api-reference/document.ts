@@ -17,7 +17,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   ...GATEWAY_OPERATIONS,
 };
 
-/** Of the contract, which grows by additions only. */
+/** Of the contract, which grows by additions only, and of every package. */
 const VERSION = "1.0.0";
 
 const DESCRIPTION = `One URL for products and orders.
