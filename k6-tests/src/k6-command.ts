@@ -1,6 +1,9 @@
 import { join } from "node:path";
-import { environmentFlags } from "local-stack/docker";
 import type { K6 } from "./find-k6.ts";
+
+/** None of them is a secret: the token's value stands in the environment alone. */
+const settingFlags = (settings: NodeJS.ProcessEnv): string[] =>
+  Object.entries(settings).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
 
 export interface LoadRun {
   readonly script: string;
@@ -62,7 +65,7 @@ export function k6Command(
     const env = { ...given, GOGC, BASE_URL: shop, SUMMARY_FILE: `/load/${run.file}` };
     return {
       command: "docker",
-      args: ["run", ...dockerFlags(run, place), ...environmentFlags(env), "-e", "TOKEN"].concat([
+      args: ["run", ...dockerFlags(run, place), ...settingFlags(env), "-e", "TOKEN"].concat([
         k6.image,
         ...RUN,
         `/k6-tests/${run.script}.js`,

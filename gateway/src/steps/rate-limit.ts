@@ -64,7 +64,8 @@ function countToken(rule: Rule): RequestHandler {
   const { limit, counts, addressKey } = rule;
   const accept = (exchange: Exchange, response: Response, count: Count | undefined): void => {
     if (count !== undefined && count.totalHits > limit) refuse(rule, response, count);
-    exchange.addressCount = count;
+    // As it is now: it grows with the requests that come while this token is verified.
+    exchange.addressCount = count && { ...count };
   };
   return (request, response, next) => {
     const exchange = exchangeOf(request);
