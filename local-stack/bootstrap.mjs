@@ -3,37 +3,27 @@ import { spawn, spawnSync } from "node:child_process";
 import { existsSync, realpathSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { COMMANDS, listOfCommands, usageOf } from "./commands.mjs";
 import { installPackages, packagesAreCurrent } from "./install-packages.mjs";
 
 const CHECKOUT = fileURLToPath(new URL("..", import.meta.url)).replace(/[/\\]$/, "");
 const NEEDED_MAJOR = 24;
-const COMMANDS = {
-  start: "local-stack/src/start.ts",
-  dev: "local-stack/src/dev.ts",
-  seed: "local-stack/src/seed.ts",
-  url: "local-stack/src/url.ts",
-  load: "k6-tests/src/run-load.ts",
-  postman: "postman/run.ts",
-  "orders:stuck": "operations/src/run-orders-stuck.ts",
-  "orders:compare": "operations/src/run-orders-compare.ts",
-  "dead-letters": "operations/src/run-dead-letters.ts",
-  drills: "drills/run.ts",
-  test: "local-stack/src/run-tests.ts",
-  check: "local-stack/src/check.ts",
-  fuzz: "local-stack/src/fuzz.ts",
-  clients: "local-stack/src/clients.ts",
-  docs: "local-stack/src/docs.ts",
-  bench: "bench/src/run-bench.ts",
-  "docker:proof": "docker/proof.ts",
-};
 const PARENT_CHECK_MS = 500;
 // The others have a result, and without it they have failed.
 const ENDS_WELL_WHEN_STOPPED = new Set(["start", "dev"]);
 const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 const [command = "", ...args] = process.argv.slice(2);
-const entry = COMMANDS[command];
-if (entry === undefined) fail(`Give one of: ${Object.keys(COMMANDS).join(", ")}.`);
+if (!Object.hasOwn(COMMANDS, command)) fail(`Give one of:\n${listOfCommands()}`);
+const { entry, helpBy } = COMMANDS[command];
+if (args.includes("--help") || args.includes("-h")) {
+  if (helpBy === undefined) {
+    console.log(usageOf(command));
+    process.exit();
+  }
+  args.splice(0, args.length, ...helpBy);
+  process.argv.splice(3, Infinity, ...helpBy);
+}
 
 const current = packagesAreCurrent(CHECKOUT);
 if (!current) await install();
