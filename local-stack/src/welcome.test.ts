@@ -4,7 +4,6 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
 import { CHECKOUT } from "./checkout.ts";
 import { readConfig } from "./config.ts";
@@ -18,9 +17,15 @@ const ID = 4711;
 /** What a shop is asked, as far as it matters here: method, path and body. */
 async function startShop() {
   const asked: string[] = [];
-  const shop = createServer(async (request, response) => {
-    asked.push(`${request.method} ${request.url} ${await text(request)}`.trim());
-    response.end(`{"success":true,"data":{"id":${ID},"name":"Espresso cup","qty":100},"meta":{}}`);
+  const shop = createServer((request, response) => {
+    let body = "";
+    request.on("data", (chunk: Buffer) => (body += chunk.toString()));
+    request.on("end", () => {
+      asked.push(`${request.method} ${request.url} ${body}`.trim());
+      response.end(
+        `{"success":true,"data":{"id":${ID},"name":"Espresso cup","qty":100},"meta":{}}`,
+      );
+    });
   });
   await once(shop.listen(0, "127.0.0.1"), "listening");
   onTestFinished(() => void shop.close());
