@@ -78,18 +78,30 @@ function libcHere() {
   return process.report.getReport().header.glibcVersionRuntime ? "glibc" : "musl";
 }
 
-/**
- * npm in a process group of its own: when the user wants an end, or this process is killed, all that it has started ends with it.
- * Hands back whether it was let finish.
- */
-export function installPackages(checkout) {
+/** Hands back whether it was let finish. Without a network, npm's cache may have everything. */
+export async function installPackages(checkout) {
+  const online = await runNpm(checkout, NETWORK_FLAGS);
+  if (online.stopped) return false;
+  if (online.code === 0) return true;
+  const [unreachable] = NO_NETWORK.exec(online.output) ?? [];
+  if (unreachable === undefined) throw new Error(`npm failed:\n${firstLines(online.output)}`);
+  const cached = await runNpm(checkout, ["--offline"]);
+  if (cached.stopped || cached.code === 0) return !cached.stopped;
+  throw new Error(
+    `The packages can't be fetched: npm does not reach its registry (${unreachable}).` +
+      " Check the network, or npm's settings for registry and proxy, and try again.",
+  );
+}
+
+/** In a process group of its own: when the user wants an end, or this process is killed, all that npm has started ends with it. */
+function runNpm(checkout, flags) {
   // On Windows a running node.exe can't be replaced, and "npm ci" removes everything first.
   const onWindows = process.platform === "win32";
   const runsFromPackage = process.execPath.startsWith(join(checkout, "node_modules"));
   const verb = onWindows && runsFromPackage ? "install" : "ci";
   const npm = npmCommand();
   const [command, ...before] = onWindows ? npm : [process.execPath, RUN_WITH_PARENT, ...npm];
-  const args = [verb, "--no-audit", "--no-fund", "--loglevel=http", ...NETWORK_FLAGS];
+  const args = [verb, "--no-audit", "--no-fund", "--loglevel=http", ...flags];
   const startedAt = Date.now();
   let child;
   let stopped = false;
@@ -111,7 +123,7 @@ export function installPackages(checkout) {
   let said = false;
   const take = (line) => {
     const [, attempt, code = ""] = FAILED_ATTEMPT.exec(line) ?? [];
-    if (!line.startsWith("npm http ")) output += `${line}\n`;
+    if (!/^npm (http|warn|notice) /.test(line)) output += `${line}\n`;
     if (!NO_NETWORK.test(code)) return;
     if (!said) console.log(`npm does not reach its registry (${code}); trying again.`);
     said = true;
@@ -137,8 +149,7 @@ export function installPackages(checkout) {
       stopWatching();
       for (const signal of STOP_SIGNALS) process.off(signal, onSignal);
       if (code === 0 && !stopped) console.log(`Packages installed (${seconds()}).`);
-      if (stopped || code === 0) resolve(!stopped);
-      else reject(new Error(whyItFailed(verb, output)));
+      resolve({ code, stopped, output });
     });
   });
 }
@@ -149,15 +160,6 @@ function onParentGone(stop) {
   const parent = process.ppid;
   const timer = setInterval(() => process.ppid !== parent && stop(), PARENT_CHECK_MS);
   return () => clearInterval(timer);
-}
-
-function whyItFailed(verb, output) {
-  const [code] = NO_NETWORK.exec(output) ?? [];
-  if (code === undefined) return `npm ${verb} failed:\n${firstLines(output)}`;
-  return (
-    `The packages can't be fetched: npm does not reach its registry (${code}).` +
-    " Check the network, or npm's settings for registry and proxy, and try again."
-  );
 }
 
 const firstLines = (text) => text.trim().split("\n").slice(0, ERROR_LINES).join("\n");

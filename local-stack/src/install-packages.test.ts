@@ -140,6 +140,26 @@ test("When npm can't reach its registry, then a plain sentence says so", async (
   );
 }, 60_000);
 
+test("When npm can't reach its registry, but has everything in its cache, then that is installed", async () => {
+  const folder = await checkout({});
+  const npm = join(folder, "npm-cli.js");
+  // As npm does: it goes on with the other packages for minutes.
+  writeFileSync(
+    npm,
+    `if (!process.argv.includes("--offline")) {
+       console.error("npm http fetch GET https://registry/x attempt 3 failed with EAI_AGAIN");
+       setInterval(() => {}, 1000);
+     }`,
+  );
+  const before = process.env["npm_execpath"];
+  process.env["npm_execpath"] = npm;
+  onTestFinished(() => {
+    if (before === undefined) delete process.env["npm_execpath"];
+    else process.env["npm_execpath"] = before;
+  });
+  expect(await installPackages(folder)).toBe(true);
+}, 60_000);
+
 test("When npm installs packages, then no script of theirs is run", () => {
   const set = execFileSync("npm", ["config", "get", "ignore-scripts"], {
     cwd: CHECKOUT,
