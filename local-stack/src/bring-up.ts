@@ -9,7 +9,7 @@ import { keepRunning, type KeptServer } from "./keep-running.ts";
 import type { ProcessesFile } from "./processes-file.ts";
 import { READY_PATH, defineProgram, portOf, programUrl, waitUntilReady } from "./program-server.ts";
 import type { Addresses, Program } from "./programs.ts";
-import { say } from "./say.ts";
+import { say, seconds } from "./say.ts";
 import { SERVER_NAMES, SERVERS } from "./server-table.ts";
 import { together } from "./together.ts";
 
@@ -36,7 +36,9 @@ export async function bringUp(up: BringUp): Promise<Record<string, string>> {
   const [servers] = await together(signal, [
     (either) => startServers({ ...up, signal: either }),
     async (either) => {
+      const startedAt = Date.now();
       await buildPrograms(checkout, programs, either);
+      say(`Built (${seconds(startedAt)}).`);
       return undefined;
     },
   ]);
@@ -62,10 +64,12 @@ async function startPrograms(up: BringUp, addresses: Addresses): Promise<void> {
   await together(
     signal,
     programs.map((program) => async (either) => {
+      const startedAt = Date.now();
       const server = defineProgram(program, { ...context, signal: either });
       running.programs.push(keepRunning(server));
       await server.restart();
       await waitUntilReady(server, program.readyPath ?? READY_PATH, either);
+      say(`${program.name} is ready (${seconds(startedAt)}).`);
     }),
   );
 }
@@ -75,6 +79,7 @@ async function startServers(up: BringUp): Promise<Addresses["servers"]> {
   const names = SERVER_NAMES.filter((name) => config.serverUrls[name] === undefined);
   const sources = await getServers([...new Set(names.map((name) => SERVERS[name].kind))], signal);
   if (names.length > 0) say(`Starting ${names.join(", ")} (${describeSources(sources)}).`);
+  const startedAt = Date.now();
   const { urls } = await startBackingServers({
     dataFolder: join(stateFolder, "data"),
     logFolder: join(stateFolder, "logs"),
@@ -86,7 +91,10 @@ async function startServers(up: BringUp): Promise<Addresses["servers"]> {
     tell: say,
     signal,
     onLaunch: running.list.set,
-    onReady: (server) => running.servers.push(keepRunning(server)),
+    onReady(server) {
+      running.servers.push(keepRunning(server));
+      say(`${server.name} is ready (${seconds(startedAt)}).`);
+    },
   });
   return urls;
 }

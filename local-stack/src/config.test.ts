@@ -1,9 +1,16 @@
-import { expect, test } from "vitest";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
 import { checkPorts } from "./check-ports.ts";
+import { stateFolder } from "./checkout.ts";
 import { readConfig } from "./config.ts";
+import { lockPath, takeLauncherLock } from "./launcher-lock.ts";
 import { freePort } from "./ports.ts";
 import { PROGRAMS } from "./programs.ts";
 import { startRedis } from "./redis.ts";
+import { testFolder } from "./temporary-folder.fixture.ts";
 
 test("When a port is taken, then the message names it, who needs it and the variable that moves it", async () => {
   const redis = await startRedis();
@@ -16,6 +23,49 @@ test("When a port is taken, then the message names it, who needs it and the vari
   );
   await redis.stop();
   await checkPorts(ofPrograms);
+});
+
+test.runIf(process.platform === "linux")(
+  "When another checkout has a port, then the message says which one",
+  async () => {
+    const checkout = await testFolder("other checkout");
+    const folder = join(checkout, "gateway");
+    mkdirSync(folder);
+    takeLauncherLock(lockPath(stateFolder(checkout)));
+    const port = await freePort();
+    const holder = spawn(process.execPath, [
+      "-e",
+      `process.chdir(process.argv[1]);
+       require("node:net").createServer().listen(${port}, "127.0.0.1", () => console.log("listening"));`,
+      folder,
+    ]);
+    onTestFinished(() => void holder.kill("SIGKILL"));
+    await once(holder.stdout, "data");
+
+    const claims = [{ variable: "GATEWAY_PORT", port, whose: "gateway" }];
+    await expect(checkPorts(claims)).rejects.toThrow(
+      `is taken by the checkout ${checkout} (process ${holder.pid}).`,
+    );
+  },
+);
+
+test("When PORT_OFFSET is set, then it moves every port that has no variable of its own set", () => {
+  const portsOf = (env: NodeJS.ProcessEnv) =>
+    new Map(
+      readConfig(env, PROGRAMS).claimedPorts.map(({ variable, port }) => [variable, port] as const),
+    );
+  const moved = portsOf({ PORT_OFFSET: "40000", GATEWAY_PORT: "8080" });
+  for (const [variable, port] of portsOf({})) {
+    expect([variable, moved.get(variable)]).toEqual([
+      variable,
+      variable === "GATEWAY_PORT" ? 8080 : port + 40_000,
+    ]);
+  }
+  for (const wrong of ["-1", "40001", "some", "1.5"]) {
+    expect(() => portsOf({ PORT_OFFSET: wrong })).toThrow(
+      `PORT_OFFSET must be a number from 0 to 40000, not "${wrong}"`,
+    );
+  }
 });
 
 test("When settings are wrong, then one message names each of them", () => {

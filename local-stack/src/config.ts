@@ -49,6 +49,10 @@ export const serverUrlVariables = (): string[] =>
 /** RabbitMQ's management page; off unless it is set. */
 export const MANAGEMENT_PORT_VARIABLE = "RABBITMQ_MANAGEMENT_PORT";
 
+/** Moves every port that has no variable of its own set. */
+const PORT_OFFSET_VARIABLE = "PORT_OFFSET";
+const LARGEST_OFFSET = 40_000;
+
 export function readConfig(
   env: NodeJS.ProcessEnv,
   programs: readonly Program[],
@@ -56,11 +60,18 @@ export function readConfig(
   const wrong: string[] = [];
   const claimedPorts: ClaimedPort[] = [];
 
+  const offset = Number(env[PORT_OFFSET_VARIABLE] || 0);
+  if (!Number.isInteger(offset) || offset < 0 || offset > LARGEST_OFFSET) {
+    const given = env[PORT_OFFSET_VARIABLE];
+    wrong.push(
+      `${PORT_OFFSET_VARIABLE} must be a number from 0 to ${LARGEST_OFFSET}, not "${given}"`,
+    );
+  }
   const claim = (whose: string, variable: string, fallback: number | undefined) => {
     const given = env[variable];
     if (!given && fallback === undefined) return undefined;
-    const port = given ? Number(given) : Number(fallback);
-    if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    const port = given ? Number(given) : Number(fallback) + offset;
+    if (given && !(Number.isInteger(port) && port >= 1 && port <= 65_535)) {
       wrong.push(`${variable} must be a port from 1 to 65535, not "${given}"`);
     }
     claimedPorts.push({ variable, port, whose });

@@ -26,6 +26,20 @@ test("When lines hold comments, quotes, spaces or no value, then only what is se
   });
 });
 
+test.each([
+  ["PORT=5000 # comment", "5000"],
+  ["PORT=5000\t# comment # more", "5000"],
+  ["PORT= # nothing", ""],
+  ['SECRET="a # b" # comment', "a # b"],
+  ["SECRET='a # b'", "a # b"],
+  ['SECRET="a" and "b"', 'a" and "b'],
+  ["SECRET=a#b", "a#b"],
+  ["SECRET=#ab", "#ab"],
+  ["URL=http://host/#/path", "http://host/#/path"],
+])("When a line is %s, then the value is %j", (line, value) => {
+  expect(Object.values(parseEnvFile(line))).toEqual([value]);
+});
+
 test("When a variable is set already, then the file does not change it", async () => {
   const file = join(await testFolder("env"), ".env");
   writeFileSync(file, "A=from file\nB=from file\n");

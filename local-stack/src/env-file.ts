@@ -1,14 +1,16 @@
 import { existsSync, readFileSync } from "node:fs";
 
-const LINE = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*$/;
+const LINE = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*?)\s*$/;
+const QUOTED = /^\s*(["'])(.*?)\1\s*(?:\s#.*)?$/;
+const COMMENT = /\s#.*$/;
 
-/** Plain KEY=VALUE lines; `#` begins a comment line; quotes around a value are dropped. */
+/** KEY=VALUE lines. `#` at the beginning or after a blank begins a comment, but not in quotes; quotes around a value are dropped. */
 export function parseEnvFile(text: string): Record<string, string> {
   const values: Record<string, string> = {};
   for (const line of text.split(/\r?\n/)) {
-    const [, key, value] = LINE.exec(line) ?? [];
-    if (key === undefined || value === undefined) continue;
-    values[key] = value.replace(/^(["'])(.*)\1$/, "$2");
+    const [, key, rest] = LINE.exec(line) ?? [];
+    if (key === undefined || rest === undefined) continue;
+    values[key] = QUOTED.exec(rest)?.[2] ?? rest.replace(COMMENT, "").trim();
   }
   return values;
 }

@@ -97,6 +97,9 @@ test("When Ctrl-C comes, then everything ends, nothing is left, and the exit cod
   const checkout = await makeCheckout();
   const { launcher, said } = start(checkout);
   await expect.poll(said, WITHIN).toContain("Ready in");
+  for (const step of ["Built", "order-redis is ready", "tiny is ready"]) {
+    expect(said()).toMatch(new RegExp(`^${step} \\(\\d+\\.\\d s\\)\\.$`, "m"));
+  }
   const running = readProcessesFile(checkout.list);
   expect(running.map(({ name }) => name)).toEqual(["order-redis", "tiny"]);
   expect(running.every(isStillRunning)).toBe(true);

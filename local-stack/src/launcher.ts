@@ -51,7 +51,7 @@ export async function launch(stack: Stack): Promise<number> {
       passwordOf: lastingPasswords(join(folder, "secret")),
       signal,
     });
-    if (stack.stateFolder === undefined) welcome(urls, startedAt, config.environment);
+    if (stack.stateFolder === undefined) welcome(urls, programs, { startedAt, config });
     const exitCode = await whileRunning?.(running, signal);
     if (typeof exitCode === "number") return exitCode;
     if (!signal.aborted) await once(signal, "abort");

@@ -10,6 +10,7 @@ import { watchFolders } from "./watch-folders.ts";
 
 // An editor writes a file in several steps, and a checkout many files.
 const QUIET_MS = 80;
+const NAMES_SHOWN = 3;
 
 export interface Watched {
   checkout: string;
@@ -30,6 +31,13 @@ function compiledCode(folder: string): string {
   return hash.digest("hex");
 }
 
+function namesOf(files: ReadonlySet<string>): string {
+  const shown = [...files].slice(0, NAMES_SHOWN);
+  if (shown.length === 0) return "Something";
+  const more = files.size - shown.length;
+  return more > 0 ? `${shown.join(", ")} and ${more} more` : shown.join(", ");
+}
+
 /** After each save: builds, and starts those programs again whose code, or code that they use, became another. */
 export async function restartOnChange(watched: Watched): Promise<void> {
   const { checkout, programs, running, signal } = watched;
@@ -37,9 +45,12 @@ export async function restartOnChange(watched: Watched): Promise<void> {
   const compiled = () =>
     new Map(folders.map((folder) => [folder, compiledCode(join(checkout, folder))]));
   let before = compiled();
+  const saved = new Set<string>();
 
   async function rebuild(): Promise<void> {
     const savedAt = Date.now();
+    say(`${namesOf(saved)} changed, building …`);
+    saved.clear();
     try {
       await build(
         checkout,
@@ -56,7 +67,8 @@ export async function restartOnChange(watched: Watched): Promise<void> {
     const affected = programs.filter(({ folder, dependsOn }) =>
       [folder, ...dependsOn].some((used) => changed.has(used)),
     );
-    if (affected.length === 0) say("Built; no program's code became another.");
+    if (affected.length === 0)
+      say(`Built (${seconds(savedAt)}); no program's code became another.`);
     await Promise.all(affected.map((program) => restart(program, savedAt)));
   }
 
@@ -71,7 +83,9 @@ export async function restartOnChange(watched: Watched): Promise<void> {
 
   let timer: NodeJS.Timeout | undefined;
   let work = Promise.resolve();
-  const onChange = () => {
+  const onChange = (file: string | null) => {
+    // Beside the sources there are what editors write for themselves.
+    if (file?.endsWith(".ts")) saved.add(file);
     clearTimeout(timer);
     timer = setTimeout(() => {
       work = work.then(rebuild);

@@ -18,15 +18,21 @@ function withSubfolders(folder: string): string[] {
   return [folder, ...below.map(({ parentPath, name }) => join(parentPath, name))];
 }
 
-function watchOne(folder: string, onEvent: () => void): FSWatcher | undefined {
-  return unlessGone(() => watch(folder, onEvent).on("error", onEvent));
+function watchOne(folder: string, onEvent: (file: string | null) => void): FSWatcher | undefined {
+  return unlessGone(() =>
+    watch(folder, (_, file) => onEvent(file)).on("error", () => onEvent(null)),
+  );
 }
 
 /**
  * Each folder by itself: Node's recursive watch follows single files on Linux, and loses those that an editor
  * replaces instead of changing.
  */
-export function watchFolders(roots: readonly string[], onChange: () => void): () => void {
+export function watchFolders(
+  roots: readonly string[],
+  /** Gets the file's name, where the system gives it. */
+  onChange: (file: string | null) => void,
+): () => void {
   const watchers = new Map<string, FSWatcher>();
 
   function watchNewOnes(): void {
@@ -43,9 +49,9 @@ export function watchFolders(roots: readonly string[], onChange: () => void): ()
     }
   }
 
-  function onEvent(): void {
+  function onEvent(file: string | null): void {
     watchNewOnes();
-    onChange();
+    onChange(file);
   }
 
   watchNewOnes();
