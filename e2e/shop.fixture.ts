@@ -11,14 +11,15 @@ import { temporaryPasswords, urlFor } from "local-stack/accounts";
 import { lastingPorts } from "local-stack/ports";
 import { startRedis } from "local-stack/redis";
 import { SERVERS } from "local-stack/server-table";
+import { LOOK_EVERY_MS } from "@shop/service-kit/messaging/watch-consumer";
 import { expect } from "vitest";
 import { unrest, violations } from "@shop/test-support/checker";
 import { Ledger } from "@shop/test-support/ledger";
 
 export type Shop = Awaited<ReturnType<typeof startShop>>;
 
-/** Settling and healing after the last fault: the longest lease, the longest backoff and the work itself. */
-const REST_LIMIT_MS = 12_000;
+/** Settling and healing after the last fault: a consumer's look at its queue, the longest lease, the longest backoff and the work itself. */
+const REST_LIMIT_MS = LOOK_EVERY_MS + 12_000;
 
 type Folder = "product-service" | "order-service";
 
