@@ -115,7 +115,7 @@ test.each([
   for (const value of values) expect(wrongWith({ ...LEAST, [name]: value })).toEqual([name]);
 });
 
-test("whatever TRUST_PROXY takes, proxies can be told by it", () => {
+test("whatever TRUST_PROXY takes is enough to know a proxy by", () => {
   const edges = "0.0.0.0/1,::/1,10.1.2.3/8,::ffff:10.0.0.1,::ffff:10.0.0.1/104,10.0.0.0/08,fe80::1";
   const { TRUST_PROXY } = readGatewayConfig({ ...LEAST, TRUST_PROXY: edges });
   const isTrusted = trustSetting(TRUST_PROXY) as (address: string) => boolean;

@@ -54,7 +54,7 @@ export function eventReference(): string {
 const rules = (): string =>
   [
     "An event is written in the transaction of the fact that it tells of, and published until the broker has confirmed it.",
-    "It is told **at least once**: an order is decided once and settled once, however often its events come. Their order is not promised; of two values of a product within 5 s the higher `version` is newer, else the later one.",
+    "It is published **at least once**: an order is decided once and settled once, however often its events come. Their order is not promised; of two values of a product within 5 s the higher `version` is newer, else the later one.",
     "Consumers **ignore fields that they do not know**. Changes are additions only: no field goes away, or changes its type or meaning. A change that is no addition makes another event.",
     `\`version\` counts the additions to a type (${EVENT_VERSION} today), and is not compared.`,
     "`requestId` is the `X-Request-ID` of the request that caused it all.",

@@ -7,7 +7,7 @@ import type { BrokerConnection } from "./broker-connection.ts";
 import type { BrokerSession } from "./broker-session.ts";
 import { declareQueue } from "./declare-topology.ts";
 import { asSent, decode, faultOfSize, type Delivery } from "./delivery.ts";
-import { deadLetter } from "./burial.ts";
+import { deadLetter } from "./dead-letter.ts";
 import { handleUntilDone, type Handling } from "./handle-batch.ts";
 import { SetAside } from "./set-aside.ts";
 import { Pace } from "./pace.ts";

@@ -5,7 +5,7 @@ import type { BrokerSession } from "./broker-session.ts";
 import type { ConsumerObserver } from "./handle-batch.ts";
 
 /** A message that goes to the dead queue, and why. */
-interface Burial {
+interface DeadLetter {
   readonly message: ConsumeMessage;
   readonly fault: string;
   readonly err?: unknown;
@@ -15,7 +15,7 @@ interface Burial {
 export function deadLetter(
   { session, channel }: { readonly session: BrokerSession; readonly channel: Channel },
   { queue, log, observer }: { queue: WorkQueue; log: Logger; observer: ConsumerObserver },
-  { message, fault, err }: Burial,
+  { message, fault, err }: DeadLetter,
 ): void {
   if (!session.isAlive) return;
   channel.reject(message, false);
