@@ -15,7 +15,7 @@ RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
 # By its file, since npx and npm run would put node_modules/.bin first: the Node there is for glibc and can't run on Alpine.
 RUN node node_modules/typescript/bin/tsc -b gateway product-service order-service \
-  && node local-stack/src/bundle-programs.ts gateway product-service order-service
+  && node local-stack/src/programs/bundle-programs.ts gateway product-service order-service
 
 FROM base AS runtime
 # Inside a container only its networks reach it; what is published says docker-compose.yml.
@@ -58,5 +58,5 @@ FROM build AS operations
 # A volume begins with what the image has there: with this owner.
 RUN mkdir -p .local-stack/discarded && chown -R node:node .local-stack
 USER node
-ENTRYPOINT ["node", "local-stack/bootstrap.mjs"]
+ENTRYPOINT ["node", "commands/bootstrap.mjs"]
 CMD ["orders:stuck"]

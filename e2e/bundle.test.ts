@@ -3,15 +3,15 @@ import { cpSync, mkdirSync, symlinkSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { CHECKOUT } from "local-stack/checkout";
+import { CHECKOUT } from "local-stack/terminal/checkout";
 import {
   BUNDLE,
   PROGRAMS,
   nodeArguments,
   type Addresses,
   type Program,
-} from "local-stack/programs";
-import { SERVERS, SERVER_NAMES } from "local-stack/server-table";
+} from "local-stack/programs/programs";
+import { SERVERS, SERVER_NAMES } from "local-stack/servers/server-table";
 import { expect, onTestFinished, test } from "vitest";
 
 const NOBODY = "127.0.0.1:1";

@@ -5,7 +5,7 @@ import { ORDER_UPDATED_QUEUE } from "@shop/contracts/topology";
 import { eventually } from "@shop/test-support/eventually";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { unrest, violations } from "@shop/test-support/checker";
-import { CHECKOUT } from "local-stack/checkout";
+import { CHECKOUT } from "local-stack/terminal/checkout";
 import { startShop, type Shop } from "./shop.fixture.ts";
 
 let shop: Shop;

@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from "node:crypto";
 import { ordersCompare } from "operations/compare/orders-compare";
 import { eventually } from "@shop/test-support/eventually";
-import { sayTo } from "local-stack/say";
+import { sayTo } from "local-stack/terminal/say";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { startShop, type Shop } from "./shop.fixture.ts";
 

@@ -5,7 +5,7 @@ import { deadLetters } from "operations/dead/dead-letters";
 import { ordersStuck } from "operations/stuck/orders-stuck";
 import { eventually } from "@shop/test-support/eventually";
 import { connect } from "amqplib";
-import { sayTo } from "local-stack/say";
+import { sayTo } from "local-stack/terminal/say";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { startShop, type Shop } from "./shop.fixture.ts";
 

@@ -7,10 +7,10 @@ import { asService, claimVhost, createAccount, createDatabase } from "@shop/test
 import { startServiceProcess, type ServiceProcess } from "@shop/test-support/service-process";
 import { connectSql } from "@shop/test-support/sql";
 import { startTcpProxy } from "@shop/test-support/tcp-proxy";
-import { temporaryPasswords, urlFor } from "local-stack/accounts";
-import { lastingPorts } from "local-stack/ports";
-import { startRedis } from "local-stack/redis";
-import { SERVERS } from "local-stack/server-table";
+import { temporaryPasswords, urlFor } from "local-stack/servers/accounts";
+import { lastingPorts } from "local-stack/processes/ports";
+import { startRedis } from "local-stack/servers/redis";
+import { SERVERS } from "local-stack/servers/server-table";
 import { LOOK_EVERY_MS } from "@shop/service-kit/messaging/watch-consumer";
 import { expect } from "vitest";
 import { unrest, violations } from "@shop/test-support/checker";

@@ -7,11 +7,11 @@ import { eventually } from "@shop/test-support/eventually";
 import { call } from "@shop/test-support/http";
 import { startServiceProcess } from "@shop/test-support/service-process";
 import { connectSql } from "@shop/test-support/sql";
-import { lastingPorts } from "local-stack/ports";
-import { startPostgres } from "local-stack/postgres";
-import { postgresUser } from "local-stack/postgres-cluster";
-import { startRabbitmq } from "local-stack/rabbitmq";
-import { startRedis } from "local-stack/redis";
+import { lastingPorts } from "local-stack/processes/ports";
+import { startPostgres } from "local-stack/servers/postgres";
+import { postgresUser } from "local-stack/servers/postgres-cluster";
+import { startRabbitmq } from "local-stack/servers/rabbitmq";
+import { startRedis } from "local-stack/servers/redis";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 
 /** Both services on servers that show certificates, signed by an authority that nobody knows but this test. */

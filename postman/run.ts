@@ -1,5 +1,5 @@
-import { findShop, shopToken } from "../local-stack/src/find-shop.ts";
-import { say } from "../local-stack/src/say.ts";
+import { findShop, shopToken } from "../local-stack/src/launcher/find-shop.ts";
+import { say } from "../local-stack/src/terminal/say.ts";
 
 const FIRST_ANSWER_TIMEOUT_MS = 10_000;
 

@@ -1,6 +1,6 @@
 import { expectEnvExample } from "@shop/test-support/env-example";
 import { describe, expect, test } from "vitest";
-import { trustSetting } from "./client-address.ts";
+import { trustSetting } from "./exchange/client-address.ts";
 import { readGatewayConfig, variables } from "./config.ts";
 import { SERVICES } from "./services.ts";
 

@@ -5,7 +5,7 @@ import { expect } from "vitest";
 import { z } from "zod";
 import { metaOf, type Combination } from "./bff/combination.ts";
 import { readGatewayConfig } from "./config.ts";
-import { startFakeService, type FakeService } from "./fake-service.fixture.ts";
+import { startFakeService, type FakeService } from "./upstream/fake-service.fixture.ts";
 import { startGateway } from "./gateway.ts";
 import { ROUTES, type Route } from "./routes.ts";
 import { SERVICES, type ServiceName } from "./services.ts";

@@ -7,14 +7,14 @@ import { createLogger, type Logger } from "@shop/service-kit/log/logger";
 import { pino } from "pino";
 import supertest from "supertest";
 import { readGatewayConfig } from "./config.ts";
-import { createMetrics } from "./metrics.ts";
+import { createMetrics } from "./observe/metrics.ts";
 import { buildPipeline } from "./pipeline.ts";
-import { WaitingBytes } from "./waiting-bytes.ts";
+import { WaitingBytes } from "./listener/waiting-bytes.ts";
 import type { AnswerOptions } from "./steps/answer-route.ts";
-import { giveProduct, sendJson } from "./fake-service.fixture.ts";
+import { giveProduct, sendJson } from "./upstream/fake-service.fixture.ts";
 import { expectEnvelope, expectFailure, startFixture, type Fixture } from "./gateway.fixture.ts";
 import { openRaw, readToEnd } from "@shop/test-support/raw-client";
-import { noneInFlight } from "./in-flight.ts";
+import { noneInFlight } from "./exchange/in-flight.ts";
 import { SERVICES } from "./services.ts";
 import { connectUpstreams } from "./upstream/upstream.ts";
 

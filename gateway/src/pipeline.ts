@@ -1,5 +1,5 @@
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from "express";
-import { trustSetting } from "./client-address.ts";
+import { trustSetting } from "./exchange/client-address.ts";
 import type { Route } from "./routes.ts";
 import { accessLog, type AccessLogOptions } from "./steps/access-log.ts";
 import { answerRoute, type AnswerOptions } from "./steps/answer-route.ts";
@@ -22,9 +22,9 @@ import { followRequest } from "./steps/request-id.ts";
 import * as table from "./steps/route-table.ts";
 import { securityHeaders } from "./steps/security-headers.ts";
 import { validate } from "./steps/validation.ts";
-import type { RateLimit } from "./steps/rate-limit.ts";
-import type { TokenVerifier } from "./token-verifier.ts";
-import type { WaitingBytes } from "./waiting-bytes.ts";
+import type { RateLimit } from "./rate-limit/rate-limit.ts";
+import type { TokenVerifier } from "./tokens/token-verifier.ts";
+import type { WaitingBytes } from "./listener/waiting-bytes.ts";
 
 export interface PipelineOptions {
   readonly errors: ErrorOptions;

@@ -4,11 +4,11 @@ import { connect, type AddressInfo } from "node:net";
 import { eventually } from "@shop/test-support/eventually";
 import type { Answer } from "@shop/test-support/http";
 import { startTcpProxy } from "@shop/test-support/tcp-proxy";
-import { startRedis } from "local-stack/redis";
+import { startRedis } from "local-stack/servers/redis";
 import { afterEach, describe, expect, test } from "vitest";
-import { giveProduct, sendJson, startFakeService } from "./fake-service.fixture.ts";
+import { giveProduct, sendJson, startFakeService } from "./upstream/fake-service.fixture.ts";
 import { expectFailure, startFixture, type Fixture } from "./gateway.fixture.ts";
-import { cutSlowClients } from "./slow-clients.ts";
+import { cutSlowClients } from "./listener/slow-clients.ts";
 import { openRaw, readToEnd, sendRaw } from "@shop/test-support/raw-client";
 
 const stops: (() => Promise<unknown>)[] = [];
@@ -71,7 +71,7 @@ describe("the cap of requests in flight", () => {
     await Promise.all(held);
   });
 
-  // Rates and times under such a load are for the drill of this number: drills/catalogue/overload.ts.
+  // Rates and times under such a load are for the drill of this number: proof/drills/catalogue/overload.ts.
   test("G7: three times the capacity: as many as fit are worked on, the rest is refused meanwhile", async () => {
     const fixture = await start({ MAX_IN_FLIGHT: "8", UPSTREAM_DEADLINE_MS: "20000" });
     // Of one service: three quarters of what the gateway takes.

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { eventually } from "@shop/test-support/eventually";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { sendJson } from "./fake-service.fixture.ts";
+import { sendJson } from "./upstream/fake-service.fixture.ts";
 import { expectEnvelope, expectFailure, startFixture, type Fixture } from "./gateway.fixture.ts";
 import { BAD_PATHS, NO_ROUTES, internalTargets } from "@shop/test-support/path-corpus";
 import { openRaw, readToEnd, sendRaw } from "@shop/test-support/raw-client";

@@ -3,12 +3,12 @@ import type { Socket } from "node:net";
 import { randomUUID } from "node:crypto";
 import { ContractError, type ErrorCode } from "@shop/contracts/errors";
 import { JSON_TYPE, REQUEST_ID_HEADER } from "@shop/contracts/headers";
-import { answerAtWork, answersInLine, waitInLine } from "./answers-on-socket.ts";
-import { comesTooLate } from "./closing-connection.ts";
-import type { MadeObjects } from "./express-objects.ts";
-import { failureText } from "./envelope.ts";
+import { answerAtWork, answersInLine, waitInLine } from "./listener/answers-on-socket.ts";
+import { comesTooLate } from "./listener/closing-connection.ts";
+import type { MadeObjects } from "./listener/express-objects.ts";
+import { failureText } from "./exchange/envelope.ts";
 import { ROUTES } from "./routes.ts";
-import { cutSlowClients } from "./slow-clients.ts";
+import { cutSlowClients } from "./listener/slow-clients.ts";
 import { allowOf } from "./steps/route-table.ts";
 
 /** Against clients that send, or read, a byte now and then. */

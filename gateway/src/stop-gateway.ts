@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
 import { setTimeout as rest } from "node:timers/promises";
-import { takeWhatCame } from "@shop/service-kit/take-what-came";
+import { takeWhatCame } from "@shop/service-kit/http/take-what-came";
 import type { Logger } from "@shop/service-kit/log/logger";
-import { allInFlight, type InFlight } from "./in-flight.ts";
-import type { RateLimit } from "./steps/rate-limit.ts";
+import { allInFlight, type InFlight } from "./exchange/in-flight.ts";
+import type { RateLimit } from "./rate-limit/rate-limit.ts";
 import type { Upstreams } from "./upstream/upstream.ts";
 
 /** Long enough for clients at work to read `Connection: close` and leave by themselves. */

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { CHECKOUT } from "local-stack/checkout";
+import { CHECKOUT } from "local-stack/terminal/checkout";
 import { drawLoad } from "./load-picture.ts";
 import { newestRecordFile, readRecord } from "./record-files.ts";
 

@@ -1,5 +1,5 @@
-import { dockerAnswers } from "local-stack/docker";
-import { findOnPath } from "local-stack/find-server";
+import { dockerAnswers } from "local-stack/servers/docker";
+import { findOnPath } from "local-stack/servers/find-server";
 
 export type K6 = { kind: "binary"; path: string } | { kind: "docker"; image: string };
 

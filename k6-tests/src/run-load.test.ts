@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { findOnPath } from "local-stack/find-server";
+import { findOnPath } from "local-stack/servers/find-server";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { startFakeShop, type Fault } from "./fake-shop.fixture.ts";
 import { recordedText } from "./recorded.fixture.ts";

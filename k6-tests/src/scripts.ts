@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { CHECKOUT } from "local-stack/checkout";
+import { CHECKOUT } from "local-stack/terminal/checkout";
 
 export const K6_TESTS = join(CHECKOUT, "k6-tests");
 

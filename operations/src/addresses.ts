@@ -1,4 +1,4 @@
-import { findServerUrl } from "local-stack/find-shop";
+import { findServerUrl } from "local-stack/launcher/find-shop";
 
 /** Where the parts of the shop are that a command asks. */
 export interface Addresses {

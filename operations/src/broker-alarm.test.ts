@@ -1,6 +1,6 @@
 import { ORDER_CREATED_QUEUE } from "@shop/contracts/topology";
 import { eventually } from "@shop/test-support/eventually";
-import { startRabbitmq, type RabbitmqServer } from "local-stack/rabbitmq";
+import { startRabbitmq, type RabbitmqServer } from "local-stack/servers/rabbitmq";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openDeadHouse, type DeadHouse } from "./dead/dead.fixture.ts";
 import { askBroker } from "./stuck/ask-broker.ts";

@@ -1,8 +1,8 @@
-import { CHECKOUT } from "local-stack/checkout";
-import { build } from "local-stack/build";
-import { STOPPED, WRONG_OR_UNASKED } from "local-stack/exit-codes";
-import { say } from "local-stack/say";
-import { listenForStop } from "local-stack/stop-signals";
+import { CHECKOUT } from "local-stack/terminal/checkout";
+import { build } from "local-stack/programs/build";
+import { STOPPED, WRONG_OR_UNASKED } from "local-stack/terminal/exit-codes";
+import { say } from "local-stack/terminal/say";
+import { listenForStop } from "local-stack/terminal/stop-signals";
 
 /** A command line that can't be understood. */
 export class UsageError extends Error {}

@@ -1,15 +1,15 @@
 import { Module, type DynamicModule } from "@nestjs/common";
 import { KitModule } from "@shop/service-kit/kit.module";
 import type { ServiceKit } from "@shop/service-kit/service-kit";
-import { CommitOrders } from "./commit-orders.ts";
-import { OrderLists } from "./order-lists.ts";
-import { OrdersController } from "./orders.controller.ts";
-import { PlaceOrder } from "./place-order.ts";
-import { ProductClient } from "./product-client.ts";
-import { ProductDirectory } from "./product-directory.ts";
-import { SettleStatuses } from "./settle-statuses.ts";
+import { CommitOrders } from "./place/commit-orders.ts";
+import { OrderLists } from "./orders/order-lists.ts";
+import { OrdersController } from "./orders/orders.controller.ts";
+import { PlaceOrder } from "./place/place-order.ts";
+import { ProductClient } from "./products/product-client.ts";
+import { ProductDirectory } from "./products/product-directory.ts";
+import { SettleStatuses } from "./apply/apply-outcomes.ts";
 import { ORDER_SETTINGS, type OrderSettings } from "./settings.ts";
-import { TellAgain } from "./tell-again.ts";
+import { TellAgain } from "./reconcile/republish-orders.ts";
 
 @Module({
   controllers: [OrdersController],

@@ -9,10 +9,10 @@ import { connectRedis } from "@shop/test-support/redis-client";
 import { claimVhost, createDatabase } from "@shop/test-support/servers";
 import { connectSql } from "@shop/test-support/sql";
 import { startTcpProxy } from "@shop/test-support/tcp-proxy";
-import { startRedis } from "local-stack/redis";
+import { startRedis } from "local-stack/servers/redis";
 import { expect } from "vitest";
 import { readOrderServiceConfig } from "./config.ts";
-import { startFakeProductService } from "./fake-product-service.fixture.ts";
+import { startFakeProductService } from "./products/fake-product-service.fixture.ts";
 import { startOrderService } from "./order-service.ts";
 
 export type Fixture = Awaited<ReturnType<typeof startFixture>>;

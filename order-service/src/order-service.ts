@@ -5,15 +5,15 @@ import { runService, type RunningService } from "@shop/service-kit/run-service";
 import { ServiceKit, type KitOptions } from "@shop/service-kit/service-kit";
 import { AppModule } from "./app.module.ts";
 import type { OrderServiceConfig } from "./config.ts";
-import { pruning, sweeping, watchPending } from "./housekeeping.ts";
-import { IdempotencyKeyEntity } from "./idempotency-key.entity.ts";
+import { pruning, sweeping, watchPending } from "./reconcile/housekeeping.ts";
+import { IdempotencyKeyEntity } from "./place/idempotency-key.entity.ts";
 import { Orders1700000000001 } from "./migrations/1700000000001-orders.ts";
 import { OrderSubjects1700000000002 } from "./migrations/1700000000002-order-subjects.ts";
-import { OrderEntity } from "./order.entity.ts";
-import { ProductDirectory } from "./product-directory.ts";
-import { SettleStatuses } from "./settle-statuses.ts";
+import { OrderEntity } from "./orders/order.entity.ts";
+import { ProductDirectory } from "./products/product-directory.ts";
+import { SettleStatuses } from "./apply/apply-outcomes.ts";
 import { toSettings } from "./settings.ts";
-import { TellAgain } from "./tell-again.ts";
+import { TellAgain } from "./reconcile/republish-orders.ts";
 
 export const orderSchema = {
   entities: [OrderEntity, IdempotencyKeyEntity],

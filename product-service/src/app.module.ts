@@ -1,11 +1,11 @@
 import { Module, type DynamicModule } from "@nestjs/common";
 import { KitModule } from "@shop/service-kit/kit.module";
 import type { ServiceKit } from "@shop/service-kit/service-kit";
-import { ProductCache } from "./product-cache.ts";
-import { ProductReads } from "./product-reads.ts";
-import { ProductWrites } from "./product-writes.ts";
-import { ProductsController } from "./products.controller.ts";
-import { SettleOrders } from "./settle-orders.ts";
+import { ProductCache } from "./products/product-cache.ts";
+import { ProductReads } from "./products/product-reads.ts";
+import { ProductWrites } from "./products/product-writes.ts";
+import { ProductsController } from "./products/products.controller.ts";
+import { SettleOrders } from "./decide/decide-orders.ts";
 
 @Module({
   controllers: [ProductsController],

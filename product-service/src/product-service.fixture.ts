@@ -11,7 +11,7 @@ import { connectRedis } from "@shop/test-support/redis-client";
 import { claimVhost, createDatabase } from "@shop/test-support/servers";
 import { connectSql } from "@shop/test-support/sql";
 import { startTcpProxy } from "@shop/test-support/tcp-proxy";
-import { startRedis } from "local-stack/redis";
+import { startRedis } from "local-stack/servers/redis";
 import { expect } from "vitest";
 import { readProductServiceConfig } from "./config.ts";
 import { startProductService } from "./product-service.ts";

@@ -5,9 +5,9 @@ import { ServiceKit, type KitOptions } from "@shop/service-kit/service-kit";
 import { AppModule } from "./app.module.ts";
 import type { ProductServiceConfig } from "./config.ts";
 import { ProductsAndStock1700000000001 } from "./migrations/1700000000001-products-and-stock.ts";
-import { ProductEntity } from "./product.entity.ts";
-import { SettleOrders } from "./settle-orders.ts";
-import { StockAdjustmentEntity, StockMovementEntity } from "./stock.entity.ts";
+import { ProductEntity } from "./products/product.entity.ts";
+import { SettleOrders } from "./decide/decide-orders.ts";
+import { StockAdjustmentEntity, StockMovementEntity } from "./decide/stock.entity.ts";
 
 export const productSchema = {
   entities: [ProductEntity, StockMovementEntity, StockAdjustmentEntity],

@@ -2,9 +2,9 @@ import { Module, type DynamicModule } from "@nestjs/common";
 import { RedisCache } from "./cache/redis-cache.ts";
 import { Database } from "./database/database.ts";
 import { LOGGER } from "./log/logger.ts";
-import { HealthReport } from "./operations/health.ts";
-import { Metrics } from "./operations/metrics.ts";
-import { OperationsController } from "./operations/operations.controller.ts";
+import { HealthReport } from "./observe/health.ts";
+import { Metrics } from "./observe/metrics.ts";
+import { OperationsController } from "./observe/operations.controller.ts";
 import { UnitOfWork } from "./outbox/unit-of-work.ts";
 import type { ServiceKit } from "./service-kit.ts";
 

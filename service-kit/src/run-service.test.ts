@@ -11,9 +11,9 @@ import { Agent, request } from "undici";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createHttpApp } from "./http/create-http-app.ts";
 import { createTestLog } from "./kit.fixture.ts";
-import { HealthReport } from "./operations/health.ts";
-import { Metrics } from "./operations/metrics.ts";
-import { OperationsController } from "./operations/operations.controller.ts";
+import { HealthReport } from "./observe/health.ts";
+import { Metrics } from "./observe/metrics.ts";
+import { OperationsController } from "./observe/operations.controller.ts";
 import { runService, type Part, type RunningService } from "./run-service.ts";
 
 let gates: PromiseWithResolvers<void>[];
@@ -244,8 +244,8 @@ describe("a program", () => {
   /** Runs a `main.ts` that starts the service so, from the build. */
   function runProgram(startSource: string) {
     const source = `
-      import { ConfigError } from "@shop/service-kit/config/read-config";
-      import { runUntilSignal } from "@shop/service-kit/run-service";
+      import { ConfigError } from "./config/read-config.ts";
+      import { runUntilSignal } from "./run-service.ts";
       // Keeps the process alive, as a server does.
       setInterval(() => undefined, 1_000);
       await runUntilSignal(${startSource});

@@ -4,10 +4,10 @@ import { setTimeout as rest } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { NestFastifyApplication } from "@nestjs/platform-fastify";
 import { ConfigError } from "./config/read-config.ts";
-import { within } from "./limited-wait.ts";
+import { within } from "./async/limited-wait.ts";
 import type { Logger } from "./log/logger.ts";
-import type { HealthReport } from "./operations/health.ts";
-import { takeWhatCame } from "./take-what-came.ts";
+import type { HealthReport } from "./observe/health.ts";
+import { takeWhatCame } from "./http/take-what-came.ts";
 
 const STOP_LIMIT_MS = 9_500;
 /** From the signal on, the time to leave included. */

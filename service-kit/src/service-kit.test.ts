@@ -6,7 +6,7 @@ import { call } from "@shop/test-support/http";
 import { claimVhost, createDatabase } from "@shop/test-support/servers";
 import { connectSql, type Sql } from "@shop/test-support/sql";
 import { startTcpProxy, type TcpProxy } from "@shop/test-support/tcp-proxy";
-import { startRedis } from "local-stack/redis";
+import { startRedis } from "local-stack/servers/redis";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { readConfig } from "./config/read-config.ts";

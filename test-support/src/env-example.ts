@@ -1,4 +1,4 @@
-import { readExample } from "local-stack/reference/configuration-reference";
+import { readExample } from "commands/reference/configuration-reference";
 import { expect } from "vitest";
 import type { z } from "zod";
 

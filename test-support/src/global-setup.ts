@@ -1,13 +1,13 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildPrograms } from "local-stack/build";
-import { CHECKOUT } from "local-stack/checkout";
-import { temporaryPasswords } from "local-stack/accounts";
-import { startPostgres } from "local-stack/postgres";
-import { PROGRAMS } from "local-stack/programs";
-import { startRabbitmq } from "local-stack/rabbitmq";
-import { SERVICE_NAMES } from "local-stack/server-table";
+import { buildPrograms } from "local-stack/programs/build";
+import { CHECKOUT } from "local-stack/terminal/checkout";
+import { temporaryPasswords } from "local-stack/servers/accounts";
+import { startPostgres } from "local-stack/servers/postgres";
+import { PROGRAMS } from "local-stack/programs/programs";
+import { startRabbitmq } from "local-stack/servers/rabbitmq";
+import { SERVICE_NAMES } from "local-stack/servers/server-table";
 import type { TestProject } from "vitest/node";
 
 /** More than there are test files that need one. */

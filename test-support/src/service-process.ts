@@ -2,8 +2,8 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { join } from "node:path";
-import { CHECKOUT } from "local-stack/checkout";
-import { compileCacheSettings, nodeArguments } from "local-stack/programs";
+import { CHECKOUT } from "local-stack/terminal/checkout";
+import { compileCacheSettings, nodeArguments } from "local-stack/programs/programs";
 
 const LISTEN_LIMIT_MS = 45_000;
 

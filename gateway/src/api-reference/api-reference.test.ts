@@ -2,7 +2,7 @@ import { ERROR_CODES, type ErrorCode } from "@shop/contracts/errors";
 import type { Answer } from "@shop/test-support/http";
 import { SignJWT } from "jose";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { sendJson } from "../fake-service.fixture.ts";
+import { sendJson } from "../upstream/fake-service.fixture.ts";
 import { optionalParts, type Combination } from "../bff/combination.ts";
 import { COMBINED, expectFailure, startFixture, type Fixture } from "../gateway.fixture.ts";
 import { PREFIXES, ROUTES, type Route } from "../routes.ts";

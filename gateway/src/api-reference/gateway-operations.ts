@@ -1,4 +1,4 @@
-import { healthData } from "../health.ts";
+import { healthData } from "../observe/health.ts";
 import type { Operation } from "./operation.ts";
 
 const UNCHANGED = {

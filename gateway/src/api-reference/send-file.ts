@@ -1,7 +1,7 @@
 import { ContractError } from "@shop/contracts/errors";
 import { namesTag } from "@shop/contracts/headers";
 import type { RequestHandler } from "express";
-import { exchangeOf } from "../exchange.ts";
+import { exchangeOf } from "../exchange/exchange.ts";
 import { prefixOf, type Route } from "../routes.ts";
 import { notFound } from "../steps/not-found.ts";
 import type { ServedFiles } from "./files.ts";

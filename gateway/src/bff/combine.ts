@@ -1,9 +1,9 @@
 import { ContractError } from "@shop/contracts/errors";
 import type { Logger } from "@shop/service-kit/log/logger";
 import type { RequestHandler, Response } from "express";
-import { sendWrapped } from "../answers.ts";
-import { envelopeEnd } from "../envelope.ts";
-import { exchangeOf } from "../exchange.ts";
+import { sendWrapped } from "../exchange/answers.ts";
+import { envelopeEnd } from "../exchange/envelope.ts";
+import { exchangeOf } from "../exchange/exchange.ts";
 import { BrokenAnswer, CallEnded, callEnded, isBug, toClientError } from "../upstream/failures.ts";
 import { Limit } from "../upstream/limit.ts";
 import type { HeadersForServices } from "../upstream/service-headers.ts";

@@ -1,6 +1,6 @@
 import type { Logger } from "@shop/service-kit/log/logger";
 import type { Request, RequestHandler } from "express";
-import { exchangeOf } from "../exchange.ts";
+import { exchangeOf } from "../exchange/exchange.ts";
 
 const MAX_PATH_CHARACTERS = 200;
 /** No status was sent; nginx has made this number known for it. */

@@ -1,9 +1,9 @@
 import type { RequestHandler } from "express";
 import type { ServedFiles } from "../api-reference/files.ts";
 import { sendBrowsersToPage, sendFile } from "../api-reference/send-file.ts";
-import { sendSuccess } from "../answers.ts";
+import { sendSuccess } from "../exchange/answers.ts";
 import { combine, type CombineOptions } from "../bff/combine.ts";
-import type { Health } from "../health.ts";
+import type { Health } from "../observe/health.ts";
 import type { Route } from "../routes.ts";
 import { forward } from "./forward.ts";
 

@@ -1,8 +1,8 @@
 import { ContractError } from "@shop/contracts/errors";
 import type { NextFunction, Request, RequestHandler } from "express";
-import { exchangeOf, type Exchange } from "../exchange.ts";
+import { exchangeOf, type Exchange } from "../exchange/exchange.ts";
 import { HEALTH, type Route } from "../routes.ts";
-import type { TokenVerifier } from "../token-verifier.ts";
+import type { TokenVerifier } from "../tokens/token-verifier.ts";
 
 const BEARER = "bearer ";
 

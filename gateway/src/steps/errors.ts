@@ -1,7 +1,7 @@
 import { ContractError } from "@shop/contracts/errors";
 import type { Logger } from "@shop/service-kit/log/logger";
 import type { ErrorRequestHandler } from "express";
-import { sendFailure } from "../answers.ts";
+import { sendFailure } from "../exchange/answers.ts";
 import { TooMany } from "../upstream/failures.ts";
 
 export interface ErrorOptions {

@@ -1,5 +1,5 @@
 import type { RequestHandler } from "express";
-import { closeAfter } from "../closing-connection.ts";
+import { closeAfter } from "../listener/closing-connection.ts";
 
 /** While the gateway stops, clients are asked to come back on another connection, before idle ones are cut. */
 export const sayGoodbye =

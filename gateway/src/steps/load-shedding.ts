@@ -1,9 +1,9 @@
 import type { Request, RequestHandler } from "express";
-import { exchangeOf } from "../exchange.ts";
-import type { InFlight, Phase } from "../in-flight.ts";
+import { exchangeOf } from "../exchange/exchange.ts";
+import type { InFlight, Phase } from "../exchange/in-flight.ts";
 import { HEALTH, type Route } from "../routes.ts";
 import type { ServiceName } from "../services.ts";
-import { declaresBody } from "../unread-body.ts";
+import { declaresBody } from "../listener/unread-body.ts";
 import { TooMany } from "../upstream/failures.ts";
 import type { Upstreams } from "../upstream/upstream.ts";
 

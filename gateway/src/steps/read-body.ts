@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ContractError } from "@shop/contracts/errors";
-import { MAX_BODY_BYTES } from "@shop/service-kit/strict-json";
+import { MAX_BODY_BYTES } from "@shop/service-kit/http/strict-json";
 import type { RequestHandler } from "express";
-import { exchangeOf } from "../exchange.ts";
+import { exchangeOf } from "../exchange/exchange.ts";
 import type { Route } from "../routes.ts";
-import { declaresBody } from "../unread-body.ts";
-import type { WaitingBytes } from "../waiting-bytes.ts";
+import { declaresBody } from "../listener/unread-body.ts";
+import type { WaitingBytes } from "../listener/waiting-bytes.ts";
 
 const NOTHING = Buffer.alloc(0);
 const IS_JSON = /^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?;?$/i;

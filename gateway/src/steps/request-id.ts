@@ -1,7 +1,7 @@
 import { REQUEST_ID_HEADER } from "@shop/contracts/headers";
 import { withRequestId } from "@shop/service-kit/log/request-id";
 import type { RequestHandler } from "express";
-import { exchangeOf } from "../exchange.ts";
+import { exchangeOf } from "../exchange/exchange.ts";
 
 /**
  * Takes the caller's id if it is a safe one, else makes one; it is on the answer, and around everything that is logged on the

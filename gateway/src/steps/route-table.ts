@@ -1,6 +1,6 @@
 import { ContractError } from "@shop/contracts/errors";
 import type { RequestHandler } from "express";
-import { exchangeOf } from "../exchange.ts";
+import { exchangeOf } from "../exchange/exchange.ts";
 import { PREFIXES, ROUTES, type Route } from "../routes.ts";
 
 /** The routes by their path, in the order of the table. */

@@ -1,9 +1,9 @@
 import { parse } from "node:querystring";
 import { validationFailed } from "@shop/contracts/validation";
-import { parseStrictJson } from "@shop/service-kit/strict-json";
+import { parseStrictJson } from "@shop/service-kit/http/strict-json";
 import type { Request, RequestHandler } from "express";
 import { z } from "zod";
-import { exchangeOf, type Values } from "../exchange.ts";
+import { exchangeOf, type Values } from "../exchange/exchange.ts";
 import type { Route } from "../routes.ts";
 
 type Issues = z.core.$ZodIssue[];

@@ -1,5 +1,5 @@
 import { ContractError } from "@shop/contracts/errors";
-import { withoutStacks } from "../without-stacks.ts";
+import { withoutStacks } from "./without-stacks.ts";
 
 /** The caller has left, or time is up: the call was ended by us, and says nothing about the service. */
 export class CallEnded extends Error {

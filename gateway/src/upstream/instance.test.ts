@@ -3,7 +3,7 @@ import { eventually } from "@shop/test-support/eventually";
 import { captureLog } from "@shop/test-support/log-capture";
 import { createLogger } from "@shop/service-kit/log/logger";
 import { expect, onTestFinished, test } from "vitest";
-import { giveProduct, startFakeService } from "../fake-service.fixture.ts";
+import { giveProduct, startFakeService } from "./fake-service.fixture.ts";
 import { CONNECT_LIMIT_MS, Connections } from "./connections.ts";
 import { NotSent } from "./failures.ts";
 import { connectInstance } from "./instance.ts";

@@ -1,13 +1,13 @@
 import type { RequestListener } from "node:http";
 import { eventually } from "@shop/test-support/eventually";
 import { afterEach, describe, expect, test } from "vitest";
-import { startBlackHole } from "../black-hole.fixture.ts";
+import { startBlackHole } from "./black-hole.fixture.ts";
 import {
   PRODUCT_TEXT,
   sendJson,
   startFakeService,
   type FakeService,
-} from "../fake-service.fixture.ts";
+} from "./fake-service.fixture.ts";
 import { expectFailure, startFixture, type Fixture } from "../gateway.fixture.ts";
 
 const stops: (() => Promise<void>)[] = [];

@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { ERROR_CODES } from "@shop/contracts/errors";
 import { eventually } from "@shop/test-support/eventually";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { PRODUCT, PRODUCT_TEXT, giveProduct, sendJson } from "../fake-service.fixture.ts";
+import { PRODUCT, PRODUCT_TEXT, giveProduct, sendJson } from "./fake-service.fixture.ts";
 import { expectEnvelope, expectFailure, startFixture, type Fixture } from "../gateway.fixture.ts";
 import { openRaw, sendRaw } from "@shop/test-support/raw-client";
 

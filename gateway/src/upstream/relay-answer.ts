@@ -1,8 +1,8 @@
 import { JSON_TYPE } from "@shop/contracts/headers";
 import type { Request, Response } from "express";
-import { sendFailure, sendWrapped } from "../answers.ts";
-import { ENVELOPE_START, envelopeEnd } from "../envelope.ts";
-import { exchangeOf } from "../exchange.ts";
+import { sendFailure, sendWrapped } from "../exchange/answers.ts";
+import { ENVELOPE_START, envelopeEnd } from "../exchange/envelope.ts";
+import { exchangeOf } from "../exchange/exchange.ts";
 import { prefixOf } from "../routes.ts";
 import { BrokenAnswer } from "./failures.ts";
 import type { ServiceAnswer } from "./proxy.ts";

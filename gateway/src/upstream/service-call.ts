@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
-import { withoutStacks } from "../without-stacks.ts";
+import { withoutStacks } from "./without-stacks.ts";
 import { isCallersFault, NotSent } from "./failures.ts";
 
 /** Where a call has a place: in a line for a connection, or at work on one. */

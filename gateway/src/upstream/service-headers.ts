@@ -5,9 +5,9 @@ import {
   TRACEPARENT_HEADER,
 } from "@shop/contracts/headers";
 import type { Request } from "express";
-import { addressReader } from "../client-address.ts";
+import { addressReader } from "../exchange/client-address.ts";
 import type { GatewayConfig } from "../config.ts";
-import { exchangeOf } from "../exchange.ts";
+import { exchangeOf } from "../exchange/exchange.ts";
 
 /** What of a client's headers a service gets to see. The rest is dropped: hop-by-hop, forwarded, forged, or of no use there. */
 const PASSED = [TRACEPARENT_HEADER, "tracestate"] as const;

@@ -1,6 +1,6 @@
 import type { Logger } from "@shop/service-kit/log/logger";
 import type { GatewayConfig } from "../config.ts";
-import type { GatewayMetrics } from "../metrics.ts";
+import type { GatewayMetrics } from "../observe/metrics.ts";
 import { SERVICES, type ServiceName } from "../services.ts";
 import { connectInstance, type Instance } from "./instance.ts";
 import { RetryBudget } from "./retry-budget.ts";

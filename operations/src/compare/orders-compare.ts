@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
-import { STOPPED, WRONG_OR_UNASKED } from "local-stack/exit-codes";
-import { say } from "local-stack/say";
+import { STOPPED, WRONG_OR_UNASKED } from "local-stack/terminal/exit-codes";
+import { say } from "local-stack/terminal/say";
 import { foundAddresses, type Addresses } from "../addresses.ts";
 import { ask } from "../asked.ts";
 import { UsageError } from "../command.ts";

@@ -1,5 +1,5 @@
 import type { ConsumeMessage } from "amqplib";
-import { say } from "local-stack/say";
+import { say } from "local-stack/terminal/say";
 import { harmless } from "../words.ts";
 import { letterId } from "./letter.ts";
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { ORDER_CREATED_QUEUE, ORDER_UPDATED_QUEUE } from "@shop/contracts/topology";
 import { eventually } from "@shop/test-support/eventually";
 import { claimVhost } from "@shop/test-support/servers";
-import { CHECKOUT } from "local-stack/checkout";
+import { CHECKOUT } from "local-stack/terminal/checkout";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { UsageError } from "../command.ts";
 import { withBroker } from "../broker.ts";
@@ -190,7 +190,7 @@ test("when a replay is killed -9 in the middle, then every message is on one of 
   await house.bury(ORDER_CREATED_QUEUE, ids, (index) => ({ messageId: ids[index] }));
   const child = spawn(
     process.execPath,
-    ["local-stack/bootstrap.mjs", "dead-letters", "replay", "--all"],
+    ["commands/bootstrap.mjs", "dead-letters", "replay", "--all"],
     {
       cwd: CHECKOUT,
       env: { ...process.env, RABBITMQ_URL: house.url },

@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { CHECKOUT, stateFolder } from "local-stack/checkout";
-import { STOPPED, WRONG_OR_UNASKED } from "local-stack/exit-codes";
-import { say } from "local-stack/say";
+import { CHECKOUT, stateFolder } from "local-stack/terminal/checkout";
+import { STOPPED, WRONG_OR_UNASKED } from "local-stack/terminal/exit-codes";
+import { say } from "local-stack/terminal/say";
 import { foundAddresses, type Addresses } from "../addresses.ts";
 import { ask } from "../asked.ts";
 import { withBroker } from "../broker.ts";

@@ -6,7 +6,7 @@ import { declareTopology } from "@shop/service-kit/messaging/declare-all";
 import { connectBroker } from "@shop/test-support/broker-client";
 import { eventually } from "@shop/test-support/eventually";
 import { connect, type ConsumeMessage, type Options } from "amqplib";
-import { sayTo } from "local-stack/say";
+import { sayTo } from "local-stack/terminal/say";
 import { expect } from "vitest";
 import { withBroker } from "../broker.ts";
 import { deadLetters } from "./dead-letters.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { WorkQueue } from "@shop/contracts/topology";
 import type { BrokerSession } from "@shop/service-kit/messaging/broker-session";
 import type { ConsumeMessage } from "amqplib";
-import { say } from "local-stack/say";
+import { say } from "local-stack/terminal/say";
 import { counted } from "../words.ts";
 import type { Choice } from "./choice.ts";
 import { goThrough } from "./go-through.ts";

@@ -1,7 +1,7 @@
 import { setTimeout as rest } from "node:timers/promises";
 import type { BrokerSession } from "@shop/service-kit/messaging/broker-session";
 import type { Channel, ConsumeMessage } from "amqplib";
-import { say } from "local-stack/say";
+import { say } from "local-stack/terminal/say";
 import { orEnd } from "../broker.ts";
 
 /** Bodies of so many are in memory at a time: one of ours has 1 kB, but a stranger's may have megabytes. */

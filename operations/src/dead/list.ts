@@ -1,6 +1,6 @@
 import type { WorkQueue } from "@shop/contracts/topology";
 import type { BrokerSession } from "@shop/service-kit/messaging/broker-session";
-import { say } from "local-stack/say";
+import { say } from "local-stack/terminal/say";
 import { lookAtQueue } from "../broker.ts";
 import { counted, duration, shortened } from "../words.ts";
 import { goThrough, NONE } from "./go-through.ts";

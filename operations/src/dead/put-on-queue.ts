@@ -1,5 +1,5 @@
 import type { BrokerSession } from "@shop/service-kit/messaging/broker-session";
-import { within } from "@shop/service-kit/limited-wait";
+import { within } from "@shop/service-kit/async/limited-wait";
 import type { ConfirmChannel, ConsumeMessage, Options } from "amqplib";
 import { orEnd } from "../broker.ts";
 

@@ -1,7 +1,7 @@
 import type { WorkQueue } from "@shop/contracts/topology";
 import type { BrokerSession } from "@shop/service-kit/messaging/broker-session";
 import type { ConsumeMessage } from "amqplib";
-import { say } from "local-stack/say";
+import { say } from "local-stack/terminal/say";
 import { counted } from "../words.ts";
 import type { Choice } from "./choice.ts";
 import { goThrough } from "./go-through.ts";

@@ -2,7 +2,7 @@ import { isUtf8 } from "node:buffer";
 import type { WorkQueue } from "@shop/contracts/topology";
 import type { BrokerSession } from "@shop/service-kit/messaging/broker-session";
 import type { ConsumeMessage } from "amqplib";
-import { say } from "local-stack/say";
+import { say } from "local-stack/terminal/say";
 import { harmless } from "../words.ts";
 import { goThrough } from "./go-through.ts";
 import { letterId, readLetter } from "./letter.ts";

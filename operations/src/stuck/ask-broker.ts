@@ -1,5 +1,5 @@
 import { ORDER_CREATED_QUEUE, ORDER_UPDATED_QUEUE, WORK_QUEUES } from "@shop/contracts/topology";
-import { within } from "@shop/service-kit/limited-wait";
+import { within } from "@shop/service-kit/async/limited-wait";
 import type { QueueLook } from "@shop/service-kit/messaging/publisher";
 import { lookAtQueue, withBroker } from "../broker.ts";
 

@@ -1,5 +1,5 @@
-import { STOPPED, WRONG_OR_UNASKED } from "local-stack/exit-codes";
-import { say } from "local-stack/say";
+import { STOPPED, WRONG_OR_UNASKED } from "local-stack/terminal/exit-codes";
+import { say } from "local-stack/terminal/say";
 import { foundAddresses, type Addresses } from "../addresses.ts";
 import { ask } from "../asked.ts";
 import { readStuckArguments, USAGE } from "./arguments.ts";

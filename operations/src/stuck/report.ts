@@ -1,4 +1,4 @@
-import { say } from "local-stack/say";
+import { say } from "local-stack/terminal/say";
 import type { Asked } from "../asked.ts";
 import { counted, duration } from "../words.ts";
 import { ADVICE } from "./advice.ts";

@@ -1,7 +1,7 @@
 import { ORDER_CREATED_QUEUE, ORDER_UPDATED_QUEUE } from "@shop/contracts/topology";
 import { toldBy } from "../asked.ts";
 import type { QueueLook } from "@shop/service-kit/messaging/publisher";
-import { uuidTime } from "@shop/service-kit/uuid-time";
+import { uuidTime } from "@shop/service-kit/outbox/uuid-time";
 import { counted, duration } from "../words.ts";
 import type { Decision, Holder, StuckOrder } from "./database.sql.ts";
 import type { Facts } from "./facts.ts";

@@ -1,6 +1,6 @@
 import { eventually } from "@shop/test-support/eventually";
 import { connectRedis } from "@shop/test-support/redis-client";
-import { startRedis } from "local-stack/redis";
+import { startRedis } from "local-stack/servers/redis";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createTestLog } from "../kit.fixture.ts";
 import { RedisCache } from "./redis-cache.ts";

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { beBusy } from "@shop/test-support/be-busy";
 import { eventually } from "@shop/test-support/eventually";
 import { connectRedis } from "@shop/test-support/redis-client";
-import { startRedis } from "local-stack/redis";
+import { startRedis } from "local-stack/servers/redis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createTestLog } from "../kit.fixture.ts";
 import { RedisCache } from "./redis-cache.ts";

@@ -1,7 +1,7 @@
 import type { CircuitBreakerPolicy } from "cockatiel";
 import { createClient } from "@redis/client";
-import { createBreaker } from "../breaker.ts";
-import { backoffMs, within } from "../limited-wait.ts";
+import { createBreaker } from "../async/breaker.ts";
+import { backoffMs, within } from "../async/limited-wait.ts";
 import type { Logger } from "../log/logger.ts";
 import { cacheScripts } from "./cache-scripts.ts";
 

@@ -1,8 +1,8 @@
 import type { DataSource, QueryRunner } from "typeorm";
-import { SingleFlight } from "../cache/single-flight.ts";
-import { backoffMs, within } from "../limited-wait.ts";
+import { SingleFlight } from "../async/single-flight.ts";
+import { backoffMs, within } from "../async/limited-wait.ts";
 import type { Logger } from "../log/logger.ts";
-import { StoppableLoop } from "../stoppable-loop.ts";
+import { StoppableLoop } from "../async/stoppable-loop.ts";
 import { DatabaseAway, isRefusal } from "./database-errors.ts";
 import { sqlOn, type PgClient, type Sql } from "./sql.ts";
 import { runTransaction, type OpenTransaction } from "./transaction.ts";

@@ -11,8 +11,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { z } from "zod";
 import { createTestLog } from "../kit.fixture.ts";
 import { currentRequestId } from "../log/request-id.ts";
-import { HealthReport } from "../operations/health.ts";
-import { Metrics } from "../operations/metrics.ts";
+import { HealthReport } from "../observe/health.ts";
+import { Metrics } from "../observe/metrics.ts";
 import { createHttpApp } from "./create-http-app.ts";
 
 const thingBody = z.strictObject(

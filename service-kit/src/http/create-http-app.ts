@@ -2,13 +2,13 @@ import type { DynamicModule } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
 import { FastifyAdapter, type NestFastifyApplication } from "@nestjs/platform-fastify";
 import type { Logger } from "../log/logger.ts";
-import type { HealthReport } from "../operations/health.ts";
-import type { Metrics } from "../operations/metrics.ts";
+import type { HealthReport } from "../observe/health.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import { ContractErrorFilter } from "./contract-error.filter.ts";
 import { ContractValidationPipe } from "./contract-validation.pipe.ts";
 import { admitInternalCallers } from "./internal-callers.ts";
 import { parseJsonBodies } from "./json-body.ts";
-import { MAX_BODY_BYTES } from "../strict-json.ts";
+import { MAX_BODY_BYTES } from "./strict-json.ts";
 import { nestLogger } from "./nest-logger.ts";
 import { answerBadPath, followRequests } from "./request-hooks.ts";
 

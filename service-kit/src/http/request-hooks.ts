@@ -1,7 +1,7 @@
 import { REQUEST_ID_HEADER } from "@shop/contracts/headers";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Logger } from "../log/logger.ts";
-import type { HealthReport } from "../operations/health.ts";
+import type { HealthReport } from "../observe/health.ts";
 import { acceptRequestId, withRequestId } from "../log/request-id.ts";
 import { toContractError } from "./contract-error.filter.ts";
 

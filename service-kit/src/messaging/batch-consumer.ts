@@ -1,7 +1,7 @@
 import type { EventOf, EventType } from "@shop/contracts/event";
 import type { WorkQueue } from "@shop/contracts/topology";
 import type { ConsumeMessage } from "amqplib";
-import { within } from "../limited-wait.ts";
+import { within } from "../async/limited-wait.ts";
 import type { EventLog } from "../log/logger.ts";
 import type { BrokerConnection } from "./broker-connection.ts";
 import type { BrokerSession } from "./broker-session.ts";

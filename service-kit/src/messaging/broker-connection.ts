@@ -1,6 +1,6 @@
-import { backoffMs } from "../limited-wait.ts";
+import { backoffMs } from "../async/limited-wait.ts";
 import type { Logger } from "../log/logger.ts";
-import { StoppableLoop } from "../stoppable-loop.ts";
+import { StoppableLoop } from "../async/stoppable-loop.ts";
 import { BrokerSession } from "./broker-session.ts";
 
 const RECONNECT_BACKOFF = { first: 200, most: 3_000 };

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { connect, type Channel, type ChannelModel, type ConfirmChannel } from "amqplib";
-import { within } from "../limited-wait.ts";
+import { within } from "../async/limited-wait.ts";
 
 const CONNECT_LIMIT_MS = 5_000;
 const CLOSE_LIMIT_MS = 2_000;

@@ -1,7 +1,7 @@
 import { setTimeout as rest } from "node:timers/promises";
 import type { EventOf, EventType } from "@shop/contracts/event";
 import { isDatabaseTrouble } from "../database/database-errors.ts";
-import { backoffMs } from "../limited-wait.ts";
+import { backoffMs } from "../async/limited-wait.ts";
 import type { Logger } from "../log/logger.ts";
 
 const RETRY_BACKOFF = { first: 100, most: 3_000 };

@@ -1,6 +1,6 @@
 import { EVENTS_EXCHANGE, WORK_TYPES } from "@shop/contracts/topology";
 import type { ConfirmChannel } from "amqplib";
-import { within } from "../limited-wait.ts";
+import { within } from "../async/limited-wait.ts";
 import type { BrokerConnection } from "./broker-connection.ts";
 import type { BrokerSession } from "./broker-session.ts";
 

@@ -1,6 +1,6 @@
 import type { Database } from "../database/database.ts";
 import type { Logger } from "../log/logger.ts";
-import { StoppableLoop } from "../stoppable-loop.ts";
+import { StoppableLoop } from "../async/stoppable-loop.ts";
 import { leaseFor, type OutboxRow } from "./outbox.sql.ts";
 
 const LOOK_MS = 500;

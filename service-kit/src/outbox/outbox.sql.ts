@@ -1,5 +1,5 @@
 import type { Sql } from "../database/sql.ts";
-import { uuidTime } from "../uuid-time.ts";
+import { uuidTime } from "./uuid-time.ts";
 
 /** An event on its way to the broker: `payload` is the very text that is published, JSON on one line. */
 export interface OutboxRow {

@@ -2,7 +2,7 @@ import { connectBroker } from "@shop/test-support/broker-client";
 import { eventually } from "@shop/test-support/eventually";
 import { createDatabase } from "@shop/test-support/servers";
 import { connectSql, type Sql } from "@shop/test-support/sql";
-import { startRabbitmq, type RabbitmqServer } from "local-stack/rabbitmq";
+import { startRabbitmq, type RabbitmqServer } from "local-stack/servers/rabbitmq";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { idsOf, inOrder, startWriter, writeMany } from "./relay.fixture.ts";
 

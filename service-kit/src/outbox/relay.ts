@@ -1,9 +1,9 @@
-import { Batcher } from "../batcher.ts";
+import { Batcher } from "../async/batcher.ts";
 import type { Database } from "../database/database.ts";
-import { backoffMs, within } from "../limited-wait.ts";
+import { backoffMs, within } from "../async/limited-wait.ts";
 import type { EventLog, Logger } from "../log/logger.ts";
 import type { Outcome, Publisher } from "../messaging/publisher.ts";
-import { StoppableLoop } from "../stoppable-loop.ts";
+import { StoppableLoop } from "../async/stoppable-loop.ts";
 import { LeaseRenewal } from "./lease-renewal.ts";
 import { leaseFor, leaseOverdue, type OutboxRow } from "./outbox.sql.ts";
 import { PublishedMarks } from "./published-marks.ts";

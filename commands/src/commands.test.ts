@@ -1,0 +1,33 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { CHECKOUT } from "local-stack/terminal/checkout";
+
+interface Command {
+  entry: string;
+  helpBy?: string[];
+}
+const { COMMANDS } = (await import(new URL("../commands.mjs", import.meta.url).href)) as {
+  COMMANDS: Record<string, Command>;
+};
+const BOOTSTRAP = join(CHECKOUT, "local-stack", "bootstrap.mjs");
+
+const help = (name: string) =>
+  execFileSync(process.execPath, [BOOTSTRAP, name, "--help"], { encoding: "utf8" });
+
+test("every command is a script of package.json, and has its entry file", () => {
+  const { scripts } = JSON.parse(readFileSync(join(CHECKOUT, "package.json"), "utf8")) as {
+    scripts: Record<string, string>;
+  };
+  const prefix = "exec node commands/bootstrap.mjs ";
+  const called = Object.values(scripts).filter((script) => script.startsWith(prefix));
+  expect(called.map((script) => script.slice(prefix.length))).toEqual(Object.keys(COMMANDS));
+  expect(Object.values(COMMANDS).filter(({ entry }) => !existsSync(join(CHECKOUT, entry)))).toEqual(
+    [],
+  );
+});
+
+test.each(Object.keys(COMMANDS))("--help shows how to call %s, and starts nothing", (name) => {
+  expect(help(name)).toMatch(new RegExp(`npm (run )?${name}\\b`));
+});

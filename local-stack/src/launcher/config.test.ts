@@ -1,0 +1,90 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { checkPorts } from "./check-ports.ts";
+import { stateFolder } from "../terminal/checkout.ts";
+import { readConfig } from "./config.ts";
+import { lockPath, takeLauncherLock } from "./launcher-lock.ts";
+import { freePort } from "../processes/ports.ts";
+import { PROGRAMS } from "../programs/programs.ts";
+import { startRedis } from "../servers/redis.ts";
+import { testFolder } from "../processes/temporary-folder.fixture.ts";
+
+test("When a port is taken, then the message names it, who needs it and the variable that moves it", async () => {
+  const redis = await startRedis();
+  const env = { PRODUCT_SERVICE_PORT: `${redis.port}`, ORDER_SERVICE_PORT: `${await freePort()}` };
+  const { claimedPorts } = readConfig(env, PROGRAMS);
+  const ofPrograms = claimedPorts.filter(({ whose }) => whose.endsWith("-service"));
+
+  await expect(checkPorts(ofPrograms)).rejects.toThrow(
+    new RegExp(`^Port ${redis.port}, which product-service needs, .* set PRODUCT_SERVICE_PORT to`),
+  );
+  await redis.stop();
+  await checkPorts(ofPrograms);
+});
+
+test.runIf(process.platform === "linux")(
+  "When another checkout has a port, then the message says which one",
+  async () => {
+    const checkout = await testFolder("other checkout");
+    const folder = join(checkout, "gateway");
+    mkdirSync(folder);
+    takeLauncherLock(lockPath(stateFolder(checkout)));
+    const port = await freePort();
+    const holder = spawn(process.execPath, [
+      "-e",
+      `process.chdir(process.argv[1]);
+       require("node:net").createServer().listen(${port}, "127.0.0.1", () => console.log("listening"));`,
+      folder,
+    ]);
+    onTestFinished(() => void holder.kill("SIGKILL"));
+    await once(holder.stdout, "data");
+
+    const claims = [{ variable: "GATEWAY_PORT", port, whose: "gateway" }];
+    await expect(checkPorts(claims)).rejects.toThrow(
+      `is taken by the checkout ${checkout} (process ${holder.pid}).`,
+    );
+  },
+);
+
+test("When PORT_OFFSET is set, then it moves every port that has no variable of its own set", () => {
+  const portsOf = (env: NodeJS.ProcessEnv) =>
+    new Map(
+      readConfig(env, PROGRAMS).claimedPorts.map(({ variable, port }) => [variable, port] as const),
+    );
+  const moved = portsOf({ PORT_OFFSET: "40000", GATEWAY_PORT: "8080" });
+  for (const [variable, port] of portsOf({})) {
+    expect([variable, moved.get(variable)]).toEqual([
+      variable,
+      variable === "GATEWAY_PORT" ? 8080 : port + 40_000,
+    ]);
+  }
+  for (const wrong of ["-1", "40001", "some", "1.5"]) {
+    expect(() => portsOf({ PORT_OFFSET: wrong })).toThrow(
+      `PORT_OFFSET must be a number from 0 to 40000, not "${wrong}"`,
+    );
+  }
+});
+
+test("When settings are wrong, then one message names each of them", () => {
+  const env = { PRODUCT_DB_PORT: "no", ORDER_DB_PORT: "70000", ORDER_REDIS_URL: "nonsense" };
+  expect(() => readConfig(env, PROGRAMS)).toThrow(
+    /PRODUCT_DB_PORT(.|\n)*ORDER_DB_PORT(.|\n)*ORDER_REDIS_URL/,
+  );
+});
+
+test("When two are to have the same port, then both variables are named", () => {
+  const env = { PRODUCT_SERVICE_PORT: "4001", ORDER_SERVICE_PORT: "4001" };
+  expect(() => readConfig(env, PROGRAMS)).toThrow(
+    "PRODUCT_SERVICE_PORT and ORDER_SERVICE_PORT are both 4001",
+  );
+});
+
+test("When a server's URL is given, then no port is claimed for it", () => {
+  const url = "amqp://guest:guest@broker:5672";
+  const { claimedPorts, serverUrls } = readConfig({ RABBITMQ_URL: url }, PROGRAMS);
+  expect(serverUrls).toEqual({ rabbitmq: url });
+  expect(claimedPorts.map(({ whose }) => whose)).not.toContain("rabbitmq");
+});

@@ -1,0 +1,254 @@
+import type { Order } from "@shop/contracts/order";
+import { eventually } from "@shop/test-support/eventually";
+import { call } from "@shop/test-support/http";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startFixture, type Fixture } from "../order-service.fixture.ts";
+
+let fixture: Fixture;
+
+beforeAll(async () => {
+  fixture = await startFixture();
+});
+afterAll(() => fixture.stop());
+
+const keyOf = (productId: number): string => `orders:product:${productId}`;
+
+const list = async (productId: number, query = "") => {
+  const { status, body } = await fixture.request(`/orders/product/${productId}${query}`);
+  expect(status).toBe(200);
+  return body as { items: Order[]; nextCursor: string | null };
+};
+
+const ids = ({ items }: { items: readonly Order[] }): string[] => items.map(({ id }) => id);
+
+/** A product with so many orders, newest first. */
+const productWith = async (count: number): Promise<{ productId: number; orders: Order[] }> => {
+  const { id: productId } = fixture.products.put();
+  const orders: Order[] = [];
+  for (let n = 0; n < count; n += 1) orders.unshift(await fixture.placed({ productId }));
+  return { productId, orders };
+};
+
+/** Out of the database, behind everybody's back: who still lists it has it from the cache. */
+const removeBehindBack = (order: Order) =>
+  fixture.sql("DELETE FROM orders WHERE id = $1", [order.id]);
+
+const timed = async <T>(work: Promise<T>): Promise<{ answer: T; ms: number }> => {
+  const startedAt = performance.now();
+  return { answer: await work, ms: performance.now() - startedAt };
+};
+
+describe("the first page", () => {
+  test("is stored by its first reader, for 5 seconds at most, as text that a person can read", async () => {
+    const { productId, orders } = await productWith(2);
+    expect(await fixture.cache.get(keyOf(productId))).toBeNull();
+    const page = await list(productId);
+    expect(page).toEqual({ items: orders, nextCursor: null });
+    expect(JSON.parse((await fixture.cache.get(keyOf(productId))) ?? "")).toEqual(page);
+    const ttlMs = await fixture.cache.pTTL(keyOf(productId));
+    expect(ttlMs).toBeGreaterThan(0);
+    expect(ttlMs).toBeLessThanOrEqual(5_000);
+  });
+
+  test("comes from the cache to its next readers", async () => {
+    const { productId, orders } = await productWith(2);
+    const before = await list(productId);
+    await removeBehindBack(orders[0]!);
+    expect(await list(productId)).toEqual(before);
+  });
+
+  test("of an empty list is cached as well", async () => {
+    const { id: productId } = fixture.products.put();
+    expect(await list(productId)).toEqual({ items: [], nextCursor: null });
+    expect(await fixture.cache.get(keyOf(productId))).toBe('{"items":[],"nextCursor":null}');
+  });
+
+  test("is cut for smaller limits, and the next page begins where it was cut", async () => {
+    const { productId, orders } = await productWith(8);
+    await list(productId);
+    await removeBehindBack(orders[0]!);
+    for (const limit of [1, 3, 7]) {
+      const page = await list(productId, `?limit=${limit}`);
+      expect(page.items).toEqual(orders.slice(0, limit));
+      const rest = await list(productId, `?limit=100&cursor=${page.nextCursor}`);
+      expect(rest).toEqual({ items: orders.slice(limit), nextCursor: null });
+    }
+    for (const limit of [8, 9, 20]) {
+      expect(await list(productId, `?limit=${limit}`)).toEqual({ items: orders, nextCursor: null });
+    }
+  });
+
+  test("that is not the last keeps its place for the next page", async () => {
+    const { productId, orders } = await productWith(22);
+    await list(productId, "?limit=5");
+    const cached = await list(productId);
+    expect(cached.items).toEqual(orders.slice(0, 20));
+    const rest = await list(productId, `?cursor=${cached.nextCursor}`);
+    expect(rest).toEqual({ items: orders.slice(20), nextCursor: null });
+  });
+
+  test("is loaded once for any number of readers at once", async () => {
+    const { productId, orders } = await productWith(1);
+    const readers: Promise<unknown>[] = [];
+    // Not for long: who waits for a lock gives up after 1.5 seconds.
+    await fixture.sql.holding("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE", async () => {
+      for (let n = 0; n < 12; n += 1) readers.push(list(productId));
+      await fixture.request("/health/live");
+      await eventually(async () => expect(await waitingForLocks()).toHaveLength(1));
+    });
+    for (const page of await Promise.all(readers))
+      expect(page).toEqual({ items: orders, nextCursor: null });
+  });
+});
+
+const waitingForLocks = (): Promise<object[]> =>
+  fixture.sql(
+    `SELECT 1 FROM pg_stat_activity WHERE datname = current_database()
+       AND application_name = 'order-service' AND wait_event_type = 'Lock'`,
+  );
+
+describe("other pages", () => {
+  test.each(["?limit=21", "?limit=100"])("%s is not cached", async (query) => {
+    const { productId, orders } = await productWith(2);
+    expect(await list(productId, query)).toEqual({ items: orders, nextCursor: null });
+    expect(await fixture.cache.get(keyOf(productId))).toBeNull();
+  });
+
+  test("those after a cursor are not cached", async () => {
+    const { productId, orders } = await productWith(3);
+    const { nextCursor } = await list(productId, "?limit=1");
+    await removeBehindBack(orders[2]!);
+    expect(await list(productId, `?cursor=${nextCursor}`)).toEqual({
+      items: orders.slice(1, 2),
+      nextCursor: null,
+    });
+  });
+});
+
+describe("who writes", () => {
+  test("sees it in the next read, each time, with readers all around", async () => {
+    const { id: productId } = fixture.products.put();
+    const writing = new AbortController();
+    const readers = Array.from({ length: 4 }, async () => {
+      while (!writing.signal.aborted) await list(productId);
+    });
+    await Promise.all(
+      Array.from({ length: 4 }, async () => {
+        for (let n = 0; n < 4; n += 1) {
+          const { id } = await fixture.placed({ productId });
+          expect(ids(await list(productId))).toContain(id);
+        }
+      }),
+    );
+    writing.abort();
+    await Promise.all(readers);
+  });
+
+  test("at one instance sees it at another", async () => {
+    const another = await fixture.startAnother();
+    try {
+      await fixture.ready(another.url);
+      const { id: productId } = fixture.products.put();
+      for (let n = 0; n < 5; n += 1) {
+        await list(productId);
+        const { body } = await call(`${another.url}/orders`, { body: { productId, qty: 1 } });
+        expect(ids(await list(productId))[0]).toBe(body.id);
+      }
+    } finally {
+      await another.stop();
+    }
+  });
+
+  test("outcomes are seen as soon as they are applied", async () => {
+    const { productId, orders } = await productWith(2);
+    await list(productId);
+    await fixture.decide(orders[1]!);
+    await eventually(
+      async () => expect((await list(productId)).items[1]?.status).toBe("done"),
+      2_000,
+    );
+  });
+
+  test("a reader that is slower than a writer stores nothing", async () => {
+    const { productId, orders } = await productWith(1);
+    let reading: Promise<unknown> = Promise.resolve();
+    await fixture.sql.holding("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE", async () => {
+      reading = list(productId);
+      await eventually(async () => expect(await waitingForLocks()).toHaveLength(1));
+      // What a writer does after its commit.
+      await fixture.cache.set(`${keyOf(productId)}:token`, "somebody has written");
+    });
+    expect(await reading).toEqual({ items: orders, nextCursor: null });
+    expect(await fixture.cache.get(keyOf(productId))).toBeNull();
+    await list(productId);
+    expect(await fixture.cache.get(keyOf(productId))).not.toBeNull();
+  });
+
+  test("is not joined to a load from before the write", async () => {
+    const { productId, orders } = await productWith(1);
+    const reading: Promise<unknown>[] = [];
+    await fixture.sql.holding("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE", async () => {
+      reading.push(list(productId));
+      await eventually(async () => expect(await waitingForLocks()).toHaveLength(1));
+      await fixture.cache.set(`${keyOf(productId)}:token`, "somebody has written");
+      reading.push(list(productId));
+      await eventually(async () => expect(await waitingForLocks()).toHaveLength(2));
+    });
+    const page = { items: orders, nextCursor: null };
+    expect(await Promise.all(reading)).toEqual([page, page]);
+  });
+});
+
+describe("rubbish in Redis", () => {
+  test.each(["{", '"text"', "{}", "[]", "7", '{"items":[}'])(
+    "%s is as good as nothing",
+    async (rubbish) => {
+      const { productId, orders } = await productWith(1);
+      await fixture.cache.set(keyOf(productId), rubbish);
+      expect(await list(productId)).toEqual({ items: orders, nextCursor: null });
+      expect(JSON.parse((await fixture.cache.get(keyOf(productId))) ?? "").items).toEqual(orders);
+    },
+  );
+
+  test("of another kind is as good as nothing, too", async () => {
+    const { productId, orders } = await productWith(1);
+    await fixture.cache.lPush(keyOf(productId), "a list");
+    expect(await list(productId)).toEqual({ items: orders, nextCursor: null });
+  });
+});
+
+describe("without Redis", () => {
+  test("dead: lists are right, own writes are seen, and caching goes on when it is back", async () => {
+    const { productId, orders } = await productWith(2);
+    await list(productId);
+    await fixture.redis.kill();
+    expect(await list(productId)).toEqual({ items: orders, nextCursor: null });
+    const { id } = await fixture.placed({ productId });
+    expect(ids(await list(productId))[0]).toBe(id);
+    expect(ids(await list(productId, "?limit=1"))).toEqual([id]);
+    await fixture.redis.restart();
+    await fixture.ready();
+    await eventually(async () => {
+      await list(productId);
+      expect(await fixture.cache.get(keyOf(productId))).not.toBeNull();
+    });
+  });
+
+  test("silent: lists are right and bounded, and what was missed is caught up with", async () => {
+    const { productId, orders } = await productWith(2);
+    await list(productId);
+    await fixture.redis.pause();
+    let last = "";
+    for (let n = 0; n < 5; n += 1) {
+      const placing = await timed(fixture.placed({ productId }));
+      last = placing.answer.id;
+      const reading = await timed(list(productId));
+      expect(ids(reading.answer)[0]).toBe(last);
+      expect(reading.answer.items).toHaveLength(orders.length + 1 + n);
+      expect(Math.max(placing.ms, reading.ms)).toBeLessThan(1_000);
+    }
+    await fixture.redis.resume();
+    await fixture.ready();
+    await eventually(async () => expect(ids(await list(productId))[0]).toBe(last), 6_000);
+  });
+});

@@ -1,0 +1,96 @@
+import { Inject, Injectable, type OnApplicationShutdown } from "@nestjs/common";
+import { INTERNAL_TOKEN_HEADER } from "@shop/contracts/access";
+import { ContractError, errorBody } from "@shop/contracts/errors";
+import { NO_CACHE, REQUEST_ID_HEADER } from "@shop/contracts/headers";
+import { product, type Product } from "@shop/contracts/product";
+import { createBreaker, isBrokenCircuitError } from "@shop/service-kit/async/breaker";
+import { LOGGER, type Logger } from "@shop/service-kit/log/logger";
+import { acceptRequestId, currentRequestId } from "@shop/service-kit/log/request-id";
+import type { CircuitBreakerPolicy } from "@shop/service-kit/async/breaker";
+import { Agent, request } from "undici";
+import { ORDER_SETTINGS, type OrderSettings } from "../settings.ts";
+
+const ANSWER_LIMIT_MS = 1_000;
+/** The caller waits meanwhile: a third would come too late. */
+const MOST_TRIES = 2;
+const CONNECTIONS = 8;
+const BREAKER_FAILURES = 3;
+const BREAKER_OPEN_MS = 1_000;
+
+interface Instance {
+  readonly url: string;
+  readonly breaker: CircuitBreakerPolicy;
+}
+
+/** Asks product-service, with a limit; while an instance does not answer, a breaker spares the callers that limit. */
+@Injectable()
+export class ProductClient implements OnApplicationShutdown {
+  private readonly agent = new Agent({ connections: CONNECTIONS, pipelining: 1 });
+  private readonly instances: readonly Instance[];
+  private turn = 0;
+
+  constructor(
+    @Inject(ORDER_SETTINGS) private readonly settings: OrderSettings,
+    @Inject(LOGGER) log: Logger,
+  ) {
+    this.instances = settings.productServiceUrls.map((url) => ({
+      url,
+      breaker: instanceBreaker(url, log),
+    }));
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.agent.destroy();
+  }
+
+  /** The product, or `undefined` when there is none. Throws UNAVAILABLE when nobody can say. */
+  async get(id: number): Promise<Product | undefined> {
+    let cause: unknown;
+    let tries = 0;
+    for (const { url, breaker } of this.inTurn()) {
+      try {
+        return await breaker.execute(() => this.ask(url, id));
+      } catch (error) {
+        cause = error;
+        // Who is left out costs nothing.
+        if (!isBrokenCircuitError(error)) tries += 1;
+        if (tries === MOST_TRIES) break;
+      }
+    }
+    const message = "The product cannot be looked up just now; try again";
+    throw new ContractError("UNAVAILABLE", message, [], { cause });
+  }
+
+  private inTurn(): Instance[] {
+    const { instances } = this;
+    this.turn = (this.turn + 1) % instances.length;
+    return [...instances.slice(this.turn), ...instances.slice(0, this.turn)];
+  }
+
+  private async ask(url: string, id: number): Promise<Product | undefined> {
+    const { internalToken } = this.settings;
+    const { statusCode, body } = await request(new URL(`/products/${id}`, url), {
+      dispatcher: this.agent,
+      signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
+      headers: {
+        "cache-control": NO_CACHE,
+        [REQUEST_ID_HEADER]: acceptRequestId(currentRequestId()),
+        ...(internalToken !== undefined && { [INTERNAL_TOKEN_HEADER]: internalToken }),
+      },
+    });
+    const answer: unknown = await body.json();
+    if (statusCode === 200) return product.parse(answer);
+    // Any other 404 comes from something that is not product-service.
+    if (statusCode === 404 && errorBody.parse(answer).code === "PRODUCT_NOT_FOUND")
+      return undefined;
+    throw new Error(`product-service answered ${statusCode}`);
+  }
+}
+
+const instanceBreaker = (url: string, log: Logger): CircuitBreakerPolicy =>
+  createBreaker({
+    failures: BREAKER_FAILURES,
+    openMs: BREAKER_OPEN_MS,
+    onOpen: () => log.warn({ instance: url }, "product-service does not answer and is left out"),
+    onClose: () => log.info({ instance: url }, "product-service answers again"),
+  });

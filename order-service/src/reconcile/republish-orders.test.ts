@@ -1,0 +1,337 @@
+import type { Order } from "@shop/contracts/order";
+import { ORDER_CREATED_QUEUE } from "@shop/contracts/topology";
+import { eachOnce, type HeardEvent } from "@shop/test-support/broker-client";
+import { eventually } from "@shop/test-support/eventually";
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  onTestFinished,
+  test,
+} from "vitest";
+import { startFixture, type Fixture } from "../order-service.fixture.ts";
+
+/** Longer than any test: an order's time comes when a test says so. */
+const FIRST_WAIT_MS = 60_000;
+/** From the statement that sets a time until it is looked at. */
+const LOOKED_AT_AFTER_MS = 10_000;
+
+const { name: QUEUE } = ORDER_CREATED_QUEUE;
+
+let fixture: Fixture;
+/** There is somebody who takes the orders, and says nothing of them, until a test ends that. */
+let nobodyTakes: () => Promise<void>;
+
+beforeAll(async () => {
+  fixture = await startFixture({ SWEEP_AFTER_MS: `${FIRST_WAIT_MS}`, SWEEP_EVERY_MS: "50" });
+});
+afterAll(() => fixture.stop());
+// So that nothing of an earlier test is told again in a later one.
+beforeEach(async () => {
+  await fixture.sql("UPDATE orders SET status = 'done', reason = NULL WHERE status = 'pending'");
+  const stop = await fixture.broker.takeFrom(QUEUE);
+  let stopping: Promise<void> | undefined;
+  nobodyTakes = () => (stopping ??= stop());
+});
+afterEach(async () => {
+  await nobodyTakes();
+  await fixture.broker.purge(QUEUE);
+});
+
+const without = async (
+  way: Fixture["ways"]["broker"],
+  work: () => Promise<void>,
+): Promise<void> => {
+  await way.cut();
+  try {
+    await work();
+  } finally {
+    await way.restore();
+  }
+};
+
+const placed = async (count: number): Promise<Order[]> => {
+  const { id: productId } = fixture.products.put();
+  const orders = await Promise.all(
+    Array.from({ length: count }, () => fixture.placed({ productId })),
+  );
+  await eventually(async () => expect(await fixture.sql("SELECT 1 FROM outbox")).toEqual([]));
+  return orders;
+};
+
+/** Pending orders as if they had been placed a moment ago, told and lost. */
+const insertPending = (count: number, nextTellAt: string): Promise<{ id: string }[]> =>
+  fixture.sql<{ id: string }>(
+    `INSERT INTO orders (id, product_id, qty, unit_price_cents, total_price_cents, status, request_id,
+       created_at, updated_at, next_tell_at)
+     SELECT gen_random_uuid(), 1, 1, 100, 100, 'pending', 'request-' || n, now(), now(), ${nextTellAt}
+     FROM generate_series(1, $1) AS n RETURNING id`,
+    [count],
+  );
+
+const makeOverdue = (orders: readonly { readonly id: string }[]) =>
+  fixture.sql("UPDATE orders SET next_tell_at = now() WHERE id = ANY($1::uuid[])", [
+    orders.map(({ id }) => id),
+  ]);
+
+interface Told {
+  readonly id: string;
+  /** The transaction that told it. */
+  readonly batch: string;
+  readonly times: number;
+  readonly wait: number;
+}
+
+/** How often each was told again, and how many milliseconds from now it would be again. */
+const told = (orders: readonly { readonly id: string }[]): Promise<Told[]> =>
+  fixture.sql<Told>(
+    `SELECT id, xmin::text AS batch, times_told_again AS times,
+       extract(epoch FROM next_tell_at - now())::float8 * 1000 AS wait
+     FROM orders WHERE id = ANY($1::uuid[])`,
+    [orders.map(({ id }) => id)],
+  );
+
+const toldAgain = (orders: readonly { readonly id: string }[], times: number) =>
+  eventually(async () => {
+    const rows = await told(orders);
+    expect(rows.map((row) => row.times)).toEqual(orders.map(() => times));
+    return rows;
+  });
+
+/** Not in ten turns and more after their time has come. */
+const expectNotToldAgain = async (orders: readonly { readonly id: string }[]): Promise<void> => {
+  await makeOverdue(orders);
+  await eventually(async () => {
+    for (const { wait } of await told(orders)) expect(wait).toBeLessThan(-500);
+  });
+  expect(await told(orders)).toMatchObject(Array.from(orders, () => ({ times: 0 })));
+};
+
+const heardOf = (heard: readonly HeardEvent<"order.created">[], { id }: { readonly id: string }) =>
+  eachOnce(heard.filter(({ data }) => data.id === id));
+
+/** How many orders each transaction told, the most first. */
+function batchSizes(rows: readonly Told[]): number[] {
+  const sizes = new Map<string, number>();
+  for (const { batch } of rows) sizes.set(batch, (sizes.get(batch) ?? 0) + 1);
+  return [...sizes.values()].toSorted((a, b) => b - a);
+}
+
+describe("an order that stays pending", () => {
+  test("because its order.created was lost is told again, as it is and with its own request id", async () => {
+    await nobodyTakes();
+    const heard = await fixture.broker.hear("order.created");
+    const { id: productId } = fixture.products.put();
+    const { body: order } = await fixture.place(
+      { productId, qty: 2 },
+      { "x-request-id": "lost-1" },
+    );
+    await eventually(() => expect(heardOf(heard, order)).toHaveLength(1));
+    await fixture.broker.purge(QUEUE);
+    const [{ wait }] = (await told([order])) as [Told];
+    expect(wait).toBeGreaterThan(FIRST_WAIT_MS - LOOKED_AT_AFTER_MS);
+    expect(wait).toBeLessThanOrEqual(FIRST_WAIT_MS);
+    await makeOverdue([order]);
+
+    const [first, again] = await eventually(() => {
+      const both = heardOf(heard, order);
+      expect(both).toHaveLength(2);
+      return both;
+    });
+    expect(again).toMatchObject({ requestId: "lost-1", data: order });
+    expect(again!.id).not.toBe(first!.id);
+    const message = await fixture.broker.take(QUEUE);
+    expect(JSON.parse(message!.content.toString()).data).toEqual(order);
+    expect((await fixture.request("/metrics")).text).toMatch(/^orders_swept_total [1-9]/m);
+    await eventually(() =>
+      expect(fixture.log.lines).toContainEqual(
+        expect.objectContaining({
+          level: "warn",
+          msg: "told orders again that stayed pending too long",
+          orders: 1,
+        }),
+      ),
+    );
+  });
+
+  test("waits twice as long for each next time, up to 64 times the first wait", async () => {
+    const orders = await placed(1);
+    for (const [times, factor] of [2, 4, 8, 16, 32, 64, 64].entries()) {
+      await makeOverdue(orders);
+      const [row] = await toldAgain(orders, times + 1);
+      expect(row!.wait).toBeGreaterThan(FIRST_WAIT_MS * factor - LOOKED_AT_AFTER_MS);
+      expect(row!.wait).toBeLessThanOrEqual(FIRST_WAIT_MS * factor);
+    }
+  });
+
+  test("for ever is still told, and its count does not run over", async () => {
+    const orders = await placed(1);
+    await fixture.sql("UPDATE orders SET times_told_again = 1000 WHERE id = $1", [orders[0]!.id]);
+    await makeOverdue(orders);
+    await eventually(async () => {
+      const [row] = await told(orders);
+      expect(row).toMatchObject({ times: 1_000 });
+      expect(row!.wait).toBeGreaterThan(0);
+    });
+  });
+
+  test("is left alone once it is settled", async () => {
+    const [settled, pending] = (await placed(2)) as [Order, Order];
+    await fixture.decide(settled);
+    await eventually(async () =>
+      expect((await fixture.request(`/orders/${settled.id}`)).body.status).toBe("done"),
+    );
+    await makeOverdue([settled, pending]);
+    await toldAgain([pending], 1);
+    expect(await told([settled])).toMatchObject([{ times: 0 }]);
+  });
+
+  test("is left alone while its event is still in the outbox, and told when that is gone", async () => {
+    const [waiting, lost] = (await placed(2)) as [Order, Order];
+    await fixture.sql(
+      `INSERT INTO outbox (id, type, subject, request_id, payload, leased_until)
+       VALUES (gen_random_uuid(), 'order.created', $1, 'r', '{}', now() + interval '1 hour')`,
+      [waiting.id],
+    );
+    await makeOverdue([waiting, lost]);
+    await toldAgain([lost], 1);
+    expect(await told([waiting])).toMatchObject([{ times: 0 }]);
+    await fixture.sql("DELETE FROM outbox WHERE subject = $1", [waiting.id]);
+    await toldAgain([waiting], 1);
+  });
+});
+
+describe("many at once", () => {
+  test("are told 500 at a time", async () => {
+    const orders = await insertPending(1_250, "now() + interval '1 hour'");
+    await makeOverdue(orders);
+    expect(batchSizes(await toldAgain(orders, 1))).toEqual([500, 500, 250]);
+  });
+
+  test("are told 500 at a time also when the planner expects none", async () => {
+    await insertPending(2_000, "now() + interval '1 hour'");
+    await fixture.sql("UPDATE orders SET status = 'done'");
+    await fixture.sql("VACUUM ANALYZE orders");
+    await fixture.sql("VACUUM ANALYZE outbox");
+    const orders = await insertPending(1_250, "now()");
+    expect(batchSizes(await toldAgain(orders, 1))).toEqual([500, 500, 250]);
+  });
+
+  test("are told once each by two instances", async () => {
+    const heard = await fixture.broker.hear("order.created");
+    const another = await fixture.startAnother();
+    try {
+      await fixture.ready(another.url);
+      const orders = await insertPending(900, "now() + interval '1 hour'");
+      await makeOverdue(orders);
+      await toldAgain(orders, 1);
+      await eventually(() =>
+        expect(orders.filter((order) => heardOf(heard, order).length === 0)).toEqual([]),
+      );
+      const rows = new Map((await told(orders)).map(({ id, times }) => [id, times]));
+      // The next time is not yet: what was told twice by now was told by both.
+      expect(
+        orders.filter((order) => heardOf(heard, order).length > (rows.get(order.id) ?? 0)),
+      ).toEqual([]);
+    } finally {
+      await another.stop();
+    }
+  });
+});
+
+describe("while something is away", () => {
+  test("the broker: nothing is told again, and then it is", async () => {
+    const orders = await placed(3);
+    await without(fixture.ways.broker, async () => {
+      await eventually(async () =>
+        expect((await fixture.request("/health/ready")).body.checks.broker).toBe("degraded"),
+      );
+      await expectNotToldAgain(orders);
+    });
+    await toldAgain(orders, 1);
+    await fixture.ready();
+  });
+
+  test("product-service: nothing is told again while its queue has messages, and then it is", async () => {
+    await nobodyTakes();
+    const orders = await placed(3);
+    await expectNotToldAgain(orders);
+    onTestFinished(await fixture.broker.takeFrom(QUEUE));
+    await toldAgain(orders, 1);
+  });
+
+  test("what product-service needs to keep up: nothing is told again while thousands wait, and then it is", async () => {
+    await nobodyTakes();
+    onTestFinished(await fixture.broker.takeFrom(QUEUE, { hangs: true }));
+    const [earlier] = (await placed(1)) as [Order];
+    await fixture.broker.tellAll(
+      "order.created",
+      Array.from({ length: 5_001 }, () => earlier),
+    );
+    const orders = await placed(3);
+    await expectNotToldAgain(orders);
+    await fixture.broker.purge(QUEUE);
+    await toldAgain(orders, 1);
+  });
+
+  test("the queue itself: orders are republished, and are in it when product-service has declared it again", async () => {
+    const orders = await placed(3);
+    await nobodyTakes();
+    // Who takes what comes meanwhile, so that it does not come back to its sender.
+    await fixture.broker.hear("order.created");
+    await fixture.broker.deleteQueue(QUEUE);
+    await makeOverdue(orders);
+    await toldAgain(orders, 1);
+    await fixture.declareQueues();
+    await makeOverdue(orders);
+    await toldAgain(orders, 2);
+    await eventually(async () => expect(await fixture.broker.depth(QUEUE)).toBe(3));
+  });
+
+  test("the database: sweeping goes on when it is back", async () => {
+    const orders = await placed(1);
+    await without(fixture.ways.database, () =>
+      eventually(() =>
+        expect(fixture.log.lines).toContainEqual(
+          expect.objectContaining({ level: "warn", part: "sweeper" }),
+        ),
+      ),
+    );
+    await makeOverdue(orders);
+    await toldAgain(orders, 1);
+  });
+});
+
+test("nothing is told again while much is still to be told for the first time", async () => {
+  await fixture.sql(
+    `INSERT INTO outbox (id, type, subject, request_id, payload, leased_until)
+     SELECT gen_random_uuid(), 'order.created', n::text, 'r', '{}', now() + interval '1 hour'
+     FROM generate_series(1, 10000) AS n`,
+  );
+  // Due only when a sweep that was at work before all of that stood there is over.
+  const orders = await insertPending(3, "now() + interval '500 milliseconds'");
+  // Ten sweeps and more.
+  await eventually(async () => {
+    for (const { wait } of await told(orders)) expect(wait).toBeLessThan(-500);
+  });
+  expect(await told(orders)).toMatchObject(Array.from(orders, () => ({ times: 0 })));
+  await fixture.sql("DELETE FROM outbox WHERE leased_until > now() + interval '1 minute'");
+  await toldAgain(orders, 1);
+});
+
+test("orders that have been pending for longer than the sweeper waits are counted", async () => {
+  const pendingTooLong = async (count: number): Promise<void> =>
+    expect((await fixture.request("/metrics")).text).toContain(
+      `orders_pending_too_long ${count}\n`,
+    );
+  const orders = await placed(3);
+  await pendingTooLong(0);
+  await fixture.sql(
+    "UPDATE orders SET created_at = now() - interval '1 hour' WHERE id = ANY($1::uuid[])",
+    [orders.slice(1).map(({ id }) => id)],
+  );
+  await pendingTooLong(2);
+});

@@ -1,0 +1,59 @@
+import { Injectable } from "@nestjs/common";
+import { ContractError } from "@shop/contracts/errors";
+import type { Page, PageQuery } from "@shop/contracts/page";
+import { productCursor, productCursorPlace, type Product } from "@shop/contracts/product";
+import { SingleFlight } from "@shop/service-kit/async/single-flight";
+import { Database } from "@shop/service-kit/database/database";
+import { ProductCache, toText, type ProductText } from "./product-cache.ts";
+import { findProduct, listProducts } from "./product.sql.ts";
+
+export const productNotFound = (id: number): ContractError =>
+  new ContractError("PRODUCT_NOT_FOUND", `There is no product ${id}`);
+
+@Injectable()
+export class ProductReads {
+  private readonly loads = new SingleFlight<number, ProductText | undefined>();
+
+  constructor(
+    private readonly database: Database,
+    private readonly cache: ProductCache,
+  ) {}
+
+  async get(id: number): Promise<ProductText> {
+    const cached = await this.cache.read(id);
+    if (cached === "deleted") throw productNotFound(id);
+    if (typeof cached === "object") return cached;
+    const found = await this.loads.do(id, () => this.load(id, cached === "absent"));
+    if (!found) throw productNotFound(id);
+    return found;
+  }
+
+  /**
+   * Not from Redis: what decides money must not rest on a cache that others may have written. The read begins after the call, so
+   * it sees all that was committed before.
+   */
+  async getFresh(id: number): Promise<ProductText> {
+    const found = await this.loads.doAfter(id, () => this.load(id, false));
+    if (!found) throw productNotFound(id);
+    return found;
+  }
+
+  async list({ limit, cursor }: PageQuery): Promise<Page<Product>> {
+    const before = cursor === undefined ? null : productCursorPlace(cursor);
+    const found = await listProducts(this.database.sql, { before, most: limit + 1 });
+    const items = found.slice(0, limit);
+    const last = items.at(-1);
+    return { items, nextCursor: last && found.length > limit ? productCursor(last.id) : null };
+  }
+
+  private async load(id: number, redisAnswers: boolean): Promise<ProductText | undefined> {
+    const asOf = Date.now();
+    const product = await findProduct(this.database.sql, id);
+    if (!product) return undefined;
+    const text = toText(product);
+    const kept = this.cache.keep(text, asOf);
+    // Nobody waits twice for a Redis that was silent a moment ago.
+    if (redisAnswers) await kept;
+    return text;
+  }
+}

@@ -1,0 +1,108 @@
+import { say } from "local-stack/terminal/say";
+import { describeMachine } from "./figures/machine.ts";
+import { median, pairedRatio } from "./figures/median.ts";
+import type { ScenarioRecord, Table } from "./report/scenario-record.ts";
+import { formatFigure } from "./report/table.ts";
+import type { Contender, Figures, Scenario, Settings } from "./scenario.ts";
+
+/** Contenders take turns, and another begins each round, so that whatever changes on the machine meets all of them. */
+export function inTurn<T>(contenders: readonly T[], round: number): T[] {
+  const first = round % contenders.length;
+  return [...contenders.slice(first), ...contenders.slice(0, first)];
+}
+
+export async function measure(
+  scenario: Scenario,
+  settings: Settings,
+  signal: AbortSignal,
+): Promise<ScenarioRecord> {
+  say(`\n${scenario.title}`);
+  const runs = new Map<string, Figures[]>(scenario.contenders.map(({ name }) => [name, []]));
+  for (let round = 0; round < settings.rounds; round += 1) {
+    for (const contender of inTurn(scenario.contenders, round)) {
+      signal.throwIfAborted();
+      const figures = await contender.run(signal);
+      runs.get(contender.name)!.push(figures);
+      say(lineOf(scenario, contender, figures, round));
+    }
+  }
+  return recordOf(scenario, settings, runs);
+}
+
+function lineOf({ columns }: Scenario, { name }: Contender, figures: Figures, round: number) {
+  const texts = columns.map(
+    ({ key, title, digits }) => `${title} ${formatFigure(figures[key] ?? Number.NaN, digits)}`,
+  );
+  return `  ${round + 1}  ${name}: ${texts.join(", ")}`;
+}
+
+function recordOf(
+  scenario: Scenario,
+  settings: Settings,
+  runs: ReadonlyMap<string, readonly Figures[]>,
+): ScenarioRecord {
+  const { name, title, explanation, columns, ratios, contenders, leftOut } = scenario;
+  const valuesOf = (contender: string, key: string): number[] =>
+    (runs.get(contender) ?? []).map((figures) => figures[key] ?? Number.NaN);
+  const details = scenario.processes && detailsOf(scenario.processes, contenders, valuesOf);
+  const ratioKey = (key: string): string => `${key} ratio`;
+  return {
+    name,
+    title,
+    explanation,
+    leftOut: [...leftOut],
+    columns: [
+      ...columns,
+      ...ratios.map((ratio) => ({ key: ratioKey(ratio.key), title: ratio.title, digits: 2 })),
+    ],
+    rows: contenders.map((contender) => ({
+      name: contender.name,
+      figures: Object.fromEntries([
+        ...columns.map(({ key, worst }) => {
+          const values = valuesOf(contender.name, key);
+          return [key, worst ? Math.max(...values) : median(values)];
+        }),
+        ...ratios.map(({ key, to }) => [
+          ratioKey(key),
+          pairedRatio(valuesOf(contender.name, key), valuesOf(to, key)),
+        ]),
+      ]) as Record<string, number>,
+    })),
+    ...(details && { details }),
+    ...settings,
+    measuredAt: new Date().toISOString(),
+    machine: describeMachine(),
+  };
+}
+
+const DETAILS = [
+  { kind: "cpu", title: "CPU per order, µs" },
+  { kind: "half memory", title: "memory half-way, MB" },
+  { kind: "memory", title: "memory at the end, MB" },
+];
+
+/** A row for each process; for each contender its columns. */
+function detailsOf(
+  processes: readonly string[],
+  contenders: readonly Contender[],
+  valuesOf: (contender: string, key: string) => number[],
+): Table {
+  const columns = contenders.flatMap(({ name }) =>
+    DETAILS.map(({ kind, title }) => ({
+      key: `${kind} ${name}`,
+      title: contenders.length === 1 ? title : `${title}, ${name}`,
+    })),
+  );
+  const rows = processes.map((process) => ({
+    name: process,
+    figures: Object.fromEntries(
+      contenders.flatMap(({ name }) =>
+        DETAILS.map(({ kind }) => [
+          `${kind} ${name}`,
+          median(valuesOf(name, `${kind} ${process}`)),
+        ]),
+      ),
+    ) as Record<string, number>,
+  }));
+  return { columns, rows };
+}

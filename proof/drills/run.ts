@@ -1,0 +1,13 @@
+import { build } from "../../local-stack/src/programs/build.ts";
+import { CHECKOUT } from "../../local-stack/src/terminal/checkout.ts";
+
+try {
+  // The drills themselves stand on the contracts, which a fresh clone has not built.
+  await build(CHECKOUT, ["shared-contracts"], new AbortController().signal);
+  const { main } = await import("./main.ts");
+  process.exitCode = await main(process.argv.slice(3));
+} catch (error) {
+  // The launcher's own lines go to a file by now.
+  process.stderr.write(`${(error as Error).message}\n`);
+  process.exitCode = 1;
+}
