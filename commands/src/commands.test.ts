@@ -11,7 +11,7 @@ interface Command {
 const { COMMANDS } = (await import(new URL("../commands.mjs", import.meta.url).href)) as {
   COMMANDS: Record<string, Command>;
 };
-const BOOTSTRAP = join(CHECKOUT, "local-stack", "bootstrap.mjs");
+const BOOTSTRAP = join(CHECKOUT, "commands", "bootstrap.mjs");
 
 const help = (name: string) =>
   execFileSync(process.execPath, [BOOTSTRAP, name, "--help"], { encoding: "utf8" });

@@ -14,7 +14,7 @@ const { installPackages, missingNativePackages, packagesAreCurrent } = (await im
   packagesAreCurrent: (checkout: string) => boolean;
 };
 
-const BOOTSTRAP = join(CHECKOUT, "local-stack", "bootstrap.mjs");
+const BOOTSTRAP = join(CHECKOUT, "commands", "bootstrap.mjs");
 
 type Packages = Record<string, Record<string, unknown>>;
 const pg = { version: "8.1.0", resolved: "pg-8.1.0.tgz" };

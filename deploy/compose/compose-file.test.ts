@@ -96,7 +96,7 @@ const brokerPassword = (account: string): string =>
 
 /** What RabbitMQ's script writes, from the environment that its container has. */
 function definitionsWith(variables: Record<string, string>): unknown {
-  const script = readFileSync(join(CHECKOUT, "docker", "rabbitmq-start.sh"), "utf8");
+  const script = readFileSync(join(CHECKOUT, "deploy/compose/rabbitmq-start.sh"), "utf8");
   const [, text = ""] = /<<JSON\n([^]*?)\nJSON\n/.exec(script) ?? [];
   const { environment = {} } = composeWith(variables).services["rabbitmq"]!;
   const written = text.replaceAll("\\$", "\0").replace(/\$(\w+)/g, (_, name) => environment[name]!);
@@ -199,7 +199,7 @@ test("every image has a version, and Node's is the major that npm start runs", (
 });
 
 test("the broker refuses messages beyond the size that consumers take", () => {
-  const settings = readFileSync(join(CHECKOUT, "docker", "rabbitmq.conf"), "utf8");
+  const settings = readFileSync(join(CHECKOUT, "deploy/compose/rabbitmq.conf"), "utf8");
   expect(settings).toContain(`\nmax_message_size = ${MAX_MESSAGE_BYTES}\n`);
 });
 

@@ -24,9 +24,13 @@ function variablesOfLauncher(): { read: Set<string>; ports: Map<string, number> 
 
 /** The commands beside the launcher read theirs by name. */
 function variablesOfCommands(): string[] {
-  const folder = join(CHECKOUT, "local-stack", "src");
-  const sources = readdirSync(folder).filter((name) => /^[a-z-]+\.ts$/.test(name));
-  const texts = sources.map((name) => readFileSync(join(folder, name), "utf8"));
+  const folders = ["commands/src", "local-stack/src/launcher"].map((path) => join(CHECKOUT, path));
+  const sources = folders.flatMap((folder) =>
+    readdirSync(folder)
+      .filter((name) => /^[a-z-]+\.ts$/.test(name))
+      .map((name) => join(folder, name)),
+  );
+  const texts = sources.map((path) => readFileSync(path, "utf8"));
   return texts.flatMap((text) =>
     [...text.matchAll(/\benvironment\["([A-Z_]+)"\]/g)].map(([, name]) => name!),
   );
