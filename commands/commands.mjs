@@ -25,17 +25,17 @@ export const COMMANDS = {
     does: "sends every request of the Postman collection",
   },
   "orders:stuck": {
-    entry: "operations/src/run-orders-stuck.ts",
+    entry: "commands/src/operations.ts",
     does: "shows orders that stay pending, and why",
     helpBy: ["--help"],
   },
   "orders:compare": {
-    entry: "operations/src/run-orders-compare.ts",
+    entry: "commands/src/operations.ts",
     does: "compares the orders of both services",
     helpBy: ["--help"],
   },
   "dead-letters": {
-    entry: "operations/src/run-dead-letters.ts",
+    entry: "commands/src/operations.ts",
     does: "lists, shows, replays and discards dead-lettered messages",
     helpBy: ["--help"],
   },

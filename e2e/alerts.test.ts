@@ -6,7 +6,7 @@ import { CHECKOUT } from "local-stack/terminal/checkout";
 import { lastingPorts } from "local-stack/processes/ports";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { ADVICE } from "operations/stuck/advice";
+import { ADVICE } from "operations/stuck/why";
 import { startShopWithGateway, type ShopWithGateway } from "./gateway.fixture.ts";
 
 interface Rule {

@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from "node:crypto";
 import { ordersCompare } from "operations/compare/orders-compare";
+import { NOWHERE, run } from "operations/run.fixture";
 import { eventually } from "@shop/test-support/eventually";
-import { sayTo } from "local-stack/terminal/say";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { startShop, type Shop } from "./shop.fixture.ts";
 
@@ -16,16 +16,7 @@ beforeEach(async () => {
 });
 afterAll(() => shop.stop());
 
-async function compare(...args: string[]) {
-  const lines: string[] = [];
-  const sayAsBefore = sayTo((line) => lines.push(line));
-  const { signal } = new AbortController();
-  try {
-    return { code: await ordersCompare(args, shop.addresses, signal), text: lines.join("\n") };
-  } finally {
-    sayAsBefore();
-  }
-}
+const compare = (...args: string[]) => run(ordersCompare, args, { addresses: shop.addresses });
 
 async function settled(count: number): Promise<string[]> {
   const { id: productId } = await shop.createProduct();
@@ -37,7 +28,7 @@ async function settled(count: number): Promise<string[]> {
   return ids;
 }
 
-test("when every order has its movement, then nothing differs, with exit code 0", async () => {
+test("finds no difference when every order has its movement", async () => {
   await settled(3);
   expect(await compare()).toEqual({
     code: 0,
@@ -45,7 +36,7 @@ test("when every order has its movement, then nothing differs, with exit code 0"
   });
 });
 
-test("when a movement is missing, then its order, and how many pieces", async () => {
+test("lists orders without a movement, and counts their pieces", async () => {
   const [gone, kept] = await settled(2);
   await shop.truth.products("DELETE FROM stock_movements WHERE order_id = $1", [gone]);
   const { code, text } = await compare();
@@ -56,7 +47,7 @@ test("when a movement is missing, then its order, and how many pieces", async ()
   expect(text).toContain("docs/operations.md#backups-and-restoring");
 });
 
-test("when an order is missing, then its movement", async () => {
+test("lists movements without an order", async () => {
   const [gone] = await settled(2);
   await shop.truth.orders("DELETE FROM orders WHERE id = $1", [gone]);
   const { code, text } = await compare();
@@ -65,7 +56,7 @@ test("when an order is missing, then its movement", async () => {
   expect(text).toMatch(new RegExp(`${gone}  no order, movement: 2 of product \\d+ done`));
 });
 
-test("when outcome, quantity or product disagree, then both", async () => {
+test("shows both sides when outcome, quantity or product disagree", async () => {
   const [outcome, quantity, product] = await settled(4);
   const change = (what: string, id: string | undefined) =>
     shop.truth.products(`UPDATE stock_movements SET ${what} WHERE order_id = $1`, [id]);
@@ -80,7 +71,7 @@ test("when outcome, quantity or product disagree, then both", async () => {
   expect(text).toContain("movement: 2 of product 2147483647 done");
 });
 
-test("when an order is pending, then it differs in nothing, whether it is decided or not", async () => {
+test("accepts a pending order, decided or not", async () => {
   const [decided, open] = await settled(2);
   await shop.truth.orders("UPDATE orders SET status = 'pending'");
   await shop.truth.products("DELETE FROM stock_movements WHERE order_id = $1", [open]);
@@ -89,7 +80,7 @@ test("when an order is pending, then it differs in nothing, whether it is decide
   expect(await compare()).toMatchObject({ code: 1 });
 });
 
-test("when there are more than a page on either side, then all are counted and the oldest listed", async () => {
+test("counts more than one page of each side, and lists the oldest", async () => {
   const insert = (count: number) =>
     shop.truth.products(
       `INSERT INTO stock_movements (order_id, product_id, qty, status)
@@ -116,18 +107,15 @@ test("when there are more than a page on either side, then all are counted and t
   expect(listed).toHaveLength(2);
 });
 
-test("when a database can't be asked, then that, with exit code 2", async () => {
-  const { signal } = new AbortController();
-  const lines: string[] = [];
-  const sayAsBefore = sayTo((line) => lines.push(line));
-  const nowhere = { ...shop.addresses, productDb: "postgres://127.0.0.1:9/x" };
-  const code = await ordersCompare([], nowhere, signal).finally(sayAsBefore);
+test("exits with 2 when a database cannot be asked", async () => {
+  const addresses = { ...shop.addresses, productDb: NOWHERE.productDb };
+  const { code, text } = await run(ordersCompare, [], { addresses });
   expect(code).toBe(2);
-  expect(lines[0]).toBe("The databases can't be compared: nothing listens there.");
+  expect(text).toContain("The databases cannot be compared: nothing listens there.");
 });
 
 test.each([[["--limit", "0"]], [["--limit", "many"]], [["--colour"]], [["an-order"]]])(
-  "%j is wrong usage, and says what is right",
+  "refuses %j, and shows the usage",
   async (args) => {
     await expect(compare(...args)).rejects.toThrow("npm run orders:compare -- [options]");
   },

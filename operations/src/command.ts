@@ -1,26 +1,46 @@
-import { CHECKOUT } from "local-stack/terminal/checkout";
-import { build } from "local-stack/programs/build";
-import { STOPPED, WRONG_OR_UNASKED } from "local-stack/terminal/exit-codes";
-import { say } from "local-stack/terminal/say";
-import { listenForStop } from "local-stack/terminal/stop-signals";
+import { parseArgs, type ParseArgsConfig } from "node:util";
+import type { Addresses } from "./config.ts";
 
-/** A command line that can't be understood. */
+export const EXIT = { ok: 0, found: 1, failed: 2, stopped: 130 } as const;
+
+/** What a command works on. */
+export interface Scene {
+  readonly addresses: Addresses;
+  /** Discarded messages are kept there. */
+  readonly discarded: string;
+  readonly stop: AbortSignal;
+}
+
+/** Returns the exit code. */
+export type Command = (args: readonly string[], scene: Scene) => Promise<number>;
+
+/** A command line that cannot be understood. */
 export class UsageError extends Error {}
 
-/** Hands back the exit code. */
-export type Command = (args: readonly string[], stop: AbortSignal) => Promise<number>;
+type Options = NonNullable<ParseArgsConfig["options"]>;
 
-/** The whole of an entry file: builds what the command stands on, runs it, and ends with its exit code. */
-export async function runCommandLine(load: () => Promise<Command>): Promise<void> {
-  const { signal, ignore } = listenForStop();
+/** `parseArgs`, whose complaints come with the usage of the command. */
+export function parseOptions<O extends Options>(
+  args: readonly string[],
+  config: { options: O; allowPositionals?: boolean },
+  usage: string,
+) {
   try {
-    await build(CHECKOUT, ["service-kit"], signal);
-    const command = await load();
-    process.exitCode = await command(process.argv.slice(3), signal);
+    return parseArgs({ args: [...args], ...config });
   } catch (error) {
-    if (!signal.aborted) say((error as Error).message);
-    process.exitCode = signal.aborted ? STOPPED : WRONG_OR_UNASKED;
-  } finally {
-    ignore();
+    throw new UsageError(`${(error as Error).message}\n\n${usage}`, { cause: error });
   }
+}
+
+/** The whole number that an option has. */
+export function wholeNumber(
+  [option, text]: readonly [option: string, text: string],
+  { least, most }: { least: number; most: number },
+  usage: string,
+): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+  throw new UsageError(
+    `${option} must be a whole number from ${least} to ${most}, not "${text}".\n\n${usage}`,
+  );
 }

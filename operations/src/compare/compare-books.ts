@@ -1,12 +1,20 @@
 import type { Client } from "pg";
-import type { Addresses } from "../addresses.ts";
-import { askDatabase } from "../ask-database.ts";
-import { findOrders, readMovements, readOrders, type Entry } from "./books.sql.ts";
+import type { Addresses } from "../config.ts";
+import { askDatabase } from "../connections.ts";
 
 /** Rows of each database in memory at once. */
 const PAGE = 10_000;
 const BELOW_ALL = "00000000-0000-0000-0000-000000000000";
 const ABOVE_ALL = "ffffffff-ffff-ffff-ffff-ffffffffffff";
+
+/** What an order and its movement have in common. */
+export interface Entry {
+  readonly id: string;
+  readonly productId: number;
+  readonly qty: number;
+  readonly status: string;
+  readonly reason: string | null;
+}
 
 /** How an order and its movement can differ. */
 export const KINDS = ["no-movement", "no-order", "disagree"] as const;
@@ -39,7 +47,7 @@ interface Options {
 }
 
 /**
- * Lays the orders and the stock movements side by side, a page of both at a time, in the order of their ids. The shop may run
+ * Compares the orders with the stock movements, a page of both at a time, in the order of their ids. The shop may run
  * meanwhile: orders that are not settled yet differ in nothing but product and quantity.
  */
 export function compareBooks(
@@ -60,8 +68,8 @@ async function compare(
   const comparison = { orders: 0, movements: 0, found };
   for (let after = BELOW_ALL; after !== ABOVE_ALL; stop.throwIfAborted()) {
     // Orders first: one that is settled by then has its movement by now.
-    const orderPage = await readOrders(orders, { after, most: PAGE });
-    const movementPage = await readMovements(products, { after, most: PAGE });
+    const orderPage = await readOrders(orders, after);
+    const movementPage = await readMovements(products, after);
     const upTo = [lastOf(orderPage), lastOf(movementPage)].toSorted()[0]!;
     const placed = orderPage.filter(({ id }) => id <= upTo);
     const decided = new Map(
@@ -84,6 +92,30 @@ async function compare(
   }
   return comparison;
 }
+
+const readOrders = (client: Client, after: string): Promise<Entry[]> =>
+  read(
+    client,
+    `SELECT id, product_id AS "productId", qty, status, reason FROM orders
+     WHERE id > $1 ORDER BY id LIMIT $2`,
+    [after, PAGE],
+  );
+
+const readMovements = (client: Client, after: string): Promise<Entry[]> =>
+  read(
+    client,
+    `SELECT order_id AS id, product_id AS "productId", qty, status, reason FROM stock_movements
+     WHERE order_id > $1 ORDER BY order_id LIMIT $2`,
+    [after, PAGE],
+  );
+
+async function findOrders(client: Client, ids: readonly string[]): Promise<Set<string>> {
+  const sql = "SELECT id FROM orders WHERE id = ANY($1::uuid[])";
+  return new Set((await read(client, sql, [ids])).map(({ id }) => id));
+}
+
+const read = async (client: Client, sql: string, values: readonly unknown[]) =>
+  (await client.query<Entry>(sql, [...values])).rows;
 
 /** What is above the last of a full page has not been read yet. */
 const lastOf = (page: readonly Entry[]): string =>

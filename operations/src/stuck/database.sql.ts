@@ -5,11 +5,11 @@ export interface StuckOrder {
   readonly productId: number;
   readonly requestId: string;
   readonly ageS: number;
-  readonly nextTellAt: Date;
-  readonly timesToldAgain: number;
+  readonly nextRepublishAt: Date;
+  readonly timesRepublished: number;
 }
 
-/** The oldest first: ids are UUIDv7. Reads the pending ones alone, by their partial index. */
+/** The oldest first: ids are UUIDv7. Reads pending orders alone, by their partial index. */
 export async function findPending(
   client: Client,
   { olderThanS, most }: { olderThanS: number; most: number },
@@ -17,7 +17,7 @@ export async function findPending(
   const { rows } = await client.query<StuckOrder>(
     `SELECT id, product_id AS "productId", request_id AS "requestId",
        extract(epoch FROM now() - created_at)::float8 AS "ageS",
-       next_tell_at AS "nextTellAt", times_told_again AS "timesToldAgain"
+       next_tell_at AS "nextRepublishAt", times_told_again AS "timesRepublished"
      FROM orders WHERE status = 'pending' AND created_at <= now() - $1 * interval '1 second'
      ORDER BY id LIMIT $2`,
     [olderThanS, most],
@@ -39,7 +39,7 @@ export async function countPending(
 }
 
 /** Events about these orders that no broker has confirmed yet, by order: the oldest one's id. */
-export async function findUntold(
+export async function findUnpublished(
   client: Client,
   { type, orderIds }: { type: string; orderIds: readonly string[] },
 ): Promise<Map<string, string>> {
@@ -69,19 +69,20 @@ export async function findDecisions(
   return new Map(rows.map((row) => [row.orderId, row]));
 }
 
-export interface Holder {
+/** The transaction that has locked a table or some of its rows. */
+export interface LockHolder {
   readonly pid: number;
   readonly name: string;
   readonly state: string;
   readonly openS: number;
 }
 
-/** Who has had rows of this table, or all of it, for so long that a service has stopped to wait for them. */
-export async function findHolder(
+/** The oldest transaction that has locked rows of this table, or all of it, for longer than a service waits. */
+export async function findLockHolder(
   client: Client,
-  { table, heldForS }: { table: string; heldForS: number },
-): Promise<Holder | undefined> {
-  const { rows } = await client.query<Holder>(
+  { table, lockedForS }: { table: string; lockedForS: number },
+): Promise<LockHolder | undefined> {
+  const { rows } = await client.query<LockHolder>(
     `SELECT a.pid, a.application_name AS name, a.state,
        extract(epoch FROM now() - a.xact_start)::float8 AS "openS"
      FROM pg_stat_activity AS a JOIN pg_locks AS l ON l.pid = a.pid
@@ -90,7 +91,7 @@ export async function findHolder(
        AND l.mode NOT IN ('AccessShareLock', 'ShareUpdateExclusiveLock')
        AND a.xact_start <= now() - $2 * interval '1 second'
      ORDER BY a.xact_start LIMIT 1`,
-    [table, heldForS],
+    [table, lockedForS],
   );
   return rows[0];
 }

@@ -1,19 +1,19 @@
-import { setTimeout as rest } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { BrokerSession } from "@shop/service-kit/messaging/broker-session";
 import type { Channel, ConsumeMessage } from "amqplib";
-import { say } from "local-stack/terminal/say";
-import { orEnd } from "../broker.ts";
+import { orEnd } from "../connections.ts";
+import { print } from "../output.ts";
 
-/** Bodies of so many are in memory at a time: one of ours has 1 kB, but a stranger's may have megabytes. */
+/** Bodies in memory at a time: ours have 1 kB, but a foreign one may have megabytes. */
 const FIRST_WINDOW = 100;
-/** While bodies are small: the broker takes ever longer to give back what very many windows have held. */
+/** While bodies are small: the more windows, the longer the broker takes to return what they locked. */
 const WIDE_WINDOW = 1_000;
 const SMALL_WINDOW_BYTES = 4_000_000;
 const ACKS_AT_ONCE = 20;
-const LOOK_AGAIN_MS = 50;
-/** They return by themselves, when somebody else takes them meanwhile there are less. */
-const GIVE_BACK_LIMIT_MS = 60_000;
-/** What does not come within it was taken by somebody else. */
+const CHECK_EVERY_MS = 50;
+/** When another consumer takes some meanwhile, the count stays lower. */
+const RETURN_LIMIT_MS = 60_000;
+/** What does not come within it was taken by another consumer. */
 const QUIET_MS = 1_000;
 
 export interface Visit {
@@ -21,63 +21,62 @@ export interface Visit {
   /** It ends after so many, at what was there at its start, or when `work` has seen enough. */
   readonly most: number;
   readonly stop?: AbortSignal;
-  /** Tells which of these may go for good: what is to come of them is safe by then. The others stay in the queue. */
+  /** Returns which of these may be removed: what replaces them is safe by then. The others stay in the queue. */
   readonly work: (window: readonly ConsumeMessage[]) => Promise<Verdict>;
 }
 
-export interface Verdict {
-  readonly settled: readonly ConsumeMessage[];
+interface Verdict {
+  readonly remove: readonly ConsumeMessage[];
   readonly enough?: boolean;
 }
 
-export const NONE: Verdict = { settled: [] };
+export const KEEP_ALL: Verdict = { remove: [] };
 
 /**
- * Goes through a queue, a window at a time; hands back how many it has seen. Nothing is lost wherever it dies: what is not
- * acknowledged returns by itself. What stays is held until the end, and then returned, in another order where it was many.
+ * Goes through a queue, a window at a time. Nothing is lost wherever it dies: what is not acknowledged returns by itself. What
+ * stays is returned at the end, in another order where it was many.
  */
-export async function goThrough(session: BrokerSession, visit: Visit): Promise<number> {
+export async function visitQueue(session: BrokerSession, visit: Visit): Promise<void> {
   let seen = 0;
-  let held = 0;
-  let mostAtOnce = FIRST_WINDOW;
+  let kept = 0;
+  let size = FIRST_WINDOW;
   await session.inChannel(async (channel) => {
     const { messageCount } = await session.answered(channel.checkQueue(visit.queue));
     const most = Math.min(visit.most, messageCount);
     while (seen < most && !visit.stop?.aborted) {
-      const size = Math.min(mostAtOnce, most - seen);
-      const window = await takeWindow(session, channel, { queue: visit.queue, size });
+      const limit = Math.min(size, most - seen);
+      const window = await takeWindow(session, channel, { queue: visit.queue, limit });
       if (window.length === 0) break;
-      const { settled, enough = false } = await visit.work(window);
+      const { remove, enough = false } = await visit.work(window);
       seen += window.length;
-      mostAtOnce = bytesOf(window) < SMALL_WINDOW_BYTES ? WIDE_WINDOW : FIRST_WINDOW;
-      held += window.length - settled.length;
-      if (held === 0) channel.ack(window.at(-1)!, true);
-      else await acknowledge(session, channel, { queue: visit.queue, messages: settled });
+      size = bytesOf(window) < SMALL_WINDOW_BYTES ? WIDE_WINDOW : FIRST_WINDOW;
+      kept += window.length - remove.length;
+      if (kept === 0) channel.ack(window.at(-1)!, true);
+      else await acknowledge(session, channel, { queue: visit.queue, messages: remove });
       if (enough) break;
     }
-    await giveBack(session, channel, { queue: visit.queue, held });
+    await returnAll(session, channel, { queue: visit.queue, kept });
   });
-  return seen;
 }
 
 const bytesOf = (window: readonly ConsumeMessage[]): number =>
   window.reduce((sum, { content }) => sum + content.length, 0);
 
-/** Done when they are there again: of 100,000 that may take the broker half a minute, and whoever looks meanwhile would find none. */
-async function giveBack(
+/** Waits until they are there again: for 100,000 the broker may take half a minute, and a second look would find none. */
+async function returnAll(
   session: BrokerSession,
   channel: Channel,
-  { queue, held }: { queue: string; held: number },
+  { queue, kept }: { queue: string; kept: number },
 ): Promise<void> {
   channel.nackAll(true);
-  const end = performance.now() + GIVE_BACK_LIMIT_MS;
+  const end = performance.now() + RETURN_LIMIT_MS;
   while (performance.now() < end) {
     const { messageCount } = await session.answered(channel.checkQueue(queue));
-    if (messageCount >= held) return;
-    await rest(LOOK_AGAIN_MS);
+    if (messageCount >= kept) return;
+    await sleep(CHECK_EVERY_MS);
   }
-  say(
-    `The broker is still giving back what was looked at in ${queue}. None is lost; wait before the next look.`,
+  print(
+    `The broker is still returning messages to ${queue}. None is lost; wait before you look again.`,
   );
 }
 
@@ -96,21 +95,21 @@ async function acknowledge(
   }
 }
 
-/** A consumer for each window: the one before has its hands full, and takes no more. */
+/** A consumer for each window: the one before has reached its prefetch, and gets no more. */
 async function takeWindow(
   session: BrokerSession,
   channel: Channel,
-  { queue, size }: { queue: string; size: number },
+  { queue, limit }: { queue: string; limit: number },
 ): Promise<ConsumeMessage[]> {
   const window: ConsumeMessage[] = [];
   const { promise: over, resolve: end } = Promise.withResolvers<void>();
   const quiet = setTimeout(end, QUIET_MS);
   try {
-    await session.answered(channel.prefetch(size));
+    await session.answered(channel.prefetch(limit));
     const take = (message: ConsumeMessage | null): void => {
       if (message === null) return session.fail(new Error(`${queue} was deleted`));
       window.push(message);
-      if (window.length === size) end();
+      if (window.length === limit) end();
       else quiet.refresh();
     };
     const { consumerTag } = await session.answered(channel.consume(queue, take));

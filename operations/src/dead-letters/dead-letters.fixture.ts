@@ -6,19 +6,19 @@ import { declareTopology } from "@shop/service-kit/messaging/declare-all";
 import { connectBroker } from "@shop/test-support/broker-client";
 import { eventually } from "@shop/test-support/eventually";
 import { connect, type ConsumeMessage, type Options } from "amqplib";
-import { sayTo } from "local-stack/terminal/say";
 import { expect } from "vitest";
-import { withBroker } from "../broker.ts";
+import { withBroker } from "../connections.ts";
+import { NOWHERE, run } from "../run.fixture.ts";
 import { deadLetters } from "./dead-letters.ts";
 
-/** A broker with our queues and nobody who takes from them, and the command on it. */
-export async function openDeadHouse(url: string) {
+/** A broker with the queues and no consumers, and the command on it. */
+export async function openDeadLetters(url: string) {
   const folder = await mkdtemp(join(tmpdir(), "discarded-"));
   await withBroker(url, declareTopology);
   const client = await connectBroker(url);
   const connection = await connect(url);
   const channel = await connection.createConfirmChannel();
-  const bury = async (
+  const deadLetter = async (
     queue: WorkQueue,
     bodies: readonly string[],
     optionsOf: (index: number) => Options.Publish = () => ({}),
@@ -32,7 +32,7 @@ export async function openDeadHouse(url: string) {
   return {
     url,
     folder,
-    bury,
+    deadLetter,
     depth: (queue: string) => client.depth(queue),
     expectDepth: (queue: string, count: number) =>
       eventually(async () => expect(await client.depth(queue)).toBe(count)),
@@ -46,7 +46,7 @@ export async function openDeadHouse(url: string) {
       await own.close();
       return all;
     },
-    /** Whoever consumes it finds it poisonous. */
+    /** As a consumer that finds messages poisonous. */
     async reject(queue: string, count: number): Promise<void> {
       for (let n = 0; n < count; n += 1) {
         const message = await channel.get(queue);
@@ -57,16 +57,11 @@ export async function openDeadHouse(url: string) {
       Promise.all(
         WORK_QUEUES.flatMap(({ name, deadQueue }) => [client.purge(name), client.purge(deadQueue)]),
       ),
-    /** The command in this process. */
-    async run(...args: string[]): Promise<{ code: number; text: string }> {
-      return said(() =>
-        deadLetters(args, {
-          addresses: { rabbitmq: url },
-          folder,
-          stop: new AbortController().signal,
-        }),
-      );
-    },
+    run: (...args: string[]) =>
+      run(deadLetters, args, {
+        addresses: { ...NOWHERE, rabbitmq: url },
+        discarded: folder,
+      }),
     close: async () => {
       await client.close();
       await connection.close();
@@ -74,18 +69,4 @@ export async function openDeadHouse(url: string) {
   };
 }
 
-export type DeadHouse = Awaited<ReturnType<typeof openDeadHouse>>;
-
-/** What a command says, and its exit code. */
-export async function said(
-  command: () => Promise<number>,
-): Promise<{ code: number; text: string }> {
-  const lines: string[] = [];
-  const sayAsBefore = sayTo((line) => lines.push(line));
-  try {
-    const code = await command();
-    return { code, text: lines.join("\n") };
-  } finally {
-    sayAsBefore();
-  }
-}
+export type DeadLetters = Awaited<ReturnType<typeof openDeadLetters>>;

@@ -3,54 +3,54 @@ import { join } from "node:path";
 import type { WorkQueue } from "@shop/contracts/topology";
 import type { BrokerSession } from "@shop/service-kit/messaging/broker-session";
 import type { ConsumeMessage } from "amqplib";
-import { say } from "local-stack/terminal/say";
-import { counted } from "../words.ts";
-import type { Choice } from "./choice.ts";
-import { goThrough } from "./go-through.ts";
-import { letterId } from "./letter.ts";
+import { counted, print } from "../output.ts";
+import { idOf, type Selection } from "./message.ts";
+import { KEEP_ALL, visitQueue } from "./visit-queue.ts";
 
-/** Takes messages out of the dead queues. Each is in a file, on disk, before it goes. */
-export async function discardDead(
+/** Takes messages out of the dead-letter queues. Each is in a file, on disk, before it is removed. */
+export async function discard(
   session: BrokerSession,
   queues: readonly WorkQueue[],
-  { choice, folder, stop }: { choice: Choice; folder: string; stop: AbortSignal },
-): Promise<number> {
+  { selection, folder, stop }: { selection: Selection; folder: string; stop: AbortSignal },
+): Promise<void> {
   const path = join(folder, `${new Date().toISOString().replaceAll(":", "-")}.jsonl`);
   let file: FileHandle | undefined;
   let count = 0;
+  const keep = async (selected: readonly ConsumeMessage[], queue: WorkQueue): Promise<void> => {
+    file ??= await create(folder, path);
+    await file.appendFile(selected.map((one) => recordOf(one, queue)).join(""));
+    await file.sync();
+    count += selected.length;
+  };
   try {
     for (const queue of queues) {
-      await goThrough(session, {
+      await visitQueue(session, {
         queue: queue.deadQueue,
         most: Infinity,
         stop,
         work: async (window) => {
-          const chosen = choice.take(window);
-          if (chosen.length === 0) return { settled: [] };
-          file ??= await create(folder, path);
-          await file.appendFile(chosen.map((one) => recordOf(one, queue)).join(""));
-          await file.sync();
-          count += chosen.length;
-          return { settled: chosen };
+          const selected = selection.of(window);
+          if (selected.length === 0) return KEEP_ALL;
+          await keep(selected, queue);
+          return { remove: selected };
         },
       });
     }
   } catch (error) {
-    if (file)
-      say(
-        `Broken off: ${counted(count, "message")} are in ${path}; some may be in their queue as well.`,
+    if (count > 0)
+      print(
+        `Interrupted: ${counted(count, "message")} are in ${path}; some may still be in their queue.`,
       );
     throw error;
   } finally {
     await file?.close();
   }
-  say(
+  print(
     file ? `${counted(count, "message")} discarded. They are kept in ${path}` : "None discarded.",
   );
-  return choice.tellMissing();
 }
 
-/** Whatever was in orders is in it. */
+/** Orders are personal data: readable by its owner alone. */
 async function create(folder: string, path: string): Promise<FileHandle> {
   await mkdir(folder, { recursive: true });
   return open(path, "ax", 0o600);
@@ -58,7 +58,7 @@ async function create(folder: string, path: string): Promise<FileHandle> {
 
 const recordOf = (message: ConsumeMessage, { deadQueue }: WorkQueue): string =>
   `${JSON.stringify({
-    id: letterId(message),
+    id: idOf(message),
     queue: deadQueue,
     discardedAt: new Date().toISOString(),
     properties: message.properties,

@@ -1,4 +1,0 @@
-import { runCommandLine } from "./command.ts";
-
-// Not before the build: it stands on the contracts and the kit.
-await runCommandLine(async () => (await import("./dead/dead-letters.ts")).deadLettersCommand);
