@@ -5,7 +5,7 @@ import { arrivals, loadOptions } from "./parts/options.js";
 import { followUp, placeOrder, repeatOrder } from "./parts/orders.js";
 import { createProducts, inTurn } from "./parts/products.js";
 import { readOne, readWithOrders } from "./parts/reads.js";
-import { recordOf } from "./parts/record.js";
+import { summaryOf } from "./parts/summary.js";
 import { currentScenario, loadTags } from "./parts/requests.js";
 import { settings } from "./parts/settings.js";
 
@@ -52,4 +52,4 @@ export const followed = ({ products }) =>
   followUp(inTurn(products, currentScenario().iterationInTest).id);
 
 export const teardown = checkBooks;
-export const handleSummary = recordOf("mixed");
+export const handleSummary = summaryOf("mixed");

@@ -1,19 +1,15 @@
 // Looks for the highest rate of orders that holds: from FIRST_RATE in steps of RATE_STEP up to LAST_RATE, each for STEP_SECONDS.
-// It stops at the first rate where p95 leaves P95_MS, a request fails, one can't be sent in time, or orders wait to be settled.
-// k6 calls that stop a crossed threshold and exits with 99; npm run load tells which rate was held and exits with 0.
+// It stops at the first rate where p95 leaves P95_MS, a request fails, one cannot be sent in time, or orders wait for their outcome.
+// That is how the search ends: k6 calls it a crossed threshold, and exits with 99. The last line says which rate was held.
 import { checkBooks } from "./parts/books.js";
 import { BOOKS_THRESHOLDS, common, followed as followedFor } from "./parts/options.js";
 import { followUp, placeOrder } from "./parts/orders.js";
 import { createProducts, inTurn } from "./parts/products.js";
-import { recordOf } from "./parts/record.js";
 import { currentScenario, loadTags } from "./parts/requests.js";
 import { settings } from "./parts/settings.js";
+import { BACKLOG_P95_MS, summaryOf, UNJUDGED_SECONDS } from "./parts/summary.js";
 
 const { firstRate, lastRate, rateStep, stepSeconds, p95Ms } = settings;
-/** An order takes milliseconds; when it takes so long, there is a queue, and at a steady rate a queue only grows. */
-const BACKLOG_P95_MS = 1000;
-// The first seconds at a new rate are not judged: they also have the leap.
-const UNJUDGED_SECONDS = 2;
 const WORKERS = 500;
 
 const rates = [];
@@ -77,4 +73,4 @@ export const followed = ({ products }) =>
   followUp(inTurn(products, currentScenario().iterationInTest).id, stepTags());
 
 export const teardown = checkBooks;
-export const handleSummary = recordOf("orders-max");
+export const handleSummary = summaryOf("orders-max");

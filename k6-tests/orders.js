@@ -3,7 +3,7 @@ import { checkBooks } from "./parts/books.js";
 import { arrivals, loadOptions } from "./parts/options.js";
 import { followUp, placeOrder } from "./parts/orders.js";
 import { createProducts, inTurn } from "./parts/products.js";
-import { recordOf } from "./parts/record.js";
+import { summaryOf } from "./parts/summary.js";
 import { currentScenario, loadTags } from "./parts/requests.js";
 import { settings } from "./parts/settings.js";
 
@@ -23,4 +23,4 @@ export const followed = ({ products }) =>
   followUp(inTurn(products, currentScenario().iterationInTest).id);
 
 export const teardown = checkBooks;
-export const handleSummary = recordOf("orders");
+export const handleSummary = summaryOf("orders");

@@ -4,7 +4,7 @@ import { arrivals, loadOptions } from "./parts/options.js";
 import { followUp } from "./parts/orders.js";
 import { createProducts, inTurn } from "./parts/products.js";
 import { readOne } from "./parts/reads.js";
-import { recordOf } from "./parts/record.js";
+import { summaryOf } from "./parts/summary.js";
 import { currentScenario } from "./parts/requests.js";
 import { settings } from "./parts/settings.js";
 
@@ -17,4 +17,4 @@ export const reads = readOne;
 export const followed = ({ products }) =>
   followUp(inTurn(products, currentScenario().iterationInTest).id);
 export const teardown = checkBooks;
-export const handleSummary = recordOf("reads");
+export const handleSummary = summaryOf("reads");

@@ -3,7 +3,7 @@ import { checkBooks } from "./parts/books.js";
 import { BOOKS_THRESHOLDS, common } from "./parts/options.js";
 import { followUp } from "./parts/orders.js";
 import { createProducts } from "./parts/products.js";
-import { recordOf } from "./parts/record.js";
+import { summaryOf } from "./parts/summary.js";
 import { expectFailure, expectPlain, expectSuccess, expectText } from "./parts/expectations.js";
 import { settings } from "./parts/settings.js";
 
@@ -106,4 +106,4 @@ function operationRoutes() {
 }
 
 export const teardown = checkBooks;
-export const handleSummary = recordOf("smoke");
+export const handleSummary = summaryOf("smoke");

@@ -1,5 +1,4 @@
-import { POINT_SECONDS } from "./requests.js";
-import { settings, summaryFile } from "./settings.js";
+import { settings } from "./settings.js";
 
 const FOLLOWED_PER_SECOND = 5;
 // Above the requests' timeout: no request is cut off by the end of the load.
@@ -59,21 +58,6 @@ const speedThresholds = () => ({
   order_to_done: [`p(95)<${settings.doneP95Ms}`],
 });
 
-/** A threshold of nothing makes k6 keep a metric for these tags alone: a point of the picture. */
-function points(seconds) {
-  if (!summaryFile) return {};
-  const times = Array.from(
-    { length: Math.ceil(seconds / POINT_SECONDS) },
-    (_, i) => i * POINT_SECONDS,
-  );
-  return Object.fromEntries(
-    times.flatMap((at) => [
-      [`http_req_duration{at:${at}}`, []],
-      [`http_reqs{at:${at}}`, []],
-    ]),
-  );
-}
-
 export const common = {
   discardResponseBodies: true,
   summaryTrendStats: ["avg", "min", "med", "p(90)", "p(95)", "p(99)", "max"],
@@ -95,7 +79,6 @@ export function loadOptions(scenarios) {
       ...speedThresholds(),
       ...Object.fromEntries(dropped),
       ...BOOKS_THRESHOLDS,
-      ...points(seconds),
     },
   };
 }

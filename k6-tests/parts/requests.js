@@ -4,8 +4,6 @@ import { settings, token } from "./settings.js";
 
 // Longer than any deadline of the gateway's: what has no answer by then is lost on the way.
 const TIMEOUT = "10s";
-/** A point of the picture for every so many seconds. */
-export const POINT_SECONDS = 2;
 
 const url = (path) => `${settings.baseUrl}${path}`;
 
@@ -35,15 +33,10 @@ let scenario;
 /** The scenario of this worker, whose getters are always of the current iteration. */
 export const currentScenario = () => (scenario ??= exec.scenario);
 
-let tagged = { at: -1, byName: {} };
+const tagged = {};
 
-/** What a request of the load itself is found by among all others: its kind, its route, and when it was sent. */
-export function loadTags(name) {
-  const elapsedSeconds = (Date.now() - currentScenario().startTime) / 1000;
-  const at = Math.floor(elapsedSeconds / POINT_SECONDS) * POINT_SECONDS;
-  if (tagged.at !== at) tagged = { at, byName: {} };
-  return (tagged.byName[name] ??= { load: "yes", name, at: `${at}` });
-}
+/** A request of the load itself is found by these among all others: made once for each route. */
+export const loadTags = (name) => (tagged[name] ??= { load: "yes", name });
 
 /** The data of an answer that has to be a success; anything else ends the run with what was answered. */
 export function dataOf(response) {

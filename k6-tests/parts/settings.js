@@ -45,6 +45,4 @@ export const settings = {
   stepSeconds: positive("STEP_SECONDS", 15),
 };
 
-/** Apart from the settings, which go into the record of a run. */
 export const token = __ENV.TOKEN;
-export const summaryFile = __ENV.SUMMARY_FILE;
