@@ -1,5 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { ProgressReporter } from "./test-support/src/progress-reporter.ts";
+import { TIME_FACTOR } from "./test-support/src/time-factor.ts";
 
 const folder = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -22,10 +24,14 @@ export default defineConfig({
     maxWorkers: 3,
     // Files bring their own data and servers, and share no state to isolate.
     isolate: false,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    // A second is not enough for a program to start on a busy machine.
-    expect: { poll: { timeout: 10_000 } },
+    testTimeout: 60_000 * TIME_FACTOR,
+    hookTimeout: 60_000 * TIME_FACTOR,
+    expect: { poll: { timeout: 10_000 * TIME_FACTOR } },
+    reporters: [
+      "minimal",
+      new ProgressReporter(),
+      ...(process.env["GITHUB_ACTIONS"] ? ["github-actions"] : []),
+    ],
     coverage: {
       include: ["{shared-contracts,service-kit,*-service,gateway}/src/**/*.ts"],
       exclude: ["**/*.test.ts", "**/*.fixture.ts", "**/main.ts"],

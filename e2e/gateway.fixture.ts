@@ -9,13 +9,13 @@ export type ShopWithGateway = Awaited<ReturnType<typeof startShopWithGateway>>;
 /** The whole shop behind its one URL. Settings are environment variables that win. */
 export async function startShopWithGateway(
   settings: {
-    instances?: number;
     gateway?: Record<string, string>;
     services?: Record<string, string>;
+    orderService?: Record<string, string>;
   } = {},
 ) {
-  const { instances = 1, services = {} } = settings;
-  const shop = await startShop({ instances, settings: services });
+  const { services = {}, orderService = {} } = settings;
+  const shop = await startShop({ settings: services, orderSettings: orderService });
   const gateway = await startServiceProcess("gateway", {
     NODE_ENV: "production",
     ADMIN_PORT: "0",

@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { CHECKOUT } from "local-stack/terminal/checkout";
+import { CHECKOUT, stateFolder } from "local-stack/terminal/checkout";
 import { STOPPED } from "local-stack/terminal/exit-codes";
 import { getServers } from "local-stack/servers/get-servers";
 import { PROCESS_NOTES_VARIABLE, signalGroup } from "local-stack/processes/managed-process";
@@ -13,7 +13,35 @@ import { say } from "local-stack/terminal/say";
 import { listenForStop } from "local-stack/terminal/stop-signals";
 import { makeTemporaryFolder } from "local-stack/processes/temporary-folder";
 
-/** However the tests end, killed or not: their servers end with them, and so does their data. */
+const LOGS = join(stateFolder(CHECKOUT), "test-logs");
+
+/** A quiet machine does the work below in this time; the limits of the tests are made for it. */
+const QUIET_MS = 100;
+const BUSY_FACTOR = 1.5;
+const TOO_BUSY_FACTOR = 8;
+
+/** How many times longer this machine takes: it is slow, or other programs use it. */
+function measureTimeFactor(): number {
+  const times = Array.from({ length: 3 }, () => {
+    const startedAt = performance.now();
+    let bits = 1;
+    for (let round = 0; round < 5e7; round += 1) bits ^= bits << 1;
+    return performance.now() - startedAt;
+  });
+  const median = times.toSorted((one, other) => one - other)[1]!;
+  const factor = median / QUIET_MS;
+  return factor < BUSY_FACTOR ? 1 : Math.min(factor, TOO_BUSY_FACTOR);
+}
+
+function sayTimeFactor(factor: number): void {
+  if (factor === 1) return;
+  say(
+    `This machine is slow or busy: the limits of the tests are ${factor.toFixed(1)} times longer.`,
+  );
+  if (factor === TOO_BUSY_FACTOR) say("It is too busy: tests may fail for that alone.");
+}
+
+/** However the tests end, killed or not: their servers end with them, and their data is removed. */
 async function cleanUp(folder: string, notes: string): Promise<void> {
   const lines = existsSync(notes) ? readFileSync(notes, "utf8").trim().split("\n") : [];
   for (const line of lines.filter((text) => text !== "")) {
@@ -23,18 +51,38 @@ async function cleanUp(folder: string, notes: string): Promise<void> {
   await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 }
 
+/** What a newcomer wants to know after a failure. */
+function keepLogs(folder: string): void {
+  rmSync(LOGS, { recursive: true, force: true });
+  cpSync(join(folder, "order-system-logs"), LOGS, { recursive: true });
+  say(
+    `\nThe failed tests stand above, each with its file and line. One file again: npm test -- PATH` +
+      `\nThe logs of this run's servers and programs are in ${LOGS}`,
+  );
+}
+
 async function runVitest(folder: string, notes: string, stop: AbortSignal): Promise<number> {
+  const factor = measureTimeFactor();
+  sayTimeFactor(factor);
+  say("Building the programs and starting PostgreSQL and RabbitMQ for the tests …");
   const chosen = process.argv.slice(3);
   // A part of the tests can't cover the whole of the code.
   const coverage = chosen.length === 0 ? ["--coverage"] : [];
   const tool = packageTool(CHECKOUT, "vitest", ["run", ...coverage, ...chosen]);
   const vitest = spawn(tool.command, tool.args, {
     cwd: tool.cwd,
-    env: { ...process.env, TMPDIR: folder, [PROCESS_NOTES_VARIABLE]: notes },
+    env: {
+      ...process.env,
+      TMPDIR: folder,
+      TEST_TIME_FACTOR: String(factor),
+      [PROCESS_NOTES_VARIABLE]: notes,
+    },
     stdio: "inherit",
   });
   stop.addEventListener("abort", () => vitest.kill("SIGTERM"), { once: true });
   const [code] = (await once(vitest, "exit")) as [number | null];
+  if (code !== 0 && !stop.aborted && existsSync(join(folder, "order-system-logs")))
+    keepLogs(folder);
   return stop.aborted ? STOPPED : (code ?? 1);
 }
 

@@ -1,3 +1,5 @@
+import { TIME_FACTOR } from "./time-factor.ts";
+
 const POLL_MS = 15;
 const LIMIT_MS = 10_000;
 
@@ -6,7 +8,7 @@ export async function eventually<T>(
   check: () => T | Promise<T>,
   limitMs: number = LIMIT_MS,
 ): Promise<T> {
-  const end = performance.now() + limitMs;
+  const end = performance.now() + limitMs * TIME_FACTOR;
   for (;;) {
     try {
       return await check();

@@ -9,9 +9,12 @@ import { PROGRAMS } from "local-stack/programs/programs";
 import { startRabbitmq } from "local-stack/servers/rabbitmq";
 import { SERVICE_NAMES } from "local-stack/servers/server-table";
 import type { TestProject } from "vitest/node";
+import { LOG_FOLDER } from "./service-process.ts";
 
 /** More than there are test files that need one. */
 const VHOSTS = 60;
+
+const logFile = (server: string): string => join(LOG_FOLDER, `test-${server}.log`);
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -19,7 +22,7 @@ declare module "vitest" {
     rabbitmqUrl: string;
     /** Of the services' accounts on it. */
     brokerPasswords: Record<string, string>;
-    /** An empty folder: whoever makes `vhost-7` in it has that vhost. */
+    /** An empty folder: the test file that makes `vhost-7` in it has that vhost. */
     claims: string;
     vhosts: number;
   }
@@ -33,13 +36,14 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   const passwordOf = temporaryPasswords();
   const vhosts = Array.from({ length: VHOSTS }, (_, index) => `vhost-${index}`);
   const [postgres, rabbitmq, claims] = await Promise.all([
-    startPostgres({ name: "test-postgres", durable: false }),
+    startPostgres({ name: "test-postgres", durable: false, logFile: logFile("postgres") }),
     startRabbitmq({
       name: "test-rabbitmq",
       services: SERVICE_NAMES,
       vhosts,
       passwordOf,
-      // As somebody else's broker has it: consumers must stand what ours refuses.
+      logFile: logFile("rabbitmq"),
+      // As on a foreign broker: consumers must survive what ours refuses.
       settings: ["max_message_size = 134217728"],
     }),
     mkdtemp(join(tmpdir(), "shop-claims-")),

@@ -1,13 +1,24 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { createWriteStream, mkdirSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { createInterface } from "node:readline";
 import { join } from "node:path";
 import { CHECKOUT } from "local-stack/terminal/checkout";
+import { TIME_FACTOR } from "./time-factor.ts";
 import { compileCacheSettings, nodeArguments } from "local-stack/programs/programs";
 
 const LISTEN_LIMIT_MS = 45_000;
 
-/** A test that fails in its set-up ends nothing: what it has started goes with the test's own process. */
+/** `npm test` keeps this folder when a test fails. */
+export const LOG_FOLDER = join(tmpdir(), "order-system-logs");
+
+function openLog(name: string) {
+  mkdirSync(LOG_FOLDER, { recursive: true });
+  return createWriteStream(join(LOG_FOLDER, `${name}.log`));
+}
+
+/** A test that fails in its set-up ends nothing: its programs end with the test's own process. */
 const running = new Set<ChildProcess>();
 process.once("exit", () => {
   for (const child of running) child.kill("SIGKILL");
@@ -38,16 +49,21 @@ export async function startServiceProcess(
     stdio: ["ignore", "pipe", "pipe"],
   });
   const lines: string[] = [];
+  const log = openLog(`${folder}-${child.pid}`);
   running.add(child);
   const exited = once(child, "exit");
-  void exited.finally(() => running.delete(child));
+  void exited.finally(() => {
+    running.delete(child);
+    log.end();
+  });
   const url = await new Promise<string>((resolve, reject) => {
     const limit = setTimeout(
       () => reject(new Error(`does not listen:\n${lines.join("\n")}`)),
-      LISTEN_LIMIT_MS,
+      LISTEN_LIMIT_MS * TIME_FACTOR,
     );
     const take = (line: string): void => {
       lines.push(line);
+      log.write(`${line}\n`);
       const listening = /"url":"([^"]+)".*"msg":"listening"/.exec(line);
       if (listening?.[1]) resolve(listening[1]);
     };
