@@ -1,4 +1,4 @@
-// Runs a command that ends with whoever started this, killed or not: that closes our standard input.
+// Runs a command that ends with the process that started this, killed or not: its end closes our standard input.
 // node run-with-parent.mjs COMMAND ARGUMENT…, as the leader of a process group.
 import { spawn } from "node:child_process";
 

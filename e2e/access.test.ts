@@ -43,7 +43,7 @@ const place = async (sub: string, headers: Record<string, string> = {}) =>
     .set({ ...(await as(sub, "orders:write")), ...headers })
     .send({ productId, qty: 1 });
 
-test("whoever is not asked who they are, and whoever may not, gets no further", async () => {
+test("refuses callers without a token, and callers without the scope", async () => {
   const anybody = await it.agent.get(`/products/${productId}`).expect(401);
   expect(anybody.body.error.code).toBe("UNAUTHENTICATED");
   const reader = await it.agent
@@ -54,7 +54,7 @@ test("whoever is not asked who they are, and whoever may not, gets no further", 
   await it.agent.get("/health").expect(200);
 });
 
-test("services answer the gateway only", async () => {
+test("lets services answer the gateway alone", async () => {
   for (const { url } of [it.shop.product, it.shop.order]) {
     const answer = await fetch(`${url}/products/1`, { headers: { "x-subject": "anna" } });
     expect(answer.status).toBe(401);
@@ -96,7 +96,7 @@ describe("a caller", () => {
     expect(await read("anna")).toEqual([anna]);
   });
 
-  test("settles its orders as ever, since order-service has the token too", async () => {
+  test("has its orders settled: order-service has the internal token too", async () => {
     const { body } = await place("dora");
     const headers = await as("dora");
     expect(await it.settled(body.data.id, headers)).toMatchObject({ status: "done" });
@@ -115,7 +115,7 @@ describe("a caller", () => {
     expect(again.headers["idempotency-replayed"]).toBe("true");
   });
 
-  test("can't say that it is another, or take more than it was given", async () => {
+  test("cannot pretend to be another, and gets no more than its scopes", async () => {
     const { body } = await place("anna");
     const forged = {
       "x-subject": "anna",

@@ -55,9 +55,6 @@ function metricsIn(expr: string): { name: string; labels: string[] }[] {
     });
 }
 
-/** Five programs and servers, beside other test files. */
-const START_LIMIT_MS = 120_000;
-
 let shop: ShopWithGateway;
 /** Of all programs: the labels of each metric. */
 const exported = new Map<string, Set<string>>();
@@ -75,7 +72,7 @@ beforeAll(async () => {
     expect(texts[1]).toMatch(/^dead_queue_messages\{queue="product-service.order-created"\} 0$/m);
     for (const text of texts) takeIn(text);
   });
-}, START_LIMIT_MS);
+});
 afterAll(() => shop?.stop());
 
 function takeIn(text: string): void {
@@ -91,13 +88,13 @@ function labelsOf(name: string): Set<string> {
   return labels;
 }
 
-test("there are rules, each with a name of its own", () => {
+test("gives each rule a name of its own", () => {
   expect(RULES.length).toBeGreaterThan(10);
   expect(new Set(RULES.map(({ alert }) => alert)).size).toBe(RULES.length);
 });
 
 describe.each(RULES)("$alert", (rule) => {
-  test("says how long, how bad, what, and where to read on", () => {
+  test("has a duration, a severity, a summary and a run-book heading", () => {
     expect(rule.for).toMatch(/^\d+[smh]$/);
     expect(rule.labels.severity).toMatch(/^(critical|warning|info)$/);
     expect(rule.annotations.summary).not.toBe("");
@@ -106,7 +103,7 @@ describe.each(RULES)("$alert", (rule) => {
     expect([...headings]).toContain(heading);
   });
 
-  test("asks for what the programs export, by labels that they have", () => {
+  test("queries metrics and labels that the programs export", () => {
     const metrics = metricsIn(rule.expr);
     expect(metrics).not.toEqual([]);
     for (const { name, labels } of metrics) {
@@ -116,7 +113,7 @@ describe.each(RULES)("$alert", (rule) => {
     }
   });
 
-  test("names in its summary labels that its expression keeps", () => {
+  test("uses in its summary only labels that its expression keeps", () => {
     const kept = metricsIn(rule.expr).flatMap(({ labels }) => labels);
     const used = [...rule.annotations.summary.matchAll(/\$labels\.(\w+)/g)].map(
       ([, label]) => label!,
@@ -125,11 +122,11 @@ describe.each(RULES)("$alert", (rule) => {
   });
 });
 
-test("what orders:stuck advises to read is there", () => {
+test("finds every heading that orders:stuck links to", () => {
   for (const { heading } of Object.values(ADVICE)) expect([...headings]).toContain(heading);
 });
 
-test("every metric that the run-book names is exported", () => {
+test("exports every metric that the run-book names", () => {
   const named = [...read(RUNBOOK).matchAll(/`((?:[a-z]+_)+[a-z]+)(?:\{[^`]*\})?`/g)].map(
     ([, name]) => name!,
   );

@@ -14,17 +14,17 @@ import {
 import { SERVERS, SERVER_NAMES } from "local-stack/servers/server-table";
 import { expect, onTestFinished, test } from "vitest";
 
-const NOBODY = "127.0.0.1:1";
+const NOWHERE = "127.0.0.1:1";
 const SERVER_URLS = {
-  postgres: `postgres://shop:shop@${NOBODY}/shop`,
-  redis: `redis://${NOBODY}`,
-  rabbitmq: `amqp://${NOBODY}`,
+  postgres: `postgres://shop:shop@${NOWHERE}/shop`,
+  redis: `redis://${NOWHERE}`,
+  rabbitmq: `amqp://${NOWHERE}`,
 };
 const ADDRESSES = {
   servers: Object.fromEntries(
     SERVER_NAMES.map((name) => [name, SERVER_URLS[SERVERS[name].kind]]),
   ) as Addresses["servers"],
-  programs: Object.fromEntries(PROGRAMS.map(({ name }) => [name, `http://${NOBODY}`])),
+  programs: Object.fromEntries(PROGRAMS.map(({ name }) => [name, `http://${NOWHERE}`])),
 };
 const GATEWAY = PROGRAMS.find(({ name }) => name === "gateway")!;
 // What the gateway finds beside its own code, here as in its image.
@@ -64,19 +64,19 @@ async function startAlone(
 
 const WITHIN = { timeout: 20_000 };
 
-test.each(PROGRAMS)("$name runs where there are no packages", async (program) => {
+test.each(PROGRAMS)("$name runs without installed packages", async (program) => {
   const said = await startAlone(program, { pages: program === GATEWAY });
   await expect.poll(said, WITHIN).toContain('"msg":"listening"');
 });
 
-test("the gateway runs there with a rate limit in a Redis that is away", async () => {
-  const settings = { RATE_LIMIT: "10", RATE_LIMIT_REDIS_URL: `redis://${NOBODY}` };
+test("the gateway runs without installed packages, with a rate limit in a Redis that is away", async () => {
+  const settings = { RATE_LIMIT: "10", RATE_LIMIT_REDIS_URL: `redis://${NOWHERE}` };
   const said = await startAlone(GATEWAY, { pages: true, settings });
   await expect.poll(said, WITHIN).toContain('"msg":"listening"');
   await expect.poll(said, WITHIN).toContain("redis is not there");
 });
 
-test("a stack trace of a bundled program names a line of the sources", async () => {
+test("names a line of the sources in a stack trace of a bundled program", async () => {
   const said = await startAlone(GATEWAY);
   await expect.poll(said, WITHIN).toMatch(/at .*gateway\/src\/api-reference\/files\.ts:\d+/);
 });

@@ -1,22 +1,29 @@
 import { randomUUIDv7 } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { ORDER_UPDATED_QUEUE } from "@shop/contracts/topology";
 import { eventually } from "@shop/test-support/eventually";
+import { differencesAtTheDoor } from "@shop/test-support/front-door";
+import { call } from "@shop/test-support/http";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { unrest, violations } from "@shop/test-support/checker";
 import { CHECKOUT } from "local-stack/terminal/checkout";
-import { startShop, type Shop } from "./shop.fixture.ts";
+import { startShopWithGateway, type ShopWithGateway } from "./gateway.fixture.ts";
+import type { Shop } from "./shop.fixture.ts";
 
+let it: ShopWithGateway;
 let shop: Shop;
 let productId: number;
 let orderId: string;
 let requestId: string;
 
 beforeAll(async () => {
-  shop = await startShop();
+  it = await startShopWithGateway();
+  shop = it.shop;
 });
-afterAll(() => shop.stop());
+afterAll(() => it?.stop());
 beforeEach(async () => {
   ({ id: productId } = await shop.createProduct({ qty: 10 }));
   const wish = { productId, qty: 2 };
@@ -26,7 +33,7 @@ beforeEach(async () => {
   await shop.settlesRightly();
 });
 
-/** Each is done to a system at rest in which all holds, and undone after it. */
+/** Each is done to a system at rest in which every promise is kept, and undone after it. */
 const HARM: Record<string, { harm: () => [string, string]; says: RegExp }> = {
   "a piece of stock more": {
     harm: () => [
@@ -51,7 +58,7 @@ const HARM: Record<string, { harm: () => [string, string]; says: RegExp }> = {
   },
 };
 
-test.each(Object.entries(HARM))("%s is found", async (_, { harm, says }) => {
+test.each(Object.entries(HARM))("finds %s", async (_, { harm, says }) => {
   const [change, undo] = harm();
   await shop.truth.products(change);
   expect(await violations(shop.truth, shop.ledger)).toContainEqual(expect.stringMatching(says));
@@ -59,7 +66,7 @@ test.each(Object.entries(HARM))("%s is found", async (_, { harm, says }) => {
   expect(await violations(shop.truth, shop.ledger)).toEqual([]);
 });
 
-test("the run-book's look at the stock finds what does not add up, and nothing else", async () => {
+test("finds with the run-book's query the stock that does not add up, and nothing else", async () => {
   const runBook = readFileSync(join(CHECKOUT, "docs/operations.md"), "utf8");
   const [, look = ""] = /find nothing, now and always:\s+```sql\n([^`]+)```/.exec(runBook) ?? [];
   const { id: untouched } = await shop.createProduct({ qty: 7 });
@@ -98,7 +105,7 @@ const ORDER_HARM: Record<string, { harm: () => [string, string]; says: RegExp }>
     ],
     says: /^\(b\) order .* was promised and is not there/,
   },
-  "an order that nobody asked for": {
+  "an order without a request": {
     harm: () => [
       `UPDATE orders SET request_id = 'a-stranger' WHERE id = '${orderId}'`,
       `UPDATE orders SET request_id = '${requestId}' WHERE id = '${orderId}'`,
@@ -122,7 +129,7 @@ const ORDER_HARM: Record<string, { harm: () => [string, string]; says: RegExp }>
   },
 };
 
-test.each(Object.entries(ORDER_HARM))("%s is found", async (_, { harm, says }) => {
+test.each(Object.entries(ORDER_HARM))("finds %s", async (_, { harm, says }) => {
   const [change, undo] = harm();
   await shop.truth.orders(change);
   expect(await violations(shop.truth, shop.ledger)).toContainEqual(expect.stringMatching(says));
@@ -130,7 +137,7 @@ test.each(Object.entries(ORDER_HARM))("%s is found", async (_, { harm, says }) =
   expect(await violations(shop.truth, shop.ledger)).toEqual([]);
 });
 
-test("a dead letter is found", async () => {
+test("finds a dead-lettered message", async () => {
   await shop.broker.send("order.updated", "poison");
   await eventually(async () =>
     expect(await violations(shop.truth, shop.ledger)).toEqual([
@@ -140,7 +147,7 @@ test("a dead letter is found", async () => {
   await shop.broker.purge(ORDER_UPDATED_QUEUE.deadQueue);
 });
 
-test("what is still to be done is seen", async () => {
+test("sees what is still in flight", async () => {
   await shop.ways.product.cut();
   await shop.ledger.place(shop.order.url, { productId, qty: 1 });
   await eventually(async () =>
@@ -151,4 +158,46 @@ test("what is still to be done is seen", async () => {
   expect((await unrest(shop.truth)).join()).toMatch(/1 events in the outbox of orders/);
   await Promise.all([shop.ways.order.restore(), shop.ways.product.restore()]);
   await shop.settlesRightly();
+});
+
+/** What the checker finds when a proxy changes the gateway's answers. */
+async function differences(change: (text: string) => string): Promise<string[]> {
+  const proxy = createServer((request, response) => {
+    void call(`${it.gateway.url}${request.url}`).then(({ status, text }) => {
+      response.writeHead(status, { "content-type": "application/json" }).end(change(text));
+    });
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", () => resolve()));
+  const { port } = proxy.address() as AddressInfo;
+  const sample = { orderIds: [orderId], productIds: [productId] };
+  try {
+    return await differencesAtTheDoor(`http://127.0.0.1:${port}`, shop.truth, sample);
+  } finally {
+    proxy.closeAllConnections();
+    proxy.close();
+  }
+}
+
+test("(f) finds no difference between the gateway and PostgreSQL", async () => {
+  expect(await differences((text) => text)).toEqual([]);
+});
+
+test.each([
+  ["an outcome", '"status":"done"', '"status":"rejected"', /GET \/orders\/[0-9a-f-]+ says/],
+  [
+    "a list that lacks an order",
+    /"items":\[.*\]/,
+    '"items":[]',
+    /GET \/orders\/product\/\d+, place 1, says undefined/,
+  ],
+  ["an older version", '"version":2', '"version":1', /GET \/products\/\d+ says/],
+  ["another price", '"price":10', '"price":9.98', /GET \/products\/\d+ says/],
+] as const)("(f) finds %s that is not in PostgreSQL", async (_, right, wrong, says) => {
+  const found = await differences((text: string) => text.replace(right, wrong));
+  expect(found).toContainEqual(expect.stringMatching(says));
+});
+
+test("(f) finds an order that the gateway does not show", async () => {
+  const found = await differences((text) => (text.includes("totalPrice") ? "{}" : text));
+  expect(found).toContainEqual(expect.stringMatching(/GET \/orders\/[0-9a-f-]+ says undefined/));
 });

@@ -11,6 +11,7 @@ import {
 import type { Response } from "supertest";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
+import { COLLECTION, runCollection } from "../postman/run-collection.ts";
 import { startShopWithGateway, type ShopWithGateway } from "./gateway.fixture.ts";
 
 let it: ShopWithGateway;
@@ -53,7 +54,7 @@ const placed = async (body: object, headers: Record<string, string> = {}) => {
 };
 
 describe.each(["", "/api/v1"])("under %j", (prefix) => {
-  test("products: create, read, replace, list, remove", async () => {
+  test("creates, reads, replaces, lists and removes products", async () => {
     const post = await it.agent.post(`${prefix}/products`).send({ ...CUP, name: " Größe 🙂 " });
     expect(post.status).toBe(201);
     const made = expectData(post, product);
@@ -95,7 +96,7 @@ describe.each(["", "/api/v1"])("under %j", (prefix) => {
     expectError(await it.agent.get(path), 404, "PRODUCT_NOT_FOUND");
   });
 
-  test("orders: place, read, list, and with their product", async () => {
+  test("places, reads and lists orders, alone and with their product", async () => {
     const { id: productId } = await created();
     const post = await it.agent.post(`${prefix}/orders`).send({ productId, qty: 2, price: 9.5 });
     expect(post.status).toBe(201);
@@ -127,7 +128,7 @@ describe.each(["", "/api/v1"])("under %j", (prefix) => {
     expect(both.body.meta.partial).toBe(false);
   });
 
-  test("no orders are no orders", async () => {
+  test("answers an empty list for a product without orders", async () => {
     const { id } = await created();
     const none = { items: [], nextCursor: null };
     const list = await it.agent.get(`${prefix}/orders/product/${id}`).expect(200);
@@ -137,14 +138,14 @@ describe.each(["", "/api/v1"])("under %j", (prefix) => {
     expect(both.body.meta.partial).toBe(false);
   });
 
-  test("health", async () => {
+  test("answers /health", async () => {
     const answer = await it.agent.get(`${prefix}/health`).expect(200);
     expectHead(answer);
     expect(answer.body).toMatchObject({ success: true, data: { status: expect.any(String) } });
   });
 });
 
-test("HEAD works wherever GET does", async () => {
+test("answers HEAD wherever it answers GET", async () => {
   const { id } = await created();
   const { order: one } = await placed({ productId: id, qty: 1 });
   for (const path of [
@@ -171,7 +172,7 @@ test.each([
   ["/orders/product/1", "GET, HEAD, OPTIONS"],
   ["/health", "GET, HEAD, OPTIONS"],
   ["/", "GET, HEAD, OPTIONS"],
-])("%s takes %s, and nothing else", async (path, allow) => {
+])("allows on %s the methods %s alone", async (path, allow) => {
   const options = await it.agent.options(`/api/v1${path}`).expect(204);
   expect(options.headers["allow"]).toBe(allow);
   for (const method of ["get", "head", "post", "put", "delete", "patch", "trace"] as const) {
@@ -192,8 +193,8 @@ function expectEveryField(schema: z.ZodObject, values: object): void {
   expect(Object.keys(values).toSorted()).toEqual(Object.keys(schema.shape).toSorted());
 }
 
-describe("no field is lost:", () => {
-  test("an order has every field that it was placed with, wherever it is read", async () => {
+describe("fields", () => {
+  test("of an order are complete wherever it is read", async () => {
     const { id: productId } = await created();
     const body: Values<PlaceOrderBody> = { productId, qty: 2, price: CUP.price };
     expectEveryField(placeOrderBody, body);
@@ -210,7 +211,7 @@ describe("no field is lost:", () => {
     expect((await placed(body, key)).order).toEqual(one);
   });
 
-  test("an order with any one field changed or left out is another under its key", async () => {
+  test("of an order each count for its idempotency key", async () => {
     const { id: productId } = await created();
     const body: Values<PlaceOrderBody> = { productId, qty: 2, price: CUP.price };
     const others: Values<PlaceOrderBody> = { productId: (await created()).id, qty: 3, price: 9.25 };
@@ -232,7 +233,7 @@ describe("no field is lost:", () => {
     }
   });
 
-  test("a product has every field that it was created and replaced with, wherever it is read", async () => {
+  test("of a product are complete wherever it is read", async () => {
     const body: Values<CreateProductBody> = { name: "Cup", price: 9.5, qty: 100 };
     const others: Values<ReplaceProductBody> = { name: "Mug", price: 9.25, qty: 90 };
     expectEveryField(createProductBody, body);
@@ -278,15 +279,15 @@ describe("pages", () => {
     expect(seen).toEqual(ids);
   });
 
-  test("take only a cursor of theirs", async () => {
+  test("refuse the cursor of another list", async () => {
     for (const path of ["/products?cursor=zz", "/orders/product/1?cursor=%00"]) {
       expectError(await it.agent.get(path), 400, "BAD_REQUEST");
     }
   });
 });
 
-describe("orders that can't be", () => {
-  test("of a product that is not there: 404; with another price: 409; nothing is written", async () => {
+describe("an order", () => {
+  test("of an unknown product is 404, with another price 409, and neither is written", async () => {
     const { id: productId } = await created();
     expectError(
       await it.agent.post("/orders").send({ productId: 2_147_483_647, qty: 1 }),
@@ -300,13 +301,13 @@ describe("orders that can't be", () => {
     expect(list.body.data.items).toEqual([]);
   });
 
-  test("that do not fit are accepted, and rejected with the reason", async () => {
+  test("for more than the stock is accepted, and rejected with a reason", async () => {
     const { id: productId } = await created({ ...CUP, qty: 1 });
     const { order: one } = await placed({ productId, qty: 2 });
     expect(await it.settled(one.id)).toMatchObject({ status: "rejected", reason: "OUT_OF_STOCK" });
   });
 
-  test("an order that is not there is 404", async () => {
+  test("with an unknown id is 404", async () => {
     expectError(await it.agent.get(`/orders/${NO_ORDER}`), 404, "ORDER_NOT_FOUND");
   });
 });
@@ -325,7 +326,7 @@ describe("an Idempotency-Key", () => {
     expectError(other, 422, "IDEMPOTENCY_KEY_REUSED");
   });
 
-  test("a hundred times at once is one order", async () => {
+  test("sent a hundred times at once gives one order", async () => {
     const { id: productId } = await created();
     const key = { "idempotency-key": crypto.randomUUID() };
     const answers = await Promise.all(
@@ -341,7 +342,7 @@ describe("an Idempotency-Key", () => {
   });
 });
 
-test("what the gateway refuses itself", async () => {
+test("refuses bad requests at the gateway", async () => {
   expectError(await it.agent.post("/products").send({}), 400, "VALIDATION_FAILED");
   const json = { "content-type": "application/json" };
   expectError(await it.agent.post("/products").set(json).send("{"), 400, "MALFORMED_JSON");
@@ -354,4 +355,12 @@ test("what the gateway refuses itself", async () => {
     415,
     "UNSUPPORTED_MEDIA_TYPE",
   );
+});
+
+test("passes the Postman collection, and passes it again on its own data", async () => {
+  for (let run = 0; run < 2; run += 1) {
+    const target = { collection: COLLECTION, url: it.gateway.url, report: false };
+    const { problems } = await runCollection(target);
+    expect(problems).toEqual([]);
+  }
 });

@@ -7,7 +7,7 @@ import { connect, type Channel } from "amqplib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startShop, type Shop } from "./shop.fixture.ts";
 
-/** What somebody can do with the passwords of one service, beside what the service itself does. */
+/** What the passwords of one service allow beyond the service itself. */
 let shop: Shop;
 beforeAll(async () => {
   shop = await startShop();
@@ -42,7 +42,7 @@ const publishing = (exchange: string, key: string) => async (channel: Channel) =
   channel.publish(exchange, key, Buffer.from("{}"));
 };
 
-test("the system works with these accounts alone", async () => {
+test("settles an order with these accounts alone", async () => {
   const { id: productId } = await shop.createProduct();
   const answer = await call(`${shop.order.url}/orders`, { body: { productId, qty: 1 } });
   expect(answer.status).toBe(201);
@@ -83,7 +83,7 @@ describe.each(SERVICES)("the broker account of %s", (service) => {
     expect(await objectionTo(service, work)).toContain("ACCESS_REFUSED");
   });
 
-  test("can see how many of its own events wait at the other", async () => {
+  test("can count its events that wait in the other's queue", async () => {
     expect(await objectionTo(service, (channel) => channel.checkQueue(other.name))).toBe("none");
   });
 
@@ -93,7 +93,7 @@ describe.each(SERVICES)("the broker account of %s", (service) => {
   });
 });
 
-test("nobody else is let in by the broker", async () => {
+test("the broker refuses every other user", async () => {
   const url = new URL(shop.accounts.brokerOf("order-service"));
   url.password = "shop";
   await expect(connect(url.href)).rejects.toThrow("ACCESS_REFUSED");

@@ -41,7 +41,7 @@ async function startProgram(folder: Folder, environment: Record<string, string>)
   await start();
   return {
     url: `http://127.0.0.1:${environment["PORT"]}`,
-    /** All that it has logged, over all its lives. */
+    /** All that it has logged, over all its starts. */
     lines: (): string[] => [...lines, ...running.lines],
     start,
     end,
@@ -66,10 +66,7 @@ async function startServiceRedis(name: "product-redis" | "order-redis") {
   return Object.assign(redis, { serviceUrl: urlFor(redis.url, service!, passwordOf) });
 }
 
-/**
- * The real programs, with the accounts that they have in earnest, on real servers of the test file's own; each kind of program reaches the broker on a way of its own that
- * can be cut.
- */
+/** The real programs, with their real accounts, on servers of the test file's own. The way of each service to the broker can be cut. */
 export async function startShop(
   options: {
     instances?: number;
@@ -138,7 +135,7 @@ export async function startShop(
     broker,
     /** Another client of the broker, whose queues go when it is closed. */
     connectBroker: () => connectBroker(vhostUrl),
-    /** As somebody beside the programs finds them. */
+    /** The operator's. */
     addresses: { orderDb: orderUrl, productDb: productUrl, rabbitmq: vhostUrl },
     /** What each service connects with. */
     accounts: {
@@ -169,7 +166,7 @@ export async function startShop(
       );
       return Object.fromEntries(rows.map(({ outcome, count }) => [outcome, count]));
     },
-    /** Waits until nothing is left to do, and then all that was promised must hold. */
+    /** Waits until nothing is in flight, and checks every promise. */
     settlesRightly: async (): Promise<void> => {
       await eventually(async () => expect(await unrest(truth)).toEqual([]), REST_LIMIT_MS);
       expect(await violations(truth, ledger)).toEqual([]);

@@ -14,7 +14,7 @@ import { startRabbitmq } from "local-stack/servers/rabbitmq";
 import { startRedis } from "local-stack/servers/redis";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 
-/** Both services on servers that show certificates, signed by an authority that nobody knows but this test. */
+/** Both services on servers that show certificates, signed by an authority of this test. */
 type Servers = Awaited<ReturnType<typeof startServers>>;
 let servers: Servers;
 
@@ -104,7 +104,7 @@ async function startServers() {
 const checksOf = async (url: string): Promise<Record<string, string>> =>
   (await call(`${url}/health/ready`)).body.checks;
 
-test("with verify-full, rediss and amqps an order is done, and every connection is encrypted", async () => {
+test("settles an order over verify-full, rediss and amqps, every connection encrypted", async () => {
   const { environment, authority, sql } = servers;
   const product = await startServiceProcess("product-service", environment("products", authority));
   onTestFinished(() => void product.end("SIGKILL"));
@@ -133,7 +133,7 @@ test("with verify-full, rediss and amqps an order is done, and every connection 
   expect(connections).toEqual([{ ssl: true }]);
 });
 
-test("servers whose certificates come from somebody else are not talked to", async () => {
+test("refuses servers with certificates of another authority", async () => {
   const { environment, other } = servers;
   const service = await startServiceProcess("product-service", environment("products", other));
   onTestFinished(() => void service.end("SIGKILL"));

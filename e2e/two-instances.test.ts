@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => shop.stop());
 
-test("two instances of each service under load: sums are right to the piece, and every key is one order", async () => {
+test("keeps sums right to the piece, and one order for each key, with two instances of each service under load", async () => {
   const random = randomOf(2);
   const products = await Promise.all(
     [50, 400, 1_000, 5_000].map((qty) => shop.createProduct({ qty })),
@@ -48,7 +48,7 @@ test("two instances of each service under load: sums are right to the piece, and
   }
 });
 
-test("what one instance sells and changes is seen at the other", async () => {
+test("shows at one instance what the other sold and changed", async () => {
   const [first, second] = shop.products;
   const { id: productId } = await shop.createProduct({ price: 1 });
   for (let price = 2; price < 12; price += 1) {

@@ -44,7 +44,7 @@ async function run(args: readonly string[], shop: string, stop: AbortSignal): Pr
 
 const FOLDER = join(stateFolder(CHECKOUT), "clients");
 
-/** The system's logs go with it, unless somebody will want to read them. */
+/** Kept after a failure: the system's folder is removed at its end. */
 function keepLogs(logFolder: string): void {
   rmSync(FOLDER, { recursive: true, force: true });
   cpSync(logFolder, FOLDER, { recursive: true });

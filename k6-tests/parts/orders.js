@@ -8,7 +8,7 @@ const POLL_PAUSE_SECONDS = 0.005;
 const placed = new Counter("orders_placed");
 // Two sums that are 0 when the books are right. Teardown can't read what was counted before, so it goes on counting:
 // `lost` has +1 for each 201 and -1 for each order that is found in the end: above 0, promised orders are missing.
-// `surplus` has -1 for each order sent, +1 for each refused, +1 for each found: above 0, orders exist that nobody sent.
+// `surplus` has -1 for each order sent, +1 for each refused, +1 for each found: above 0, orders exist that this run did not send.
 // An order without an answer leaves room for both: it may have been placed or not.
 export const lost = new Counter("orders_lost");
 export const surplus = new Counter("orders_surplus");
@@ -35,7 +35,7 @@ export function placeOrder(productId, turn, options) {
 /** With the key of an order that is in the books: no new one, so it is not counted again. */
 export const repeatOrder = sendOrder;
 
-/** Places an order and asks for it until it is settled, as an impatient client would. */
+/** Places an order and polls it until it has its outcome. */
 export function followUp(productId, tags) {
   const sentAt = Date.now();
   const limitMs = settings.settleLimitSeconds * 1000;

@@ -5,7 +5,7 @@ import { settings } from "./settings.js";
 /** More than any run can order, so that a rejection is an error. */
 const STOCK = 100_000_000;
 
-/** Products of this run's own: nobody else orders them, so their stock can be reckoned to the piece. */
+/** Products of this run's own: no other client orders them, so their stock can be counted to the piece. */
 export function createProducts({ count = settings.products, ordersEach = 0 } = {}) {
   const run = new Date().toISOString();
   const products = Array.from({ length: count }, (_, index) => {

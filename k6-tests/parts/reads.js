@@ -5,7 +5,7 @@ const discard = (name, headers) => ({ tags: loadTags(name), responseType: "none"
 
 const PATTERNS = [
   ({ id }) => get(`/products/${id}`, discard("GET /products/:id")),
-  // What a browser or a proxy asks that has it already: answered 304 while nobody has ordered meanwhile.
+  // What a browser or a proxy asks that has it already: answered 304 as long as no order came meanwhile.
   ({ id }) =>
     get(`/products/${id}`, discard("GET /products/:id, If-None-Match", { "If-None-Match": '"1"' })),
   ({ id }) => get(`/products/${id}`, discard("GET /products/:id")),

@@ -11,14 +11,14 @@ export interface HeardEvent<T extends EventType = EventType> {
   readonly data: EventData<T>;
 }
 
-/** On a busy machine an event may be told again, as the same one: each of them once. */
+/** On a busy machine an event may be published twice: each of them once. */
 export const eachOnce = <T extends HeardEvent>(heard: readonly T[]): T[] => [
   ...new Map(heard.map((event) => [event.id, event] as const)).values(),
 ];
 
 export type BrokerClient = Awaited<ReturnType<typeof connectBroker>>;
 
-/** A test's own place on the broker: tells events, hears them, and looks into queues. */
+/** A test's own client of the broker: publishes and receives events, and looks into queues. */
 export async function connectBroker(url: string) {
   const connection = await connect(url);
   connection.on("error", () => undefined);
@@ -107,7 +107,7 @@ export async function connectBroker(url: string) {
     take: (queue: string): Promise<GetMessage | undefined> =>
       look(async (own) => (await own.get(queue, { noAck: true })) || undefined),
 
-    /** Takes what comes to a queue for a while, as a consumer that somebody attached by mistake; hands back how many. */
+    /** Takes what comes to a queue for a while, as a consumer that was attached by mistake; returns how many. */
     steal: (queue: string, forMs: number): Promise<number> =>
       look(async (own) => {
         let stolen = 0;

@@ -35,7 +35,7 @@ const KEYS_AT_ONCE = 10_000;
 const THE_BEGINNING = "00000000-0000-0000-0000-000000000000";
 
 /**
- * Whatever is not as the system promises, in words; empty when all holds. For a system at rest. The letters are those of the
+ * Every broken promise, in words; empty when there is none. For a system at rest. The letters are those of the
  * drills: (a) stock adds up, (b) each 201 is one settled order, (c) one movement for each settled order, (d) one order for
  * each key, (e) nothing in the dead queues. Orders have ids of the order of time: those
  * before `since` are not the ledger's.

@@ -18,7 +18,7 @@ export interface Names {
   readonly requestId?: string;
 }
 
-/** What a client was told of one request. `unknown`: no answer came, so there may be an order or not. */
+/** The answer that a client got to one request. `unknown`: no answer came, so there may be an order or not. */
 export interface Entry {
   readonly wish: Wish;
   readonly key: string | undefined;
@@ -32,7 +32,7 @@ export interface Entry {
   readonly order: Order | undefined;
 }
 
-/** Places orders as clients do, and remembers what each was told. */
+/** Places orders as clients do, and remembers each answer. */
 export class Ledger {
   readonly entries: Entry[] = [];
   private readonly ask: Ask;

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { randomUUIDv7 } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { ORDER_CREATED_QUEUE, ORDER_UPDATED_QUEUE } from "@shop/contracts/topology";
+import { ORDER_CREATED_QUEUE, ORDER_UPDATED_QUEUE, WORK_QUEUES } from "@shop/contracts/topology";
 import { eventually } from "@shop/test-support/eventually";
 import { claimVhost } from "@shop/test-support/servers";
 import { CHECKOUT } from "local-stack/terminal/checkout";
@@ -36,7 +36,7 @@ const idsIn = async (queue: string): Promise<string[]> =>
 test("lists empty queues", async () => {
   expect(await broker.run("list")).toEqual({
     code: 0,
-    text: `${DEAD}: 0 messages\n${ORDER_UPDATED_QUEUE.deadQueue}: 0 messages`,
+    text: WORK_QUEUES.map(({ deadQueue }) => `${deadQueue}: 0 messages`).join("\n"),
   });
 });
 
