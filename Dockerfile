@@ -53,10 +53,15 @@ EXPOSE 3002
 HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:3002/health/ready').then(({ ok }) => process.exit(ok ? 0 : 1))"]
 
-# For whoever is on call: the commands of docs/operations.md, where databases and broker can be reached.
-FROM build AS operations
+FROM build AS build-operations
+RUN node node_modules/typescript/bin/tsc -b operations && node local-stack/src/programs/bundle-programs.ts operations
+
+# For operators: the commands of docs/operations.md, where databases and broker can be reached.
+FROM runtime AS operations
+COPY --from=build-operations /app/operations/dist/program operations/dist/program
 # A volume begins with what the image has there: with this owner.
+USER root
 RUN mkdir -p .local-stack/discarded && chown -R node:node .local-stack
 USER node
-ENTRYPOINT ["node", "commands/bootstrap.mjs"]
+ENTRYPOINT ["node", "--enable-source-maps", "operations/dist/program/main.mjs"]
 CMD ["orders:stuck"]
