@@ -8,10 +8,10 @@ import { installPackages, missingNativePackages, packagesAreCurrent } from "./in
 
 const CHECKOUT = fileURLToPath(new URL("..", import.meta.url)).replace(/[/\\]$/, "");
 const NEEDED_MAJOR = 24;
-/** Under an older one npm leaves out the packages that are made for this system. */
+/** Under an older Node npm leaves out the packages that are made for this system. */
 const NEEDED_TO_INSTALL = [20, 19];
 const PARENT_CHECK_MS = 500;
-// The others have a result, and without it they have failed.
+// The other commands have a result, and have failed without it.
 const ENDS_WELL_WHEN_STOPPED = new Set(["start", "dev"]);
 const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
 
@@ -83,7 +83,7 @@ function howToGetNode() {
   );
 }
 
-/** The same command again, under the right Node. The channel tells the other when this one is gone. */
+/** The same command again, under the right Node. The IPC channel shows it when this process is gone. */
 function runUnder(otherNode) {
   let child;
   for (const signal of STOP_SIGNALS) process.on(signal, () => child?.kill(signal));
@@ -97,7 +97,7 @@ function runUnder(otherNode) {
   });
 }
 
-/** npm passes a signal on, but when it is killed outright only the new parent tells. */
+/** npm passes signals on. When it is killed outright, only the new parent process shows it. */
 function stopWithParent(child) {
   const parent = process.ppid;
   const timer = setInterval(() => {

@@ -1,8 +1,8 @@
 // Plain JavaScript, as bootstrap.mjs, which reads it before any package is there.
 
 /**
- * What there is, as `npm start` or `npm run NAME -- ARGUMENTS`. A command with `helpBy` has a usage text of its own, which
- * it shows when it gets these arguments.
+ * Every command, as `npm start` or `npm run NAME -- ARGUMENTS`. A command with `helpBy` prints its own usage when it gets these
+ * arguments.
  */
 export const COMMANDS = {
   start: { entry: "commands/src/start.ts", does: "starts everything; Ctrl-C stops it" },
@@ -41,7 +41,7 @@ export const COMMANDS = {
   },
   drills: {
     entry: "proof/drills/run.ts",
-    does: "kills and cuts everything under load, and looks for lost orders",
+    does: "kills and cuts every part under load, and looks for lost orders",
     helpBy: ["--list"],
   },
   test: {
@@ -60,7 +60,7 @@ export const COMMANDS = {
   },
   clients: {
     entry: "commands/src/clients.ts",
-    does: "runs postman, load smoke and fuzz on a system of their own",
+    does: "runs Postman, the k6 smoke test and Schemathesis on a system of their own",
   },
   docs: { entry: "commands/src/docs.ts", does: "writes the generated documents" },
   bench: {

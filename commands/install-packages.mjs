@@ -49,7 +49,7 @@ export function packagesAreCurrent(checkout) {
   });
 }
 
-/** The paths of those for this system that npm left out. */
+/** The paths of packages for this system that npm left out. */
 export function missingNativePackages(checkout) {
   const wanted = readPackages(join(checkout, "package-lock.json")) ?? {};
   const installed = readPackages(join(checkout, "node_modules", ".package-lock.json")) ?? {};
@@ -78,7 +78,7 @@ function libcHere() {
   return process.report.getReport().header.glibcVersionRuntime ? "glibc" : "musl";
 }
 
-/** Hands back whether it was let finish. Without a network, npm's cache may have everything. */
+/** Returns whether it finished; a stop ends it. Without a network, npm's cache may have everything. */
 export async function installPackages(checkout) {
   const online = await runNpm(checkout, NETWORK_FLAGS);
   if (online.stopped) return false;
@@ -88,12 +88,12 @@ export async function installPackages(checkout) {
   const cached = await runNpm(checkout, ["--offline"]);
   if (cached.stopped || cached.code === 0) return !cached.stopped;
   throw new Error(
-    `The packages can't be fetched: npm does not reach its registry (${unreachable}).` +
+    `The packages cannot be fetched: npm does not reach its registry (${unreachable}).` +
       " Check the network, or npm's settings for registry and proxy, and try again.",
   );
 }
 
-/** In a process group of its own: when the user wants an end, or this process is killed, all that npm has started ends with it. */
+/** In a process group of its own: when the user stops it, or this process is killed, everything that npm started ends with it. */
 function runNpm(checkout, flags) {
   // On Windows a running node.exe can't be replaced, and "npm ci" removes everything first.
   const onWindows = process.platform === "win32";
@@ -105,13 +105,13 @@ function runNpm(checkout, flags) {
   const startedAt = Date.now();
   let child;
   let stopped = false;
-  // npm takes its time over a polite signal, and what it leaves half done is installed again the next time.
+  // npm is slow to obey a polite signal, and what it leaves unfinished is installed again the next time.
   const end = () => killGroup(child);
   const onSignal = () => {
     stopped = true;
     end();
   };
-  // Before npm runs: a signal that comes at that very moment must not leave it behind.
+  // Before npm runs: a signal at that very moment must not leave it running.
   for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
   child = spawn(command, [...before, ...args], {
     cwd: checkout,
@@ -127,7 +127,7 @@ function runNpm(checkout, flags) {
     if (!NO_NETWORK.test(code)) return;
     if (!said) console.log(`npm does not reach its registry (${code}); trying again.`);
     said = true;
-    // Otherwise npm goes on to try each of the other packages as often.
+    // Otherwise npm would retry each of the other packages as often.
     if (Number(attempt) >= ATTEMPTS) {
       output += code;
       end();
@@ -154,7 +154,7 @@ function runNpm(checkout, flags) {
   });
 }
 
-/** When npm was killed outright: it started this, and can't pass a signal on any more. */
+/** When the npm that started this was killed outright: it cannot pass a signal on any more. */
 function onParentGone(stop) {
   if (!process.env.npm_lifecycle_event) return () => {};
   const parent = process.ppid;

@@ -110,7 +110,7 @@ const ORDER_HARM: Record<string, { harm: () => [string, string]; says: RegExp }>
       `UPDATE orders SET request_id = 'a-stranger' WHERE id = '${orderId}'`,
       `UPDATE orders SET request_id = '${requestId}' WHERE id = '${orderId}'`,
     ],
-    says: /^\(b\) order .* nobody asked for it/,
+    says: /^\(b\) order .* no request asked for it/,
   },
   "a second order for one request": {
     harm: () => [

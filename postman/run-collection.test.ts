@@ -31,7 +31,7 @@ const collectionOf = (...item: object[]) => ({
 
 const passing = request("good", `pm.test("is 200", () => pm.response.to.have.status(200));`);
 
-test("When all tests pass, then there is no problem", async () => {
+test("finds no problem when all tests pass", async () => {
   const url = await startShop();
   const outcome = await runCollection({ collection: collectionOf(passing), url, report: false });
   expect(outcome).toEqual({ requests: 1, assertions: 1, problems: [] });
@@ -50,13 +50,13 @@ test.each([
     [request("lost", `pm.test("ok", () => {}); pm.execution.setNextRequest("nowhere");`), passing],
     [/^good: was never sent$/],
   ],
-])("When %s, then that is a problem", async (_, items, problems) => {
+])("finds a problem when %s", async (_, items, problems) => {
   const url = await startShop();
   const outcome = await runCollection({ collection: collectionOf(...items), url, report: false });
   expect(outcome.problems).toEqual(problems.map((problem) => expect.stringMatching(problem)));
 });
 
-test("When nothing answers, then every request is a problem", async () => {
+test("finds a problem with every request when nothing answers", async () => {
   const url = "http://127.0.0.1:1";
   const { problems } = await runCollection({
     collection: collectionOf(passing),

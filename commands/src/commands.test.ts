@@ -16,7 +16,7 @@ const BOOTSTRAP = join(CHECKOUT, "commands", "bootstrap.mjs");
 const help = (name: string) =>
   execFileSync(process.execPath, [BOOTSTRAP, name, "--help"], { encoding: "utf8" });
 
-test("every command is a script of package.json, and has its entry file", () => {
+test("lists every command as a script of package.json, with its entry file", () => {
   const { scripts } = JSON.parse(readFileSync(join(CHECKOUT, "package.json"), "utf8")) as {
     scripts: Record<string, string>;
   };
@@ -28,6 +28,6 @@ test("every command is a script of package.json, and has its entry file", () => 
   );
 });
 
-test.each(Object.keys(COMMANDS))("--help shows how to call %s, and starts nothing", (name) => {
+test.each(Object.keys(COMMANDS))("shows with --help how to call %s, and starts nothing", (name) => {
   expect(help(name)).toMatch(new RegExp(`npm (run )?${name}\\b`));
 });

@@ -30,7 +30,7 @@ async function checkout(wanted: Packages, installed?: Packages): Promise<string>
   return folder;
 }
 
-test("When every package is there, apart from those for other systems, then nothing is installed", async () => {
+test("installs nothing when every package for this system is there", async () => {
   const wanted = {
     "": { version: "0.1.0" },
     "node_modules/pg": pg,
@@ -39,16 +39,16 @@ test("When every package is there, apart from those for other systems, then noth
   expect(packagesAreCurrent(await checkout(wanted, { "node_modules/pg": pg }))).toBe(true);
 });
 
-test("When npm never finished, then the packages are installed", async () => {
+test("installs the packages when npm never finished", async () => {
   expect(packagesAreCurrent(await checkout({ "node_modules/pg": pg }))).toBe(false);
 });
 
-test("When the lockfile asks for another version, then the packages are installed", async () => {
+test("installs the packages when the lockfile has another version", async () => {
   const wanted = { "node_modules/pg": { ...pg, version: "8.2.0" } };
   expect(packagesAreCurrent(await checkout(wanted, { "node_modules/pg": pg }))).toBe(false);
 });
 
-test("When a package is new in the lockfile, then the packages are installed", async () => {
+test("installs the packages when the lockfile has a new one", async () => {
   const wanted = { "node_modules/pg": pg, "node_modules/zod": pg };
   expect(packagesAreCurrent(await checkout(wanted, { "node_modules/pg": pg }))).toBe(false);
 });
@@ -62,17 +62,14 @@ test.each([
   ["all but this system", { ...otherSystem, os: [`!${process.platform}`] }, false],
   ["another processor", { ...forThisSystem, cpu: ["pdp11"] }, false],
   ["another C library", { ...forThisSystem, libc: ["other"] }, false],
-])(
-  "When a native package for %s is missing, then it counts only where it is needed",
-  async (_, native, needed) => {
-    const wanted = { "node_modules/pg": pg, "node_modules/native": native };
-    const folder = await checkout(wanted, { "node_modules/pg": pg });
-    expect(packagesAreCurrent(folder)).toBe(!needed);
-    expect(missingNativePackages(folder)).toEqual(needed ? ["node_modules/native"] : []);
-  },
-);
+])("misses a native package for %s only where it is needed", async (_, native, needed) => {
+  const wanted = { "node_modules/pg": pg, "node_modules/native": native };
+  const folder = await checkout(wanted, { "node_modules/pg": pg });
+  expect(packagesAreCurrent(folder)).toBe(!needed);
+  expect(missingNativePackages(folder)).toEqual(needed ? ["node_modules/native"] : []);
+});
 
-test("When Node is too old, then it is refused before anything is installed", () => {
+test("refuses an old Node before it installs anything", () => {
   const older = `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "18.20.4" } })`;
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
@@ -84,7 +81,7 @@ test("When Node is too old, then it is refused before anything is installed", ()
 });
 
 test.skipIf(process.platform === "win32")(
-  "When the one that installs is killed, then npm ends with it",
+  "ends npm when the process that installs is killed",
   async () => {
     const folder = await checkout({});
     // Says which process it is, and never ends.
@@ -119,7 +116,7 @@ test.skipIf(process.platform === "win32")(
   },
 );
 
-test("When npm can't reach its registry, then a plain sentence says so", async () => {
+test("says in a plain sentence that npm cannot reach its registry", async () => {
   const folder = await testFolder("install");
   const dependencies = { "no-such-package-of-ours": "1.0.0" };
   const manifest = { name: "x", version: "1.0.0", dependencies };
@@ -136,11 +133,11 @@ test("When npm can't reach its registry, then a plain sentence says so", async (
     JSON.stringify({ ...manifest, lockfileVersion: 3, requires: true, packages }),
   );
   await expect(installPackages(folder)).rejects.toThrow(
-    /^The packages can't be fetched: npm does not reach its registry \(ECONNREFUSED\)/,
+    /^The packages cannot be fetched: npm does not reach its registry \(ECONNREFUSED\)/,
   );
 }, 60_000);
 
-test("When npm can't reach its registry, but has everything in its cache, then that is installed", async () => {
+test("installs from npm's cache when the registry cannot be reached", async () => {
   const folder = await checkout({});
   const npm = join(folder, "npm-cli.js");
   // As npm does: it goes on with the other packages for minutes.
@@ -160,7 +157,7 @@ test("When npm can't reach its registry, but has everything in its cache, then t
   expect(await installPackages(folder)).toBe(true);
 }, 60_000);
 
-test("When npm installs packages, then no script of theirs is run", () => {
+test("runs no script of the packages that npm installs", () => {
   const set = execFileSync("npm", ["config", "get", "ignore-scripts"], {
     cwd: CHECKOUT,
     encoding: "utf8",

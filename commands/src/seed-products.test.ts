@@ -34,7 +34,7 @@ test.each([
   ["the services", (body: unknown) => body],
   ["the gateway", (body: unknown) => ({ success: true, data: body, meta: {} })],
 ])(
-  "When seeded twice through %s, then each product is created once, whatever page it is on",
+  "creates each product once when it runs twice through %s, whatever page it is on",
   async (_, wrap) => {
     const names = ["Cup", "Kettle"];
     const shop = await startShop(names, wrap);
@@ -46,11 +46,11 @@ test.each([
   },
 );
 
-test("When nothing answers, then the message says what to do", async () => {
+test("says what to do when nothing answers", async () => {
   await expect(seedProducts("http://127.0.0.1:1", [])).rejects.toThrow(/Is npm start running/);
 });
 
-test("When the shop wants a token, then the message says so, and a given one is shown", async () => {
+test("says that the shop needs a token, and sends one that is set", async () => {
   const server = createServer((request, response) => {
     const isKnown = request.headers.authorization === "Bearer known";
     response.statusCode = isKnown ? 200 : 401;

@@ -5,14 +5,14 @@ import type { Truth } from "./checker.ts";
 import { call } from "./http.ts";
 
 /** The parts that may differ from request to request are not compared. */
-type Told<T> = { readonly data?: T };
+type Answer<T> = { readonly data?: T };
 
 export interface Sample {
   readonly orderIds: readonly string[];
   readonly productIds: readonly number[];
 }
 
-/** (f) What the gateway says that is not what PostgreSQL says, in words; for a system at rest. */
+/** (f) Where the gateway and PostgreSQL differ, in words; for a system at rest. */
 export async function differencesAtTheDoor(
   gateway: string,
   truth: Truth,
@@ -26,31 +26,31 @@ export async function differencesAtTheDoor(
     [...orders, ...products].map((row) => [row.id, row]),
   );
   const wrong: string[] = [];
-  const compare = (path: string, told: unknown, should: unknown): void => {
-    const [left, right] = [JSON.stringify(told), JSON.stringify(should)];
+  const compare = (path: string, answered: unknown, should: unknown): void => {
+    const [left, right] = [JSON.stringify(answered), JSON.stringify(should)];
     if (left !== right)
       wrong.push(`(f) GET ${path} says ${short(left)}, and it is ${short(right)}`);
   };
   for (const id of orderIds) {
     const path = `/orders/${id}`;
-    const { body } = await call<Told<Order>>(`${gateway}${path}`);
+    const { body } = await call<Answer<Order>>(`${gateway}${path}`);
     compare(path, body?.data && orderFacts(body.data), byId.get(id));
   }
   for (const id of productIds) {
     const path = `/products/${id}`;
-    const { body } = await call<Told<Product>>(`${gateway}${path}`);
+    const { body } = await call<Answer<Product>>(`${gateway}${path}`);
     compare(path, body?.data && productFacts(body.data), byId.get(id));
     const list = `/orders/product/${id}`;
-    const page = (await call<Told<Page<Order>>>(`${gateway}${list}`)).body?.data;
+    const page = (await call<Answer<Page<Order>>>(`${gateway}${list}`)).body?.data;
     const newest = await truth.orders(`${ORDER} WHERE product_id = $1 ORDER BY id DESC LIMIT 20`, [
       id,
     ]);
-    const told = page?.items.map(orderFacts);
+    const answered = page?.items.map(orderFacts);
     const at = newest.findIndex(
-      (row, index) => JSON.stringify(row) !== JSON.stringify(told?.[index]),
+      (row, index) => JSON.stringify(row) !== JSON.stringify(answered?.[index]),
     );
-    if (at >= 0) compare(`${list}, place ${at + 1},`, told?.[at], newest[at]);
-    else compare(`${list}, as a whole,`, told?.length, newest.length);
+    if (at >= 0) compare(`${list}, place ${at + 1},`, answered?.[at], newest[at]);
+    else compare(`${list}, as a whole,`, answered?.length, newest.length);
   }
   return wrong;
 }
