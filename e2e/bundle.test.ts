@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, symlinkSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -79,4 +79,25 @@ test("the gateway runs without installed packages, with a rate limit in a Redis 
 test("names a line of the sources in a stack trace of a bundled program", async () => {
   const said = await startAlone(GATEWAY);
   await expect.poll(said, WITHIN).toMatch(/at .*gateway\/src\/api-reference\/files\.ts:\d+/);
+});
+
+test("the on-call commands run without installed packages", async () => {
+  // As the Dockerfile does.
+  const node = (...args: string[]) =>
+    execFileSync(process.execPath, args, { cwd: CHECKOUT, stdio: "pipe" });
+  node("node_modules/typescript/bin/tsc", "-b", "operations");
+  node("local-stack/src/programs/bundle-programs.ts", "operations");
+  const alone = await mkdtemp(join(tmpdir(), "commands-alone-"));
+  onTestFinished(() => rm(alone, { recursive: true }));
+  cpSync(join(CHECKOUT, "operations", dirname(BUNDLE)), alone, { recursive: true });
+  const url = `postgres://${NOWHERE}/shop`;
+  const { status, stdout } = spawnSync(process.execPath, ["main.mjs", "orders:stuck"], {
+    cwd: alone,
+    env: { ORDER_DATABASE_URL: url },
+    encoding: "utf8",
+  });
+  expect({ status, stdout }).toMatchObject({
+    status: 2,
+    stdout: expect.stringContaining("The orders cannot be asked: nothing listens there."),
+  });
 });
