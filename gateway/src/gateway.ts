@@ -5,21 +5,19 @@ import { createLogger } from "@shop/service-kit/log/logger";
 import type { RunningService } from "@shop/service-kit/run-service";
 import type { DestinationStream } from "pino";
 import { apiReferenceFiles } from "./api-reference/files.ts";
-import { createAdminServer } from "./listener/admin-server.ts";
 import type { GatewayConfig } from "./config.ts";
+import type { InFlight } from "./exchange/exchange.ts";
+import { createAdminServer } from "./listener/admin-server.ts";
+import { WaitingBytes, countUnread } from "./listener/waiting-bytes.ts";
 import { healthReader } from "./observe/health.ts";
-import { noneInFlight } from "./exchange/in-flight.ts";
 import { createMetrics } from "./observe/metrics.ts";
 import { buildPipeline } from "./pipeline.ts";
-import { expressObjects } from "./listener/express-objects.ts";
-import { createHttpServer } from "./server.ts";
 import { createRateLimit } from "./rate-limit/rate-limit.ts";
+import { createHttpServer } from "./server.ts";
 import { stopGateway } from "./stop-gateway.ts";
 import { tokenVerifier } from "./tokens/token-verifier.ts";
-import { countUnread } from "./listener/unread-answers.ts";
 import { headersForServices } from "./upstream/service-headers.ts";
 import { connectUpstreams } from "./upstream/upstream.ts";
-import { WaitingBytes } from "./listener/waiting-bytes.ts";
 
 /** A quarter of the heap that the programs are given. */
 const MOST_WAITING_BYTES = 64 * 1_048_576;
@@ -36,13 +34,14 @@ export async function startGateway(
   const log = createLogger({ name: "gateway", level: config.LOG_LEVEL }, options.logDestination);
   const metrics = createMetrics();
   const state = { stopping: false };
-  const inFlight = noneInFlight();
+  const inFlight: InFlight = { receiving: 0, working: 0, sending: 0 };
   const upstreams = connectUpstreams(config, { log, metrics });
   const onCut = () => metrics.cut.inc();
   const waiting = new WaitingBytes(MOST_WAITING_BYTES, onCut);
-  metrics.watch(upstreams, inFlight, waiting);
+  metrics.watch({ upstreams, inFlight, waiting });
   const onLimited = () => metrics.limited.inc();
   const rateLimit = await createRateLimit(config, { log, onLimited });
+  const redis = rateLimit?.redis;
   const isStopping = (): boolean => state.stopping;
 
   const app = buildPipeline({
@@ -71,22 +70,18 @@ export async function startGateway(
       readHealth: healthReader({
         upstreams,
         isStopping,
-        optional: rateLimit?.shared ? { "rate-limit-redis": rateLimit.shared } : {},
+        optional: redis ? { "rate-limit-redis": () => redis.answers() } : {},
       }),
     },
   });
   countUnread(app, { inFlight, waiting });
-  const server = createHttpServer(app, {
-    maxConnections: config.MAX_CONNECTIONS,
-    onCut,
-    objects: expressObjects(app),
-  });
+  const server = createHttpServer(app, { maxConnections: config.MAX_CONNECTIONS, onCut });
   const admin = createAdminServer(metrics.registry);
-  rateLimit?.start();
+  redis?.start();
   const adminUrl = await listen(admin, { host: config.HOST, port: config.ADMIN_PORT });
   const url = await listen(server, { host: config.HOST, port: config.PORT });
   if (config.AUTH === "off") {
-    log.warn("AUTH=off: nobody is asked who they are, and everybody may read and write everything");
+    log.warn("AUTH=off: no caller needs a token, and every caller may read and write everything");
   }
   log.info({ url, adminUrl }, "listening");
 

@@ -14,7 +14,6 @@ import type { AnswerOptions } from "./steps/answer-route.ts";
 import { giveProduct, sendJson } from "./upstream/fake-service.fixture.ts";
 import { expectEnvelope, expectFailure, startFixture, type Fixture } from "./gateway.fixture.ts";
 import { openRaw, readToEnd } from "@shop/test-support/raw-client";
-import { noneInFlight } from "./exchange/in-flight.ts";
 import { SERVICES } from "./services.ts";
 import { connectUpstreams } from "./upstream/upstream.ts";
 
@@ -303,7 +302,7 @@ function pipelineWith({ log, ...answers }: { log: Logger } & Partial<AnswerOptio
     },
     isStopping: () => false,
     corsOrigins: undefined,
-    shedding: { inFlight: noneInFlight(), most: 1 },
+    shedding: { inFlight: { receiving: 0, working: 0, sending: 0 }, most: 1 },
     waiting: new WaitingBytes(1_000, () => undefined),
     rateLimit: undefined,
     tokens: undefined,

@@ -1,30 +1,27 @@
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from "express";
 import { trustSetting } from "./exchange/client-address.ts";
+import type { WaitingBytes } from "./listener/waiting-bytes.ts";
+import type { RateLimit } from "./rate-limit/rate-limit.ts";
 import type { Route } from "./routes.ts";
 import { accessLog, type AccessLogOptions } from "./steps/access-log.ts";
 import { answerRoute, type AnswerOptions } from "./steps/answer-route.ts";
 import { authenticate, readToken, verifyToken } from "./steps/authentication.ts";
 import { cors } from "./steps/cors.ts";
 import { answerErrors, type ErrorOptions } from "./steps/errors.ts";
-import { inOrder } from "./steps/in-order.ts";
-import { sayGoodbye } from "./steps/leaving.ts";
 import {
   shedForService,
   shedLoad,
   startWork,
   type SheddingOptions,
 } from "./steps/load-shedding.ts";
-import { refuseAmbiguousHeads } from "./steps/message-hygiene.ts";
-import { notFound } from "./steps/not-found.ts";
-import { refuseBadPaths } from "./steps/path-hygiene.ts";
 import { takeBody } from "./steps/read-body.ts";
+import { refuseAmbiguousHeads, refuseBadPaths } from "./steps/request-hygiene.ts";
 import { followRequest } from "./steps/request-id.ts";
 import * as table from "./steps/route-table.ts";
-import { securityHeaders } from "./steps/security-headers.ts";
+import { noStore, securityHeaders } from "./steps/security-headers.ts";
 import { validate } from "./steps/validation.ts";
-import type { RateLimit } from "./rate-limit/rate-limit.ts";
+import { closeWhileStopping } from "./stop-gateway.ts";
 import type { TokenVerifier } from "./tokens/token-verifier.ts";
-import type { WaitingBytes } from "./listener/waiting-bytes.ts";
 
 export interface PipelineOptions {
   readonly errors: ErrorOptions;
@@ -42,21 +39,23 @@ export interface PipelineOptions {
 type Step<Handler = RequestHandler> = readonly [name: string, step: Handler | undefined];
 
 /**
- * Every request, in this order. The id and the log come before the first refusal, so that it can be found as well, and so do the
- * headers of every answer, which browsers need to show it. Neither of these steps answers anything itself, not even a preflight.
- * The rate limit counts by who calls, which only a verified token says, and verifying has a limit before it.
+ * Every request, in this order. The log and the id come before the first refusal, so that it can be found as well, and so do the
+ * headers of every answer, which browsers need to show it. None of these steps answers anything itself, not even a preflight. The log
+ * stands first since each listener that is added after the id costs more. The rate limit counts by caller, which only a verified
+ * token names, and verifying has a limit before it.
  */
 const onEveryRequest = ({ tokens, rateLimit, ...options }: PipelineOptions): Step[] => [
-  ["request id", followRequest],
   ["access log", accessLog(options.accessLog)],
-  ["leaving", sayGoodbye(options.isStopping)],
-  ["security headers", securityHeaders()],
+  ["request id", followRequest],
+  ["close while stopping", closeWhileStopping(options.isStopping)],
+  ["security headers", securityHeaders],
+  ["no store", noStore],
   ["cors", cors(options.corsOrigins)],
-  ["message hygiene", refuseAmbiguousHeads],
-  ["path hygiene", refuseBadPaths],
+  ["head", refuseAmbiguousHeads],
+  ["path", refuseBadPaths],
   ["load shedding", shedLoad(options.shedding)],
   ["token", tokens && readToken(tokens)],
-  ["rate limit, of what is verified", tokens && rateLimit?.beforeVerifying],
+  ["rate limit, before verifying", tokens && rateLimit?.beforeVerifying],
   ["caller", tokens && rateLimit && verifyToken(tokens)],
   ["rate limit", rateLimit?.step],
 ];
@@ -79,10 +78,10 @@ const onRoute = (
   ["answer", answerRoute(route, answers)],
 ];
 
-/** And whatever is left. */
+/** And whatever no route has answered. */
 const atTheEnd = ({ errors }: PipelineOptions): Step<RequestHandler | ErrorRequestHandler>[] => [
-  ["whole server", table.tellAllMethods()],
-  ["not found", notFound],
+  ["options of the whole server", table.answerServerOptions()],
+  ["not found", table.notFound],
   ["errors", answerErrors(errors)],
 ];
 
@@ -99,7 +98,7 @@ export function buildPipeline(options: PipelineOptions): Express {
     for (const route of routes) {
       place[methodOf(route)](inOrder(stepsOf(onRoute(route, options))));
     }
-    place.options(table.tellMethods(allow)).all(table.refuseMethod(allow));
+    place.options(table.answerOptions(allow)).all(table.refuseMethod(allow));
   }
   for (const step of stepsOf(atTheEnd(options))) app.use(step);
   return app;
@@ -109,3 +108,19 @@ const stepsOf = <Handler>(steps: readonly Step<Handler>[]): Handler[] =>
   steps.map(([, step]) => step).filter((step) => step !== undefined);
 
 const methodOf = ({ method }: Route) => method.toLowerCase() as "get" | "post" | "put" | "delete";
+
+/** One handler that runs several steps. Express matches path and method again before each handler of its own, which costs more. */
+function inOrder(steps: readonly RequestHandler[]): RequestHandler {
+  return (request, response, done) => {
+    let at = 0;
+    const next = (error?: unknown): void => {
+      const step = steps[at];
+      if (error !== undefined || step === undefined) return done(error);
+      at += 1;
+      const running: unknown = step(request, response, next);
+      // oxlint-disable-next-line promise/no-callback-in-promise, promise/no-promise-in-callback -- as Express itself does it
+      if (running instanceof Promise) running.catch(done);
+    };
+    next();
+  };
+}

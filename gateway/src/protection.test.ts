@@ -124,25 +124,6 @@ describe("G5: slow clients", () => {
     for (const socket of slow) socket.destroy();
   });
 
-  test("whoever does not end its head, or its body, or does not read, is cut off", async () => {
-    const fixture = await start({});
-    // The very limits, by which nothing in this file has to wait for 10 s: the server that startGateway makes has them.
-    const { createHttpServer } = await import("./server.ts");
-    const server = createHttpServer(() => undefined, {
-      maxConnections: 10,
-      onCut: () => undefined,
-    });
-    expect(server).toMatchObject({
-      headersTimeout: 10_000,
-      requestTimeout: 10_000,
-      keepAliveTimeout: 65_000,
-      timeout: 30_000,
-      maxConnections: 10,
-    });
-    server.close();
-    expect((await fixture.request("/products/26")).status).toBe(200);
-  });
-
   test("bodies that do not end take no place but another body's", async () => {
     const fixture = await start({ MAX_IN_FLIGHT: "4" });
     const body = '{"name":"Cup","price":1,"qty":1}';

@@ -4,7 +4,7 @@ import { orderId, placeOrderBody } from "@shop/contracts/order";
 import { limit, pageQuery } from "@shop/contracts/page";
 import { createProductBody, productIdText, replaceProductBody } from "@shop/contracts/product";
 import { z } from "zod";
-import { DOCS_FILES } from "./api-reference/docs-files.ts";
+import { DOCS_FILES } from "./api-reference/page.ts";
 import { productWithOrders } from "./bff/product-with-orders.ts";
 import type { Combination } from "./bff/combination.ts";
 import type { ServiceName } from "./services.ts";
@@ -34,12 +34,12 @@ export const PREFIXES = ["", "/api/v1"] as const;
 export const prefixOf = (url: string): string =>
   PREFIXES.findLast((prefix) => url.startsWith(`${prefix}/`)) ?? "";
 
-/** Who watches over the gateway is let through when others are not. */
+/** Health checks get through when other requests do not. */
 export const HEALTH = /^(?:\/api\/v1)?\/health$/;
 
 const byId = z.object({ id: productIdText });
 
-// What is not among them is not wrong, only not there: 404 and not 400.
+// Another file is missing, not wrong: 404 and not 400.
 const docsFile = z.object({ file: z.string().meta({ enum: [...DOCS_FILES] }) });
 
 export const ROUTES: readonly Route[] = [

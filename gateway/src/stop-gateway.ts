@@ -1,19 +1,29 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
-import { setTimeout as rest } from "node:timers/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import { takeWhatCame } from "@shop/service-kit/http/take-what-came";
 import type { Logger } from "@shop/service-kit/log/logger";
-import { allInFlight, type InFlight } from "./exchange/in-flight.ts";
+import type { RequestHandler } from "express";
+import { allInFlight, type InFlight } from "./exchange/exchange.ts";
+import { closeAfter } from "./listener/unread-body.ts";
 import type { RateLimit } from "./rate-limit/rate-limit.ts";
 import type { Upstreams } from "./upstream/upstream.ts";
 
-/** Long enough for clients at work to read `Connection: close` and leave by themselves. */
+/** Long enough for busy clients to read `Connection: close` and leave by themselves. */
 const LEAVE_MS = 300;
-/** Above every deadline by default; with the rest of the way below the 10 s that a stop may take. */
+/** Above every deadline by default. With the other steps it stays below the 10 s that a stop may take. */
 const FINISH_LIMIT_MS = 7_000;
 const LOOK_EVERY_MS = 10;
 
-export interface Stopping {
+/** While the gateway stops, asks clients to use another connection next time, before idle ones are closed. */
+export const closeWhileStopping =
+  (isStopping: () => boolean): RequestHandler =>
+  (request, response, next) => {
+    if (isStopping()) closeAfter(request, response);
+    next();
+  };
+
+interface Stopping {
   readonly server: Server;
   readonly admin: Server;
   readonly upstreams: Upstreams;
@@ -25,19 +35,19 @@ export interface Stopping {
 /** Not ready already → stop accepting → finish what is in flight → close the connections to others. */
 export async function stopGateway(parts: Stopping): Promise<void> {
   const { server, admin, upstreams, rateLimit, inFlight, log } = parts;
-  await rest(LEAVE_MS);
+  await pause(LEAVE_MS);
   await takeWhatCame(server);
   const closed = once(server, "close");
   server.close();
   const limit = performance.now() + FINISH_LIMIT_MS;
-  while (allInFlight(inFlight) > 0 && performance.now() < limit) await rest(LOOK_EVERY_MS);
+  while (allInFlight(inFlight) > 0 && performance.now() < limit) await pause(LOOK_EVERY_MS);
   const requests = allInFlight(inFlight);
   if (requests > 0) log.warn({ requests }, "requests did not finish in time");
-  // Also those that never sent a request: for Node they are not idle, and would hold the stop up.
+  // Also connections without any request: for Node they are not idle, and would delay the stop.
   server.closeAllConnections();
   await closed;
   await Promise.all(Object.values(upstreams).map((upstream) => upstream.close()));
-  rateLimit?.stop();
+  rateLimit?.redis?.stop();
   admin.close();
   admin.closeAllConnections();
   log.info("stopped");

@@ -74,13 +74,13 @@ export const GATEWAY_SABOTAGE: Record<string, Sabotage> = {
     complaint: /of the others' goodput is left/,
     patches: [
       {
-        file: "gateway/dist/listener/unread-answers.js",
+        file: "gateway/dist/listener/waiting-bytes.js",
         find: "this.writableLength > 0",
         replace: "false",
       },
       {
-        file: "gateway/dist/listener/answers-on-socket.js",
-        find: "line.size > MOST_IN_LINE",
+        file: "gateway/dist/listener/slow-clients.js",
+        find: "waiting.size > MOST_PIPELINED",
         replace: "false",
       },
     ],

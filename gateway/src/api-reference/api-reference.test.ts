@@ -7,7 +7,7 @@ import { optionalParts, type Combination } from "../bff/combination.ts";
 import { COMBINED, expectFailure, startFixture, type Fixture } from "../gateway.fixture.ts";
 import { PREFIXES, ROUTES, type Route } from "../routes.ts";
 import { SERVICES } from "../services.ts";
-import { DOCS_FILES } from "./docs-files.ts";
+import { DOCS_FILES } from "./page.ts";
 import { openApiPath } from "./document.ts";
 import {
   DOCUMENT,

@@ -1,4 +1,14 @@
-/** Addresses are relative to the page's own, so that they hold under every prefix, and behind a proxy with one of its own. */
+/** What the page at /docs loads, and the only files that are served. */
+export const DOCS_FILES = [
+  "swagger-ui.css",
+  "swagger-ui-bundle.js",
+  "initializer.js",
+  "favicon-32x32.png",
+] as const;
+
+export type DocsFile = (typeof DOCS_FILES)[number];
+
+/** Addresses are relative to the page, so that they hold under every prefix, and behind a proxy with a prefix of its own. */
 export const PAGE = `<!doctype html>
 <html lang="en">
   <head>
@@ -22,15 +32,12 @@ export const INITIALIZER = `SwaggerUIBundle({
   dom_id: "#reference",
   deepLinking: true,
   displayRequestDuration: true,
-  // It would show the document to a server of somebody else.
+  // It would send the document to another server.
   validatorUrl: null,
 });
 `;
 
-/**
- * The page runs what this server gives it and nothing else, and talks to this server alone. Swagger UI sets styles on its
- * elements, and its style sheet holds pictures.
- */
+/** The page runs scripts of this server only, and talks to this server only. Swagger UI sets styles on elements, and its style sheet has pictures. */
 export const PAGE_POLICY = [
   "default-src 'none'",
   "script-src 'self'",

@@ -1,7 +1,7 @@
 import type { ErrorCode } from "@shop/contracts/errors";
 import { partialMeta } from "@shop/contracts/envelope";
 import { z } from "zod";
-import type { Values } from "../exchange/exchange.ts";
+import type { Values } from "../exchange/values.ts";
 import type { ServiceName } from "../services.ts";
 
 export interface Part {

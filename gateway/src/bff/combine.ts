@@ -1,8 +1,7 @@
 import { ContractError } from "@shop/contracts/errors";
 import type { Logger } from "@shop/service-kit/log/logger";
 import type { RequestHandler, Response } from "express";
-import { sendWrapped } from "../exchange/answers.ts";
-import { envelopeEnd } from "../exchange/envelope.ts";
+import { envelopeEnd, sendWrapped } from "../exchange/answers.ts";
 import { exchangeOf } from "../exchange/exchange.ts";
 import { BrokenAnswer, CallEnded, callEnded, isBug, toClientError } from "../upstream/failures.ts";
 import { Limit } from "../upstream/limit.ts";

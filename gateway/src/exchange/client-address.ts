@@ -4,14 +4,14 @@ import type { GatewayConfig } from "../config.ts";
 
 export type AddressOf = (request: Request) => string;
 
-/** Where a request comes from, as far as the proxies in front are trusted to say it. */
+/** The address of a request's client, from forwarded headers where the proxies in front are trusted. */
 export function addressReader({ TRUST_PROXY }: GatewayConfig): AddressOf {
-  // Express would look through the client's forwarded headers only to find that none is believed.
+  // Express would read the client's forwarded headers only to believe none of them.
   if (TRUST_PROXY === 0) return ({ socket }) => socket.remoteAddress ?? "";
   return ({ ip = "", socket }) => addressIn(ip) ?? socket.remoteAddress ?? "";
 }
 
-/** For Express, which takes an address with a port for no address, and so for no trusted proxy. */
+/** For Express' `trust proxy`: on its own it does not recognise a trusted proxy whose address comes with a port. */
 export function trustSetting(
   proxies: number | readonly string[],
 ): number | ((forwarded: string) => boolean) {
@@ -32,7 +32,7 @@ const familyOf = (address: string) => (isIP(address) === 6 ? "ipv6" : "ipv4");
 
 const WITH_PORT = /^(?:(?<v4>[\d.]+)|\[(?<v6>[^\]]+)\])(?::\d+)?$/;
 
-/** Some proxies forward a port as well, which differs from request to request. What is no address at all is nobody's. */
+/** Some proxies forward a port as well, which differs from request to request. */
 function addressIn(forwarded: string): string | undefined {
   if (isIP(forwarded) !== 0) return forwarded;
   const { v4, v6 } = WITH_PORT.exec(forwarded)?.groups ?? {};

@@ -3,9 +3,9 @@ import type { Scope } from "@shop/contracts/access";
 import type { ContractError } from "@shop/contracts/errors";
 import { REQUEST_ID_HEADER } from "@shop/contracts/headers";
 import { acceptRequestId } from "@shop/service-kit/log/request-id";
-import type { Phase } from "./in-flight.ts";
-import type { Route } from "../routes.ts";
 import type { Count } from "../rate-limit/counts.ts";
+import type { Route } from "../routes.ts";
+import type { Values } from "./values.ts";
 
 declare global {
   // oxlint-disable-next-line typescript/no-namespace -- the one way to give Express's request a field
@@ -16,7 +16,7 @@ declare global {
   }
 }
 
-/** Who calls, as a checked token says it. */
+/** The subject of a verified token, and its scopes. */
 export interface Caller {
   readonly subject: string;
   /** For logs and counters: a subject may be an e-mail address. */
@@ -24,8 +24,16 @@ export interface Caller {
   readonly scopes: readonly Scope[];
 }
 
-/** Parameters of a path or a query, as their schemas gave them back. */
-export type Values = Readonly<Record<string, string | number | undefined>>;
+/**
+ * What a request waits for. Each phase is counted apart: clients that are slow to send a body, or to read a whole answer, are not in
+ * the way of others. The first two have a cap of requests, the last has a cap of bytes: listener/waiting-bytes.ts.
+ */
+export type Phase = "receiving" | "working" | "sending";
+
+export type InFlight = Record<Phase, number>;
+
+export const allInFlight = ({ receiving, working, sending }: InFlight): number =>
+  receiving + working + sending;
 
 const NONE: Values = Object.freeze({});
 
@@ -43,11 +51,11 @@ export class Exchange {
   caller: Caller | undefined = undefined;
   params: Values = NONE;
   query: Values = NONE;
-  /** Where it is counted; what was refused at the door is not. */
+  /** Where it is counted; a request that was shed is not. */
   phase: Phase | undefined = undefined;
-  /** The very bytes that are parsed; from the validation on they are valid. */
+  /** The bytes that are parsed and sent on; from the validation on they are valid. */
   body: Buffer | undefined = undefined;
-  /** What the client was told instead of an answer, for the log. */
+  /** The error that the client got, for the log. */
   failure: ContractError | undefined = undefined;
 
   constructor(request: IncomingMessage) {
@@ -55,7 +63,7 @@ export class Exchange {
   }
 }
 
-/** Made when first asked for, so that even a request that no step has seen gets an answer with an id. */
+/** Made on first use, so that even a request that no step has seen gets an answer with an id. */
 export function exchangeOf(request: IncomingMessage & { exchange?: Exchange }): Exchange {
   return (request.exchange ??= new Exchange(request));
 }

@@ -1,9 +1,21 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { closeAfter } from "./closing-connection.ts";
+import type { Socket } from "node:net";
 
-/** How much, and how long, is read of a body that nobody wants, so that its sender can hear the answer. */
+/** How much, and how long, is read of an unwanted body, so that its sender can read the answer. */
 const MOST_BYTES = 1_048_576;
 const MOST_MS = 1_000;
+
+const closing = new WeakSet<Socket>();
+
+/** The connection ends with this answer. No request behind this one is worked on: its answer could not be sent. */
+export function closeAfter(request: IncomingMessage, response: ServerResponse): void {
+  response.setHeader("connection", "close");
+  closing.add(request.socket);
+}
+
+/** Node reads requests until the connection is closed, and parses all that it has read by then. */
+export const comesTooLate = ({ socket }: IncomingMessage): boolean =>
+  socket.destroyed || closing.has(socket);
 
 /** Whether the request says that it has a body. */
 export function declaresBody({ headers }: IncomingMessage): boolean {
@@ -14,7 +26,7 @@ export function declaresBody({ headers }: IncomingMessage): boolean {
 const isOnItsWay = (request: IncomingMessage): boolean =>
   declaresBody(request) && !request.complete;
 
-/** Ends an answer to a request whose body nobody has read. */
+/** Ends an answer to a request whose body was not read. */
 export function endAfterUnreadBody(
   request: IncomingMessage,
   response: ServerResponse,
@@ -25,8 +37,8 @@ export function endAfterUnreadBody(
 }
 
 /**
- * To who is to come again. A small body has come together with its head, and is read as soon as the head's turn is over: then the
- * connection goes on. In a crowd each of those who are refused would open a new one, which costs more than the refusal.
+ * For a client that shall try again. A small body arrives together with its head, and is read as soon as the head was handled: then
+ * the connection stays open. Under load each refused client would open a new one, which costs more than the refusal.
  */
 export function endOnceBodyIsHere(
   request: IncomingMessage,
@@ -42,8 +54,8 @@ export function endOnceBodyIsHere(
 }
 
 /**
- * A body is still on its way: the connection is closed after the answer, since what comes behind an unread body is never taken for
- * a request. Closing at once would reset the connection and the sender might lose the answer, so some of the body is read first.
+ * The connection is closed after the answer, so that nothing behind an unread body is ever taken for a request. Closing at once
+ * would reset the connection and the sender might lose the answer, so some of the body is read first.
  */
 function endBeforeBody(request: IncomingMessage, response: ServerResponse, text: string): void {
   closeAfter(request, response);

@@ -5,7 +5,7 @@ import type { Upstream, Upstreams } from "../upstream/upstream.ts";
 import { getWhole } from "../upstream/whole-answer.ts";
 
 const ANSWER_LIMIT_MS = 1_000;
-/** However often somebody looks, services are asked this often at most. */
+/** However often health is asked for, services are asked this often at most. */
 const REMEMBERED_MS = 250;
 
 const WORST_FIRST = ["down", "degraded", "ok"] as const;
@@ -21,7 +21,7 @@ export type Health = Readonly<z.infer<typeof healthData>>;
 export interface HealthOptions {
   readonly upstreams: Upstreams;
   readonly isStopping: () => boolean;
-  /** Something that the gateway can do without. */
+  /** What the gateway can do without. */
   readonly optional: Readonly<Record<string, () => Promise<boolean>>>;
 }
 

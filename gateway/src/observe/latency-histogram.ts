@@ -6,7 +6,7 @@ type LabelValues = readonly (string | number)[];
 
 interface Series {
   readonly labels: Record<string, string | number>;
-  /** How many fell into each bucket alone, the last being for what is above all bounds. */
+  /** Observations in each bucket alone; the last bucket is above all bounds. */
   readonly counts: number[];
   sum: number;
 }
@@ -14,8 +14,8 @@ interface Series {
 export type ObserveLatency = (ms: number, ...labels: LabelValues) => void;
 
 /**
- * A histogram for the hot path, in prom-client's registry. The library's own sorts and joins the labels for every observation;
- * this one adds to a number, and leaves the rest for when somebody looks.
+ * A histogram for the hot path, in prom-client's registry. The library's own sorts and joins the labels for every observation; this
+ * one adds to a number, and leaves the rest until metrics are read.
  */
 export function latencyHistogram(
   registry: Registry,
@@ -56,7 +56,7 @@ const emptySeries = (names: readonly string[], values: LabelValues): Series => (
   sum: 0,
 });
 
-/** As Prometheus wants it: each bucket holds all below its bound. */
+/** As Prometheus wants it: each bucket counts all below its bound. */
 function valuesOf(name: string, { labels, counts, sum }: Series): MetricValueWithName<string>[] {
   let count = 0;
   const buckets = counts.map((own, at) => {

@@ -1,15 +1,26 @@
-import { Counter, Gauge, Registry, collectDefaultMetrics } from "prom-client";
-import type { InFlight } from "../exchange/in-flight.ts";
+import {
+  Counter,
+  Gauge,
+  Registry,
+  collectDefaultMetrics,
+  type GaugeConfiguration,
+} from "prom-client";
+import type { InFlight } from "../exchange/exchange.ts";
 import { latencyHistogram } from "./latency-histogram.ts";
-import type { SigningKeys } from "../tokens/signing-keys.ts";
-import type { BreakerState } from "../upstream/breaker.ts";
-import type { Upstreams } from "../upstream/upstream.ts";
 
-const BREAKER_VALUES: Readonly<Record<BreakerState, number>> = {
-  closed: 0,
-  "half-open": 1,
-  open: 2,
-};
+const BREAKER_VALUES = { closed: 0, "half-open": 1, open: 2 } as const;
+
+/** What the gauges read whenever the metrics are read. */
+interface Watched {
+  readonly upstreams: Readonly<Record<string, { readonly instances: readonly WatchedInstance[] }>>;
+  readonly inFlight: InFlight;
+  readonly waiting: { readonly sum: number };
+}
+
+interface WatchedInstance {
+  readonly url: string;
+  readonly breaker: { readonly state: keyof typeof BREAKER_VALUES };
+}
 
 export type GatewayMetrics = ReturnType<typeof createMetrics>;
 
@@ -20,17 +31,28 @@ export function createMetrics() {
   collectDefaultMetrics({ register: registry });
   const counter = (name: string, help: string, ...labelNames: string[]) =>
     new Counter({ name, help, labelNames, registers });
-  const parts = counter("bff_parts_missing_total", "Optional parts that were left out", "part");
+  const addGauge = (gauge: GaugeConfiguration<string>): void =>
+    registry.registerMetric(new Gauge({ ...gauge, registers: [] }));
+  const parts = counter("bff_parts_missing_total", "Optional parts that answers lacked", "part");
+  let keysAgeMs = (): number | undefined => undefined;
+  // Without keys it is NaN, so that a dashboard finds it.
+  addGauge({
+    name: "signing_keys_age_seconds",
+    help: "Since the keys of the tokens' issuer were fetched; they are fetched when a token needs them",
+    collect() {
+      this.set((keysAgeMs() ?? NaN) / 1_000);
+    },
+  });
 
   return {
     registry,
-    shed: counter("requests_shed_total", "Requests refused because too many were at work"),
+    shed: counter("requests_shed_total", "Requests refused because too many were in flight"),
     cut: counter("connections_cut_total", "Connections cut because too much waited on them"),
     limited: counter("requests_limited_total", "Requests refused by the rate limit"),
     retried: counter("upstream_retries_total", "Requests that were sent a second time"),
     keyFetchFailed: counter(
       "signing_keys_fetch_failures_total",
-      "Times that the keys of the tokens' issuer could not be fetched",
+      "Failures to fetch the keys of the tokens' issuer",
     ),
     missing: (part: string) => parts.inc({ part }),
     answered: latencyHistogram(registry, {
@@ -40,65 +62,45 @@ export function createMetrics() {
     }),
     called: latencyHistogram(registry, {
       name: "upstream_request_seconds",
-      help: "Time that a service took for its whole answer, or for failing to give one",
+      help: "Time until a service's answer was whole, or had failed",
       labelNames: ["service", "outcome"],
     }),
-    watchSigningKeys: signingKeysWatcher(registry),
-    watch: (upstreams: Upstreams, inFlight: InFlight, waiting: { readonly sum: number }) => {
-      watchBreakers(registry, upstreams);
-      watchInFlight(registry, inFlight);
-      watchWaiting(registry, waiting);
+    watchSigningKeys: (ageMs: typeof keysAgeMs): void => {
+      keysAgeMs = ageMs;
     },
+    watch: (watched: Watched): void => addGauges(addGauge, watched),
   };
 }
 
-function watchBreakers(registry: Registry, upstreams: Upstreams): void {
-  const state: Gauge = new Gauge({
+function addGauges(
+  addGauge: (gauge: GaugeConfiguration<string>) => void,
+  { upstreams, inFlight, waiting }: Watched,
+): void {
+  addGauge({
     name: "upstream_breaker_state",
-    help: "0: requests go there, 1: one may try, 2: left out",
+    help: "0: closed, requests go there; 1: half-open, one may try; 2: open, left out",
     labelNames: ["service", "instance"],
-    registers: [registry],
-    collect: () => {
+    collect() {
       for (const [service, { instances }] of Object.entries(upstreams)) {
         for (const { url, breaker } of instances) {
-          state.set({ service, instance: url }, BREAKER_VALUES[breaker.state]);
+          this.set({ service, instance: url }, BREAKER_VALUES[breaker.state]);
         }
       }
     },
   });
-}
-
-function watchInFlight(registry: Registry, inFlight: InFlight): void {
-  const gauge: Gauge = new Gauge({
+  addGauge({
     name: "requests_in_flight",
     help: "Requests whose body is on its way, that are worked on, or whose answer is not read yet",
     labelNames: ["phase"],
-    registers: [registry],
-    collect: () => {
-      for (const [phase, count] of Object.entries(inFlight)) gauge.set({ phase }, count);
+    collect() {
+      for (const [phase, count] of Object.entries(inFlight)) this.set({ phase }, count);
     },
   });
-}
-
-function watchWaiting(registry: Registry, waiting: { readonly sum: number }): void {
-  const gauge: Gauge = new Gauge({
+  addGauge({
     name: "waiting_bytes",
     help: "Bytes of bodies on their way, and of answers that are not read yet",
-    registers: [registry],
-    collect: () => gauge.set(waiting.sum),
+    collect() {
+      this.set(waiting.sum);
+    },
   });
-}
-
-/** Exported without keys too, as NaN, so that a dashboard finds it. */
-function signingKeysWatcher(registry: Registry): (keys: SigningKeys) => void {
-  let watched: SigningKeys | undefined;
-  const age: Gauge = new Gauge({
-    name: "signing_keys_age_seconds",
-    help: "Since the keys of the tokens' issuer were fetched; they are fetched when a token needs them",
-    registers: [registry],
-    collect: () => age.set((watched?.ageMs ?? NaN) / 1_000),
-  });
-  return (keys) => {
-    watched = keys;
-  };
 }

@@ -3,6 +3,7 @@ import type { Answer, Call } from "@shop/test-support/http";
 import { startRedis } from "local-stack/servers/redis";
 import { afterEach, describe, expect, test } from "vitest";
 import { expectFailure, startFixture, type Fixture } from "../gateway.fixture.ts";
+import { networkOf } from "./rate-limit.ts";
 import { AUDIENCE, ISSUER, signToken } from "../tokens/issuer.fixture.ts";
 
 const SECRET = "a-secret-of-more-than-32-characters!";
@@ -170,5 +171,28 @@ describe("with authentication", () => {
       const answer = await one.requestOf(other, PRODUCT, await as("bert"));
       expectFailure(answer, 429, "RATE_LIMITED");
     });
+  });
+});
+
+describe("an address", () => {
+  test.each([
+    ["10.0.0.1", "10.0.0.1"],
+    ["::ffff:10.0.0.1", "10.0.0.1"],
+    ["2001:db8:1:2ff::1", "2001:DB8:1:0200:a:b:c:d"],
+    ["2001:db8::1", "2001:db8:0:ab:0:0:0:9"],
+    ["fe80::1%eth0", "fe80::2"],
+    ["64:ff9b::10.0.0.1", "64:ff9b::"],
+  ])("%s counts together with %s", (one, other) => {
+    expect(networkOf(one)).toBe(networkOf(other));
+  });
+
+  test.each([
+    ["10.0.0.1", "10.0.0.2"],
+    ["2001:db8:1:2ff::1", "2001:db8:1:300::1"],
+    ["2001:db8:1::", "2001:db8::1"],
+    ["::ffff:a00:1", "::ffff:a00:2"],
+    ["::1", "1::"],
+  ])("%s does not count together with %s", (one, other) => {
+    expect(networkOf(one)).not.toBe(networkOf(other));
   });
 });

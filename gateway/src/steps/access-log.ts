@@ -3,7 +3,7 @@ import type { Request, RequestHandler } from "express";
 import { exchangeOf } from "../exchange/exchange.ts";
 
 const MAX_PATH_CHARACTERS = 200;
-/** No status was sent; nginx has made this number known for it. */
+/** The client left before a status was sent; the number is known from nginx. */
 const CLIENT_LEFT = 499;
 
 export interface AccessLogOptions {
@@ -15,9 +15,8 @@ export interface AccessLogOptions {
 }
 
 /**
- * Counts every request and logs the ones that an operator wants to see: failures of ours and slow ones at warn, the rest at debug,
- * as whoever looks after our health always is.
- * Refusals under load are counted only: writing them out would cost more than they do. Never bodies, headers or the query.
+ * Counts every request, and logs failures of ours and slow requests at warn, the rest at debug; health checks are always at debug.
+ * Refusals under load are counted only: writing a line costs more than the refusal. Never logs bodies, headers or the query.
  */
 export function accessLog({
   log,
@@ -28,8 +27,7 @@ export function accessLog({
   const usual = everyRequest ? "info" : "debug";
   return (request, response, next) => {
     response.on("close", () => {
-      const exchange = exchangeOf(request);
-      const { startedAt, route, failure } = exchange;
+      const { startedAt, route, failure } = exchangeOf(request);
       const ms = performance.now() - startedAt;
       const status = response.headersSent ? response.statusCode : CLIENT_LEFT;
       observe(ms, request.method, route?.path ?? "none", status);
@@ -38,10 +36,8 @@ export function accessLog({
       const level =
         failed || ms >= slowMs ? "warn" : route?.answeredBy === "health" ? "debug" : usual;
       if (!log.isLevelEnabled(level)) return;
-      log[level](
-        lineOf(request, status, ms),
-        response.writableFinished ? "answered" : "broken off",
-      );
+      const line = lineOf(request, status, ms);
+      log[level](line, response.writableFinished ? "answered" : "broken off");
     });
     next();
   };

@@ -1,8 +1,7 @@
 import type { RequestHandler } from "express";
-import type { ServedFiles } from "../api-reference/files.ts";
-import { sendBrowsersToPage, sendFile } from "../api-reference/send-file.ts";
-import { sendSuccess } from "../exchange/answers.ts";
+import { sendBrowsersToPage, sendFile, type ServedFiles } from "../api-reference/files.ts";
 import { combine, type CombineOptions } from "../bff/combine.ts";
+import { sendSuccess } from "../exchange/answers.ts";
 import type { Health } from "../observe/health.ts";
 import type { Route } from "../routes.ts";
 import { forward } from "./forward.ts";
@@ -13,7 +12,7 @@ export interface AnswerOptions extends CombineOptions {
   readonly files: ServedFiles;
 }
 
-/** Who gives the answer: one service through the proxy, several put together, or the gateway itself. */
+/** Answers from one service through the proxy, from several together, or from the gateway itself. */
 export function answerRoute(route: Route, options: AnswerOptions): RequestHandler {
   const { answeredBy, path } = route;
   if (answeredBy === "health") return answerHealth(options.readHealth);

@@ -10,7 +10,7 @@ const BEARER = "bearer ";
 export const needsNoCaller = ({ method, path }: Request): boolean =>
   method === "OPTIONS" || HEALTH.test(path);
 
-/** Takes a token that was found good a moment ago, and notes one that has to be verified. */
+/** Finds the caller of a token that was verified a moment ago, and notes a token that has to be verified. */
 export function readToken(tokens: TokenVerifier): RequestHandler {
   return (request, _response, next) => {
     const token = tokenIn(request.headers.authorization);
@@ -22,7 +22,7 @@ export function readToken(tokens: TokenVerifier): RequestHandler {
   };
 }
 
-/** Finds out who calls. A bad token is refused where a route needs one, and counts as none elsewhere. */
+/** Verifies the token. A bad one is refused where a route needs one, and counts as none elsewhere. */
 export function verifyToken(tokens: TokenVerifier): RequestHandler {
   const verify = async (token: string, exchange: Exchange, next: NextFunction): Promise<void> => {
     try {
@@ -38,7 +38,7 @@ export function verifyToken(tokens: TokenVerifier): RequestHandler {
   };
 }
 
-/** Whether who calls may. */
+/** Refuses a caller without a good token, or without the scope of the route. */
 export function authenticate({ scope }: Route): RequestHandler {
   return (request, response, next) => {
     const { caller, tokenFault } = exchangeOf(request);

@@ -7,21 +7,21 @@ const REQUEST_HEADERS =
 const ANSWER_HEADERS =
   "etag, idempotency-replayed, location, ratelimit, ratelimit-policy, retry-after, x-request-id";
 
-const ANYBODY = "*";
+const ANY_ORIGIN = "*";
 
-/** Which pages of other origins may read the answers. Cookies are not used here, so none are ever allowed. */
+/** Lets pages of the given origins read the answers. The gateway uses no cookies, so none are ever allowed. */
 export function cors(origins: readonly string[] | undefined): RequestHandler | undefined {
   if (origins === undefined) return undefined;
-  const anybody = origins.includes(ANYBODY);
+  const anyOrigin = origins.includes(ANY_ORIGIN);
   const allowed = new Set(origins);
 
   return (request, response, next) => {
     const { origin } = request.headers;
     // Caches must not give one origin's answer to another.
-    if (!anybody) response.setHeader("vary", "origin");
-    if (origin === undefined || !(anybody || allowed.has(origin))) return next();
+    if (!anyOrigin) response.setHeader("vary", "origin");
+    if (origin === undefined || !(anyOrigin || allowed.has(origin))) return next();
 
-    response.setHeader("access-control-allow-origin", anybody ? ANYBODY : origin);
+    response.setHeader("access-control-allow-origin", anyOrigin ? ANY_ORIGIN : origin);
     response.setHeader("access-control-expose-headers", ANSWER_HEADERS);
     if (request.method === "OPTIONS") {
       response.setHeader("access-control-allow-headers", REQUEST_HEADERS);

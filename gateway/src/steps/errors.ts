@@ -6,11 +6,11 @@ import { TooMany } from "../upstream/failures.ts";
 
 export interface ErrorOptions {
   readonly log: Logger;
-  /** For each request that was refused because too many were at work. */
+  /** For each request that was refused because too many were in flight. */
   readonly onShed: () => void;
 }
 
-/** The one place where errors become answers. What is no contract's error is a bug: the log gets all, the client nothing. */
+/** The one place where errors become answers. An error that is not of the contract is a bug: the log gets all, the client nothing. */
 export function answerErrors({ log, onShed }: ErrorOptions): ErrorRequestHandler {
   return (thrown: unknown, request, response, _next) => {
     const error = toContractError(thrown);

@@ -1,6 +1,7 @@
 import { IDEMPOTENCY_KEY_HEADER } from "@shop/contracts/headers";
 import type { RequestHandler, Response } from "express";
-import { exchangeOf, type Values } from "../exchange/exchange.ts";
+import { exchangeOf } from "../exchange/exchange.ts";
+import type { Values } from "../exchange/values.ts";
 import type { Route } from "../routes.ts";
 import { askInstances } from "../upstream/ask-instances.ts";
 import { CallEnded, toClientError } from "../upstream/failures.ts";

@@ -1,33 +1,29 @@
 import type { Request, RequestHandler } from "express";
-import { exchangeOf } from "../exchange/exchange.ts";
-import type { InFlight, Phase } from "../exchange/in-flight.ts";
+import { exchangeOf, type InFlight, type Phase } from "../exchange/exchange.ts";
+import { declaresBody } from "../listener/unread-body.ts";
 import { HEALTH, type Route } from "../routes.ts";
 import type { ServiceName } from "../services.ts";
-import { declaresBody } from "../listener/unread-body.ts";
 import { TooMany } from "../upstream/failures.ts";
 import type { Upstreams } from "../upstream/upstream.ts";
 
 export interface SheddingOptions {
-  /** Those that are here now; counted here. */
+  /** Counted by the steps of this file. */
   readonly inFlight: InFlight;
-  /** Of those that are receiving, and of those that are worked on. */
+  /** Of the requests that are receiving, and of the ones that are worked on. */
   readonly most: number;
 }
 
 /**
- * Requests beyond the cap are refused at once. Whoever waits behind thousands of others gets an answer that nobody waits for any
- * more; refusing keeps the rest fast. Health stays readable: an overloaded gateway that looks dead would be restarted, and its
- * load go to the others.
+ * Refuses requests beyond the cap at once, which keeps the rest fast. Health stays readable: an overloaded gateway that looks dead
+ * would be restarted, and its load would go to the others.
  */
 export function shedLoad(options: SheddingOptions): RequestHandler {
   const { inFlight } = options;
   return (request, response, next) => {
     const phase = firstPhaseOf(request);
-    // A body is for nothing when there is no room to work on it.
+    // Reading a body is wasted when there is no room to work on it.
     const full = isFull(options, phase) || (phase === "receiving" && isFull(options, "working"));
-    if (full && !HEALTH.test(request.path)) {
-      return next(new TooMany());
-    }
+    if (full && !HEALTH.test(request.path)) return next(new TooMany());
     const exchange = exchangeOf(request);
     exchange.phase = phase;
     inFlight[phase] += 1;
@@ -38,7 +34,7 @@ export function shedLoad(options: SheddingOptions): RequestHandler {
   };
 }
 
-/** Its service holds as many as it may. Further on it would be refused as well, its body read and checked for nothing. */
+/** Refuses a request whose service is full, before its body is read and checked. */
 export function shedForService(
   { answeredBy }: Route,
   upstreams: Upstreams,
@@ -48,7 +44,7 @@ export function shedForService(
   return (_request, _response, next) => next(upstream.isFull ? new TooMany() : undefined);
 }
 
-/** Its body is here: from now on it counts as one at work. */
+/** Counts a request as worked on once its body is here. */
 export function startWork(options: SheddingOptions): RequestHandler {
   const { inFlight } = options;
   return (request, response, next) => {
@@ -56,9 +52,7 @@ export function startWork(options: SheddingOptions): RequestHandler {
     if (exchange.phase === "working") return next();
     // Its client has left, and its place was given back.
     if (response.destroyed) return;
-    if (isFull(options, "working")) {
-      return next(new TooMany());
-    }
+    if (isFull(options, "working")) return next(new TooMany());
     inFlight[exchange.phase!] -= 1;
     exchange.phase = "working";
     inFlight.working += 1;

@@ -16,7 +16,7 @@ export function allowOf(routes: readonly Route[]): string {
   return [...methods, "OPTIONS"].join(", ");
 }
 
-/** Remembers which route it is, for what speaks of it later: the log, the metrics. */
+/** Remembers the route for the later steps, the log and the metrics. */
 export const enterRoute =
   (route: Route): RequestHandler =>
   (request, _response, next) => {
@@ -24,7 +24,7 @@ export const enterRoute =
     next();
   };
 
-export const tellMethods =
+export const answerOptions =
   (allow: string): RequestHandler =>
   (_request, response) => {
     response.setHeader("allow", allow);
@@ -43,11 +43,15 @@ export const refuseMethod =
     next(new ContractError("METHOD_NOT_ALLOWED", `This route does not have ${request.method}`));
   };
 
-/** `OPTIONS *` asks about all of the server. */
-export function tellAllMethods(): RequestHandler {
-  const tell = tellMethods(allowOf(ROUTES));
+/** `OPTIONS *` asks about the whole server. */
+export function answerServerOptions(): RequestHandler {
+  const answer = answerOptions(allowOf(ROUTES));
   return (request, response, next) => {
-    if (request.url === "*") void tell(request, response, next);
+    if (request.url === "*") void answer(request, response, next);
     else next();
   };
 }
+
+export const notFound: RequestHandler = (_request, _response, next) => {
+  next(new ContractError("NOT_FOUND", "There is no such route"));
+};

@@ -3,12 +3,13 @@ import { validationFailed } from "@shop/contracts/validation";
 import { parseStrictJson } from "@shop/service-kit/http/strict-json";
 import type { Request, RequestHandler } from "express";
 import { z } from "zod";
-import { exchangeOf, type Values } from "../exchange/exchange.ts";
+import { exchangeOf } from "../exchange/exchange.ts";
+import type { Values } from "../exchange/values.ts";
 import type { Route } from "../routes.ts";
 
 type Issues = z.core.$ZodIssue[];
 
-/** Left alone it drops what comes behind the thousandth, unseen. How long a head is has its own limit. */
+/** By default `parse` silently drops everything behind the thousandth. The length of a head has its own limit. */
 const ALL = { maxKeys: 0 };
 
 const NO_QUERY = z.strictObject({});

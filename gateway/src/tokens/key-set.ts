@@ -11,7 +11,7 @@ import {
   type JWTVerifyOptions,
 } from "jose";
 
-/** Keys that one token is checked with when it does not name its key. Each try costs a signature. */
+/** Keys that a token which names no key is checked with. Each try costs a signature. */
 const MOST_TRIES = 8;
 const LEAST_RSA_BITS = 2_048;
 
@@ -31,7 +31,7 @@ export function toKeySet(found: readonly unknown[], fetchedAt: number): KeySet {
         return await local(header, token);
       } catch (error) {
         if (error instanceof errors.JOSEError && IS_ABOUT_TOKEN.has(error.code)) throw error;
-        // One key that cannot be read is like one that is not there.
+        // A key that cannot be read counts as missing.
         throw new errors.JWKSNoMatchingKey("the token's key is broken", { cause: error });
       }
     },
@@ -40,7 +40,7 @@ export function toKeySet(found: readonly unknown[], fetchedAt: number): KeySet {
   };
 }
 
-/** One that is no public key, is broken, or is too short for jose, is like one that is not there. */
+/** A key that is not public, is broken, or is too short for jose counts as missing. */
 function isUsable(value: unknown): boolean {
   if (typeof value !== "object" || value === null || "d" in value) return false;
   try {
@@ -74,7 +74,7 @@ export async function verifyBy(
   }
 }
 
-/** jose leaves out the ones that are broken. */
+/** Broken keys are left out by jose. */
 async function verifyByOneOf(
   keys: AsyncIterable<CryptoKey>,
   token: string,
@@ -93,7 +93,7 @@ async function verifyByOneOf(
   throw new errors.JWSSignatureVerificationFailed();
 }
 
-/** It names a key that is not here, or names none and none fits. */
+/** The token names an unknown key, or names none and no key fits. */
 export const mayBeOfNewKey = (error: unknown, token: string): boolean =>
   error instanceof errors.JWKSNoMatchingKey ||
   (error instanceof errors.JWSSignatureVerificationFailed &&

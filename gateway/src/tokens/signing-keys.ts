@@ -3,11 +3,11 @@ import type { JWTPayload, JWTVerifyOptions } from "jose";
 import { z } from "zod";
 import { lacksKeyOf, mayBeOfNewKey, toKeySet, verifyBy, type KeySet } from "./key-set.ts";
 
-/** A set is used this long before a newer one is asked for: the longest that a withdrawn key is good while the issuer answers. */
+/** A set is used this long before it is fetched again. While the issuer answers, a withdrawn key is good no longer than this. */
 const FRESH_MS = 5 * 60_000;
 /** The longest that a set is used while the issuer is away. */
 const LAST_GOOD_MS = 24 * 60 * 60_000;
-/** Between two fetches, so that made-up keys cannot make us flood the issuer; the longest that a new key is unknown here. */
+/** Between two fetches, so that made-up keys cannot make us flood the issuer. A new key is unknown here no longer than this. */
 const COOLDOWN_MS = 5_000;
 /** Without any keys every token is 503, and its `Retry-After` is 1 s. */
 const COOLDOWN_WITHOUT_KEYS_MS = 1_000;
@@ -51,7 +51,7 @@ export class SigningKeys {
     } catch (error) {
       if (!mayBeOfNewKey(error, token)) throw error;
       await this.refresh();
-      // An issuer that is away may have a key that we do not know.
+      // While the issuer is away the key may be a new one.
       if (this.failure) throw this.failure;
       if (this.set === undefined || this.set === set) throw error;
       return verifyBy(this.set, token, options);
@@ -61,7 +61,7 @@ export class SigningKeys {
   private async currentSet(): Promise<KeySet> {
     if (this.isYoungerThan(FRESH_MS)) return this.set!;
     const refreshed = this.refresh();
-    // An issuer that is known to be away is asked in the background.
+    // While the issuer is known to be away it is asked in the background.
     if (this.failure === undefined || !this.isYoungerThan(LAST_GOOD_MS)) await refreshed;
     if (this.isYoungerThan(LAST_GOOD_MS)) return this.set!;
     throw this.failure ?? new Error("the issuer's keys are not here yet");

@@ -1,23 +1,23 @@
 import { createHmac } from "node:crypto";
 import { knownScopes, subject } from "@shop/contracts/access";
-import { errors, jwtVerify, type JWTPayload, type JWTVerifyOptions } from "jose";
 import { ContractError } from "@shop/contracts/errors";
 import type { Logger } from "@shop/service-kit/log/logger";
+import { errors, jwtVerify, type JWTPayload, type JWTVerifyOptions } from "jose";
 import type { GatewayConfig } from "../config.ts";
 import type { Caller } from "../exchange/exchange.ts";
 import type { GatewayMetrics } from "../observe/metrics.ts";
 import { SigningKeys } from "./signing-keys.ts";
 
 export interface TokenVerifier {
-  /** Whose it is, when it was good a moment ago: that costs no signature. */
+  /** The caller of a token that was verified a moment ago: this costs no signature. */
   remembered(token: string): Caller | undefined;
   verify(token: string): Promise<Caller>;
 }
 
 const CLOCK_TOLERANCE_S = 5;
 /**
- * A token that was good is taken again without checking its signature, at most this long and never beyond its end. The time that a
- * withdrawn key is good (signing-keys.ts) is longer by it.
+ * A verified token is accepted again without checking its signature, at most this long and never beyond its end. A withdrawn key
+ * (signing-keys.ts) is good longer by this time.
  */
 const REMEMBERED_MS = 60_000;
 const MOST_REMEMBERED = 2_000;
@@ -33,7 +33,7 @@ interface Remembered {
   readonly until: number;
 }
 
-/** Checks who signed, for whom, until when, and by an algorithm that was agreed on; the token has no say in any of it. */
+/** Verifies signature, issuer, audience, time and algorithm; all are from the configuration, none from the token. */
 export function tokenVerifier(config: GatewayConfig, parts: VerifierParts): TokenVerifier {
   const remembered = new Map<string, Remembered>();
   const verify = verifyingKey(config, { ...parts, onWithdrawn: () => remembered.clear() });
@@ -77,14 +77,14 @@ function verifyingKey(
   }
   const onFetchFailed = (): void => metrics.keyFetchFailed.inc();
   const keys = new SigningKeys(JWT_JWKS_URL!, { log, onFetchFailed, onWithdrawn });
-  metrics.watchSigningKeys(keys);
+  metrics.watchSigningKeys(() => keys.ageMs);
   return (token, options) => keys.verify(token, options);
 }
 
 const unauthenticated = (cause?: unknown): ContractError =>
   new ContractError("UNAUTHENTICATED", "The token is not valid here", [], { cause });
 
-/** What is wrong with the token is its sender's fault; that its keys can't be had is not. */
+/** A bad token is its sender's fault; keys that cannot be fetched are not. */
 function refusal(error: unknown): ContractError {
   if (error instanceof errors.JOSEError) return unauthenticated(error);
   return new ContractError("UNAVAILABLE", "Tokens can't be checked just now; try again", [], {
@@ -104,6 +104,6 @@ function toCaller({ sub, scope, scp }: JWTPayload, pseudonymKey: string): Caller
   };
 }
 
-/** The same at every gateway, and of no use to a reader of logs that guesses subjects: the key is the internal token. */
+/** The same at every gateway. The key is the internal token, so that a reader of logs cannot find a subject by guessing. */
 const pseudonymOf = (name: string, key: string): string =>
   createHmac("sha256", key).update(name).digest("hex").slice(0, PSEUDONYM_DIGITS);

@@ -1,7 +1,6 @@
 import { JSON_TYPE } from "@shop/contracts/headers";
 import type { Request, Response } from "express";
-import { sendFailure, sendWrapped } from "../exchange/answers.ts";
-import { ENVELOPE_START, envelopeEnd } from "../exchange/envelope.ts";
+import { ENVELOPE_START, envelopeEnd, sendFailure, sendWrapped } from "../exchange/answers.ts";
 import { exchangeOf } from "../exchange/exchange.ts";
 import { prefixOf } from "../routes.ts";
 import { BrokenAnswer } from "./failures.ts";

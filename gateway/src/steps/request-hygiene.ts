@@ -1,12 +1,12 @@
 import { ContractError } from "@shop/contracts/errors";
 import type { RequestHandler } from "express";
 
-/** A name, an IPv4 or an IPv6 address, and a port perhaps. */
+/** A name, an IPv4 or an IPv6 address, and an optional port. */
 const IS_HOST = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
 
 /**
- * Refuses heads that another server might read otherwise: of HTTP/0.9, which Node takes and which has no headers, with not one
- * host, with several tokens, or with a body that is coded in more ways than chunks. Node itself has refused what breaks the grammar.
+ * Refuses heads that two programs may read in two ways: of HTTP/0.9, which Node takes and which has no headers, with no host or
+ * several, with several tokens, or with a body that is coded in more ways than chunks. Node itself refuses what breaks the grammar.
  */
 export const refuseAmbiguousHeads: RequestHandler = (request, _response, next) => {
   const wrong = whatIsWrong(request);
@@ -32,7 +32,7 @@ function whatIsWrong({
   return undefined;
 }
 
-/** Of several Node keeps the first and says nothing. */
+/** Of several Node keeps the first, silently. */
 function countSingles(rawHeaders: readonly string[]): { hosts: number; authorizations: number } {
   let hosts = 0;
   let authorizations = 0;
@@ -43,3 +43,22 @@ function countSingles(rawHeaders: readonly string[]): { hosts: number; authoriza
   }
   return { hosts, authorizations };
 }
+
+/**
+ * Dot segments, empty segments, backslashes, these and NUL in escaped form, fragments, broken escapes, and bytes that are not
+ * visible ASCII.
+ */
+const AMBIGUOUS =
+  /\/\/|(?:^|\/)\.{1,2}(?=\/|$)|\.\.|[\\#]|%(?:2e|2f|5c|00)|%(?![0-9a-f]{2})|[^\x21-\x7e]/i;
+
+const WHOLE_SERVER = "*";
+
+/** Refuses targets that are not a plain path, so that no later step and no service meets one. */
+export const refuseBadPaths: RequestHandler = (request, _response, next) => {
+  const { url } = request;
+  if (url === WHOLE_SERVER && request.method === "OPTIONS") return next();
+  const queryAt = url.indexOf("?");
+  const path = queryAt === -1 ? url : url.slice(0, queryAt);
+  if (path.startsWith("/") && !AMBIGUOUS.test(path)) return next();
+  next(new ContractError("BAD_REQUEST", "The path is not a plain one"));
+};

@@ -1,11 +1,11 @@
 import { expect, test, vi } from "vitest";
-import { createOwnCounts } from "./own-counts.ts";
+import { countInMemory } from "./counts.ts";
 
 const HOUR_MS = 3_600_000;
 const MANY = 150_000;
 
 test("beyond 100,000 callers those are forgotten that have not called for longest", () => {
-  const counts = createOwnCounts(HOUR_MS);
+  const counts = countInMemory(HOUR_MS);
   counts.increment("early");
   for (let at = 0; at < MANY; at += 1) counts.increment(`caller-${at}`);
   expect(counts.increment("early").totalHits).toBe(1);
@@ -14,7 +14,7 @@ test("beyond 100,000 callers those are forgotten that have not called for longes
 });
 
 test("a caller that goes on is counted on, however many others come", () => {
-  const counts = createOwnCounts(HOUR_MS);
+  const counts = countInMemory(HOUR_MS);
   const busy = [];
   for (let at = 0; at < MANY; at += 1) {
     counts.increment(`caller-${at}`);
@@ -26,7 +26,7 @@ test("a caller that goes on is counted on, however many others come", () => {
 test("a window that is over begins again, for callers that come often and for those that do not", () => {
   vi.useFakeTimers({ toFake: ["Date"] });
   try {
-    const counts = createOwnCounts(1_000);
+    const counts = countInMemory(1_000);
     for (const left of [1_000, 400]) {
       const { totalHits, resetAt } = counts.increment("often");
       expect(totalHits).toBe(left === 400 ? 2 : 1);
@@ -45,7 +45,7 @@ test("a window that is over begins again, for callers that come often and for th
 });
 
 test("what is given back does not count, and never below nothing", () => {
-  const counts = createOwnCounts(HOUR_MS);
+  const counts = countInMemory(HOUR_MS);
   counts.giveBack("nobody");
   counts.increment("some");
   counts.increment("some");
