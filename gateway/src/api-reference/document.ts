@@ -1,8 +1,7 @@
 import { ERROR_CODES, type ErrorCode } from "@shop/contracts/errors";
 import { createDocument, type ZodOpenApiOperationObject } from "zod-openapi";
 import { PREFIXES, ROUTES, type Route } from "../routes.ts";
-import { JSON_MEDIA_TYPE, goodAnswer } from "./answer.ts";
-import { errorAnswer, errorAnswers } from "./error-answers.ts";
+import { JSON_MEDIA_TYPE, answersOf, errorAnswer } from "./answers.ts";
 import { ERRORS } from "./errors.ts";
 import { GATEWAY_OPERATIONS } from "./gateway-operations.ts";
 import { ANSWER_HEADERS, REQUEST_HEADERS } from "./headers.ts";
@@ -40,7 +39,7 @@ ${(Object.keys(ERRORS) as ErrorCode[])
 `;
 
 export interface DocumentOptions {
-  /** Whether this gateway asks for tokens: only then the document does. */
+  /** Whether this gateway, and so the document, asks for tokens. */
   readonly withTokens: boolean;
 }
 
@@ -66,12 +65,12 @@ export function openApiDocument({
       components: {
         headers: ANSWER_HEADERS,
         parameters: Object.fromEntries(
-          Object.entries(REQUEST_HEADERS).map(([name, header]) => [
+          Object.entries(REQUEST_HEADERS).map(([name, description]) => [
             name,
-            { in: "header" as const, name, ...header },
+            { in: "header" as const, name, description, schema: { type: "string" as const } },
           ]),
         ),
-        // Not an answer of any route that is there, and yet one that clients meet.
+        // No route gives this answer, and yet clients meet it.
         responses: { MethodNotAllowed: errorAnswer(["METHOD_NOT_ALLOWED"]) },
         ...(withTokens && { securitySchemes: SECURITY_SCHEMES }),
       },
@@ -89,8 +88,7 @@ function operationOf({ method, path }: Route): Operation {
 }
 
 function operationObject(route: Route, operation: Operation): ZodOpenApiOperationObject {
-  const { id, tag, summary, description, answers } = operation;
-  const good = Object.entries(answers).map(([status, answer]) => [status, goodAnswer(answer)]);
+  const { id, tag, summary, description } = operation;
   return {
     operationId: id,
     tags: [tag],
@@ -98,7 +96,7 @@ function operationObject(route: Route, operation: Operation): ZodOpenApiOperatio
     ...(description !== undefined && { description }),
     ...parametersOf(route, operation),
     ...bodyOf(route, operation),
-    responses: { ...Object.fromEntries(good), ...errorAnswers(route, operation) },
+    responses: answersOf(route, operation),
   };
 }
 
@@ -122,7 +120,7 @@ function bodyOf({ body }: Route, { bodies = {} }: Operation) {
   };
 }
 
-/** `format` says it; zod's pattern for it is a line and a half that nobody reads. */
+/** `format` says it; zod's pattern for it only takes room. */
 const tidy: typeof asWritten = (context) => {
   if (context.jsonSchema.format === "date-time") delete context.jsonSchema.pattern;
   asWritten(context);

@@ -13,10 +13,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorInWords>> = {
     message: "The request is not valid: see details for price",
     details: [{ path: "price", message: "must have at most 2 decimals" }],
   },
-  MALFORMED_JSON: {
-    when: "the body is not JSON in UTF-8",
-    message: "The body is not valid JSON",
-  },
+  MALFORMED_JSON: { when: "the body is not JSON in UTF-8", message: "The body is not valid JSON" },
   BAD_REQUEST: {
     when: "the path is not a plain one, the cursor was not given out by this list, or there is a body where none belongs",
     message: "The cursor is not one that this list gave out",
@@ -30,10 +27,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorInWords>> = {
     when: "the token lacks the scope; only where authentication is on",
     message: "The token lacks the scope products:write",
   },
-  NOT_FOUND: {
-    when: "there is no such route or file",
-    message: "There is no such route",
-  },
+  NOT_FOUND: { when: "there is no such route or file", message: "There is no such route" },
   PRODUCT_NOT_FOUND: {
     when: "there is no such product on sale",
     message: "There is no product 26",

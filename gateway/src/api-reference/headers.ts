@@ -2,9 +2,7 @@ import { REQUEST_ID_PATTERN } from "@shop/contracts/headers";
 
 const text = { type: "string" } as const;
 
-const TAG = { ...text, pattern: '^"[^"]+"$' } as const;
-
-/** Headers of answers. `required`: wherever an answer names it, it is there. */
+/** Headers of answers. A `required` one is on every answer that names it. */
 export const ANSWER_HEADERS = {
   "X-Request-ID": {
     description: "Names this request in the logs of all programs, and in the events that it causes",
@@ -15,7 +13,7 @@ export const ANSWER_HEADERS = {
   ETag: {
     description: "The version of what was answered",
     required: true,
-    schema: TAG,
+    schema: { ...text, pattern: '^"[^"]+"$' },
     example: '"1"',
   },
   Location: {
@@ -63,25 +61,12 @@ export const ANSWER_HEADERS = {
 
 export type AnswerHeader = keyof typeof ANSWER_HEADERS;
 
-/** Headers of requests that no schema of a route checks: any value is taken, and some mean nothing. */
+/** Headers of requests that no route's schema checks: any value is accepted, and some mean nothing. */
 export const REQUEST_HEADERS = {
-  "X-Request-ID": {
-    description: `Taken when it matches \`${REQUEST_ID_PATTERN.source}\`; else a new id is made`,
-    schema: text,
-  },
-  "If-None-Match": {
-    description: "304 when it names the version of today; `*`, lists and weak tags are taken",
-    schema: text,
-  },
-  "If-Match": {
-    description:
-      "412 when it does not name the version of today; `*`, lists and weak tags are taken",
-    schema: text,
-  },
-  traceparent: {
-    description: "Passed on to the services (W3C Trace Context)",
-    schema: text,
-  },
+  "X-Request-ID": `Taken when it matches \`${REQUEST_ID_PATTERN.source}\`; else a new id is made`,
+  "If-None-Match": "304 when it names the version of today; `*`, lists and weak tags are taken",
+  "If-Match": "412 when it does not name the version of today; `*`, lists and weak tags are taken",
+  traceparent: "Passed on to the services (W3C Trace Context)",
 } as const;
 
 export type RequestHeader = keyof typeof REQUEST_HEADERS;

@@ -5,7 +5,7 @@ import type { AnswerHeader, RequestHeader } from "./headers.ts";
 /** The groups that the reference has, in their order. */
 export const TAGS = ["Products", "Orders", "Gateway"] as const;
 
-/** What the reference says of a route beside what its schemas say. */
+/** What the reference says of a route beside its schemas. */
 export interface Operation {
   readonly id: string;
   readonly tag: (typeof TAGS)[number];

@@ -5,7 +5,7 @@ import type { ZodOpenApiOperationObject, ZodOpenApiOverride } from "zod-openapi"
 import type { Route } from "../routes.ts";
 import type { Operation } from "./operation.ts";
 
-/** Numbers are text in an address; a reader, and a generated client, is better served with the numbers. */
+/** In a URL numbers are text; readers and generated clients want numbers. */
 const AS_NUMBERS = new Map<unknown, object>([
   [productIdText, { type: "integer", minimum: 1, maximum: MAX_PRODUCT_ID, examples: [26] }],
   [limit, { type: "integer", minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT }],
@@ -35,7 +35,7 @@ export function parametersOf({ params, query, headers }: Route, operation: Opera
   };
 }
 
-/** Under the names that people write. */
+/** With capital letters, as people write them. */
 const headersOf = ({ shape }: z.ZodObject): z.ZodType[] =>
   Object.entries(shape).map(([name, schema]) =>
     (schema as z.ZodType).meta({
