@@ -55,7 +55,7 @@ describe("a body", () => {
     });
   });
 
-  test("of 100 kB is taken, of one byte more is not, whether its length is declared or not", async () => {
+  test("of 100 kB is accepted, of one byte more is not, with a declared length or without", async () => {
     expect((await fixture.request("/products", { body: productOf(LIMIT) })).status).toBe(200);
     expect(fixture.products.seen).toHaveLength(1);
 
@@ -92,14 +92,14 @@ describe("a body", () => {
     "application/json",
     "APPLICATION/JSON; Charset=UTF-8",
     'application/json;charset="utf-8"',
-  ])("of type %j is taken", async (type) => {
+  ])("of type %j is accepted", async (type) => {
     const headers = { "content-type": type };
     expect((await fixture.request("/products", { body: productOf(100), headers })).status).toBe(
       200,
     );
   });
 
-  test("that is missing is told by what it should hold", async () => {
+  test("that is missing gets an answer that says what it should be", async () => {
     const answer = await fixture.request("/orders", { method: "POST" });
     expectFailure(answer, 400, "VALIDATION_FAILED");
     expect(detailsOf(answer.text)).toEqual([{ path: "", message: "must be a JSON object" }]);
@@ -113,7 +113,7 @@ describe("a body", () => {
     expect(seen()).toEqual([]);
   });
 
-  test("that breaks off reaches nobody", async () => {
+  test("that breaks off reaches no service", async () => {
     const socket = await openRaw(fixture.url);
     socket.write(
       "POST /products HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nX-Request-ID: broken-off\r\n",
@@ -126,14 +126,17 @@ describe("a body", () => {
 });
 
 describe("G5: a body of a gigabyte", () => {
-  test.each(GIGABYTES)("%s: 413, memory flat, and the connection ends", async (_name, ...how) => {
-    const before = process.memoryUsage().rss;
-    const { answers, sentMegabytes } = await pourGigabyte(fixture.url, ...how);
-    expectFailure(answers[0]!, 413, "PAYLOAD_TOO_LARGE");
-    expect(sentMegabytes).toBeLessThan(64);
-    expect(process.memoryUsage().rss - before).toBeLessThan(150 * 1_048_576);
-    expect(seen()).toEqual([]);
-  });
+  test.each(GIGABYTES)(
+    "%s gets 413, uses no memory, and ends the connection",
+    async (_name, ...how) => {
+      const before = process.memoryUsage().rss;
+      const { answers, sentMegabytes } = await pourGigabyte(fixture.url, ...how);
+      expectFailure(answers[0]!, 413, "PAYLOAD_TOO_LARGE");
+      expect(sentMegabytes).toBeLessThan(64);
+      expect(process.memoryUsage().rss - before).toBeLessThan(150 * 1_048_576);
+      expect(seen()).toEqual([]);
+    },
+  );
 });
 
 describe("G9: odd values", () => {
@@ -174,20 +177,20 @@ describe("G9: odd values", () => {
     expect(seen()).toEqual([]);
   });
 
-  test("50,000 levels of a known field are a wrong value", async () => {
+  test("refuses 50,000 levels of a known field as a wrong value", async () => {
     const deep = `${"[".repeat(50_000)}${"]".repeat(50_000)}`;
     const answer = await fixture.request("/products", { body: `{"name":${deep}}` });
     expectFailure(answer, 400, "VALIDATION_FAILED");
   });
 
-  test("thousands of unknown fields give a short answer", async () => {
+  test("gives a short answer to thousands of unknown fields", async () => {
     const many = Object.fromEntries(Array.from({ length: 8_000 }, (_, at) => [`x${at}`, 1]));
     const answer = await fixture.request("/products", { body: many });
     expectFailure(answer, 400, "VALIDATION_FAILED");
     expect(answer.text.length).toBeLessThan(5_000);
   });
 
-  test.each(ODD_QUERIES)("?%s: 400 that names what is wrong", async (query, path) => {
+  test.each(ODD_QUERIES)("?%s gets 400 that names what is wrong", async (query, path) => {
     for (const list of ["/products", "/orders/product/26"]) {
       const answer = await fixture.request(`${list}?${query}`);
       expectFailure(answer, 400, "VALIDATION_FAILED");
@@ -196,7 +199,7 @@ describe("G9: odd values", () => {
     expect(seen()).toEqual([]);
   });
 
-  test("a parameter behind a thousand others is seen as well", async () => {
+  test("checks a parameter behind a thousand others", async () => {
     const query = `limit=5${"&".repeat(1_000)}&limit=6`;
     const named = `${"limit=5&".repeat(1_000)}offset=1`;
     for (const [text, wrong] of [
@@ -210,7 +213,7 @@ describe("G9: odd values", () => {
     expect(seen()).toEqual([]);
   });
 
-  test("a query where none is taken is refused", async () => {
+  test("refuses a query on a route without one", async () => {
     for (const path of [
       "/products/26?fields=name",
       "/health?x=1",
@@ -221,7 +224,7 @@ describe("G9: odd values", () => {
     expect((await fixture.request("/products/26?")).status).toBe(200);
   });
 
-  test("a good query arrives in one form", async () => {
+  test("passes a good query on in one form", async () => {
     await fixture.request("/products");
     await fixture.request("/products?limit=5");
     await fixture.request("/products?cursor=a%20b%2526%26c%3Dd%00&limit=%35");
@@ -233,7 +236,7 @@ describe("G9: odd values", () => {
   });
 
   test.each(["+".repeat(6_000), "a".repeat(129)])(
-    "a cursor that is longer than any is refused here, and reaches nobody",
+    "refuses a cursor that is longer than any, before it reaches a service",
     async (cursor) => {
       for (const list of ["/products", "/orders/product/26"]) {
         const answer = await fixture.request(`${list}?cursor=${cursor}`);
@@ -244,7 +247,7 @@ describe("G9: odd values", () => {
     },
   );
 
-  test("all that is wrong with a request is told at once", async () => {
+  test("names all that is wrong with a request at once", async () => {
     const answer = await fixture.request("/products/x?y=1", {
       method: "PUT",
       body: { name: "", price: -1 },
@@ -254,7 +257,7 @@ describe("G9: odd values", () => {
   });
 
   test.each(["a b", "", "ü", "k".repeat(256), "a\tb"])(
-    "the Idempotency-Key %j is refused",
+    "refuses the Idempotency-Key %j",
     async (key) => {
       const answer = await fixture.request("/orders", {
         body: { productId: 1, qty: 1 },

@@ -75,7 +75,7 @@ describe("GET /health", () => {
     await eventually(async () => expect((await fixture.request("/health")).status).toBe(200));
   });
 
-  test("does not ask the services for everybody who asks", async () => {
+  test("asks the services once for several requests in a row", async () => {
     const fixture = await start();
     let asked = 0;
     fixture.products.isReady((_request, response) => {
@@ -99,7 +99,7 @@ describe("GET /health", () => {
     for (const socket of sockets) socket.destroy();
   });
 
-  test("one instance of several is enough", async () => {
+  test("is ok with one ready instance of several", async () => {
     const fixture = await start();
     const gateway = await fixture.startAnother({
       PRODUCT_SERVICE_URLS: `${fixture.products.url},http://127.0.0.1:9`,
@@ -138,7 +138,7 @@ describe("the admin port", () => {
     }
   });
 
-  test("says that it lives, and has nothing else", async () => {
+  test("answers liveness, and nothing else", async () => {
     const { adminUrl } = await start();
     expect((await call(`${adminUrl}/health/live`)).status).toBe(200);
     expect((await call(`${adminUrl}/products/26`)).status).toBe(404);
@@ -182,7 +182,7 @@ describe("the log", () => {
     );
   });
 
-  test("says aloud when nobody is asked who they are", async () => {
+  test("warns when authentication is off", async () => {
     const fixture = await start();
     expect(fixture.log.lines).toContainEqual(
       expect.objectContaining({ level: "warn", msg: expect.stringMatching(/^AUTH=off/) }),
@@ -205,7 +205,7 @@ describe("a stop", () => {
     await eventually(() => expect(fixture.products.seen).toHaveLength(1));
 
     const stopped = fixture.gateway.stop();
-    // Not ready at once, and whoever is still there is asked to leave.
+    // Not ready at once, and clients that are still there are asked to leave.
     used.write("GET /health HTTP/1.1\r\nHost: shop\r\n\r\n");
     const { answers } = await readToEnd(used);
     expectFailure(answers[0]!, 503, "UNAVAILABLE");
@@ -220,7 +220,7 @@ describe("a stop", () => {
     await eventually(() => expect(fixture.products.sockets.size).toBe(0));
   });
 
-  test("while it is busy answers what came on an idle connection before it closes those", async () => {
+  test("answers requests that arrive on an idle connection before it closes these", async () => {
     const fixture = await start();
     const client = await openRaw(fixture.url);
     const bytes = "GET /products/26 HTTP/1.1\r\nHost: shop\r\n\r\n";
@@ -238,7 +238,7 @@ describe("a stop", () => {
     await stopped;
   });
 
-  test("twice is one", async () => {
+  test("that is asked for twice happens once", async () => {
     const fixture = await start();
     expect(fixture.gateway.stop()).toBe(fixture.gateway.stop());
     await fixture.gateway.stop();

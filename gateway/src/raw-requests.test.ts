@@ -25,27 +25,30 @@ const SMUGGLED = "GET /products/99 HTTP/1.1\r\nHost: shop\r\n\r\n";
 
 const reached = (): string[] => fixture.products.seen.map(({ method, url }) => `${method} ${url}`);
 
-describe("G1: what two readers may read in two ways", () => {
+describe("G1: a request that two programs may read in two ways", () => {
   const corpus = smugglingCorpus({ read: "/products/26", smuggled: SMUGGLED });
 
-  test.each(corpus)("%s is refused, and nothing of it gets through", async (_name, bytes) => {
+  test.each(corpus)("%s is refused, and nothing of it reaches a service", async (_name, bytes) => {
     const { answers, rest } = await sendRaw(fixture.url, bytes);
     expect(answers.map(({ status }) => status)).toEqual([400]);
     expect(rest).toBe("");
     expect(reached()).toEqual([]);
   });
 
-  test.each(["DELETE", "GET"])("a chunked %s with a request in its body", async (method) => {
-    const chunk = `${SMUGGLED.length.toString(16)}\r\n${SMUGGLED}\r\n0\r\n\r\n`;
-    const head = `${method} /products/26 HTTP/1.1\r\nHost: shop\r\nTransfer-Encoding: chunked\r\n\r\n`;
-    const { answers } = await sendRaw(fixture.url, head, chunk, SMUGGLED);
-    expect(answers).toHaveLength(1);
-    expectFailure(answers[0]!, 400, "BAD_REQUEST");
-    expect(answers[0]!.headers["connection"]).toBe("close");
-    expect(reached()).toEqual([]);
-  });
+  test.each(["DELETE", "GET"])(
+    "as a chunked %s with a request in its body is refused",
+    async (method) => {
+      const chunk = `${SMUGGLED.length.toString(16)}\r\n${SMUGGLED}\r\n0\r\n\r\n`;
+      const head = `${method} /products/26 HTTP/1.1\r\nHost: shop\r\nTransfer-Encoding: chunked\r\n\r\n`;
+      const { answers } = await sendRaw(fixture.url, head, chunk, SMUGGLED);
+      expect(answers).toHaveLength(1);
+      expectFailure(answers[0]!, 400, "BAD_REQUEST");
+      expect(answers[0]!.headers["connection"]).toBe("close");
+      expect(reached()).toEqual([]);
+    },
+  );
 
-  test("a body behind an answer that did not wait for it is no request", async () => {
+  test("a body behind an early answer is never read as a request", async () => {
     const head = `POST /nowhere HTTP/1.1\r\nHost: shop\r\nContent-Length: ${SMUGGLED.length}\r\n\r\n`;
     const { answers } = await sendRaw(fixture.url, head, SMUGGLED);
     expect(answers).toHaveLength(1);
@@ -53,7 +56,7 @@ describe("G1: what two readers may read in two ways", () => {
     expect(reached()).toEqual([]);
   });
 
-  test("what comes behind a refused body is no request, although it is clear where the body ends", async () => {
+  test("bytes behind a refused body are never read as a request, although the body's end is clear", async () => {
     // A connection to the service is there: what gets through gets there at once.
     await fixture.request("/products/26");
     fixture.products.seen.length = 0;
@@ -68,7 +71,7 @@ describe("G1: what two readers may read in two ways", () => {
     expect(reached()).toEqual([]);
   });
 
-  test("an empty body is none", async () => {
+  test("an empty body counts as none", async () => {
     const { answers } = await sendRaw(
       fixture.url,
       `DELETE /products/26 HTTP/1.1\r\nHost: shop\r\nContent-Length: 0\r\n${LAST}`,
@@ -77,7 +80,7 @@ describe("G1: what two readers may read in two ways", () => {
     expect(reached()).toEqual(["DELETE /products/26"]);
   });
 
-  test("requests one behind the other are answered in their order", async () => {
+  test("pipelined requests are answered in order", async () => {
     fixture.products.answers((request, response) => {
       sendJson(response, 200, JSON.stringify(request.url));
     });
@@ -94,7 +97,7 @@ describe("G1: what two readers may read in two ways", () => {
 describe("G2: headers", () => {
   const lastSeen = () => fixture.products.seen.at(-1)!;
 
-  test("only what a service may know gets there, and what is forged does not", async () => {
+  test("reach a service only where it may know them, and forged ones never do", async () => {
     const forged = [
       "X-Forwarded-For: 6.6.6.6",
       "X-Forwarded-Proto: https",
@@ -136,7 +139,7 @@ describe("G2: headers", () => {
     });
   });
 
-  test("a service's own are not passed on, but for those of the contract", async () => {
+  test("of a service are not passed on, except those of the contract", async () => {
     fixture.products.answers((_request, response) => {
       sendJson(response, 201, "{}", {
         etag: '"1"',
@@ -173,7 +176,7 @@ describe("G2: headers", () => {
     expect(headers["x-request-id"]).not.toBe("another");
   });
 
-  test("caches keep nothing but what has an ETag, and ask about that each time", async () => {
+  test("let caches keep only answers with an ETag, and ask again each time", async () => {
     const cacheControl = async (path: string, method = "GET") =>
       (await fixture.request(path, { method })).headers["cache-control"];
     expect(await cacheControl("/products/26")).toBe("no-cache");
@@ -201,7 +204,7 @@ describe("G2: headers", () => {
     expect(answers[0]!.headers["cache-control"]).toBe("no-store");
   });
 
-  test("a place under the prefix is told with it; one of another host is not told", async () => {
+  test("show a Location under the prefix that was asked, and none of another host", async () => {
     fixture.products.answers((_request, response) => {
       sendJson(response, 201, "{}", { location: "/products/7" });
     });
@@ -214,7 +217,7 @@ describe("G2: headers", () => {
     expect((await fixture.request("/products/26")).headers["location"]).toBeUndefined();
   });
 
-  test("Expect: 100-continue is answered when the body is wanted, and not passed on", async () => {
+  test("answer Expect: 100-continue when the body is wanted, and do not pass it on", async () => {
     const body = JSON.stringify({ name: "Cup", price: 1, qty: 1 });
     const head = `POST /products HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nExpect: 100-continue\r\n`;
     const socket = await openRaw(fixture.url);
@@ -226,7 +229,7 @@ describe("G2: headers", () => {
     expect(lastSeen().headers).not.toHaveProperty("expect");
   });
 
-  test("Expect: 100-continue before a body that is too large is refused before it is sent", async () => {
+  test("refuse Expect: 100-continue before a body that is too large", async () => {
     const { answers } = await sendRaw(
       fixture.url,
       `POST /products HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\n`,
@@ -236,7 +239,7 @@ describe("G2: headers", () => {
     expectFailure(answers[0]!, 413, "PAYLOAD_TOO_LARGE");
   });
 
-  test("another Expect means nothing", async () => {
+  test("ignore another Expect", async () => {
     const body = '{"name":"Cup","price":1,"qty":1}';
     const post = `POST /products HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n`;
     for (const [head, rest] of [
@@ -249,7 +252,7 @@ describe("G2: headers", () => {
     }
   });
 
-  test("the absolute form is refused, whosoever host it names", async () => {
+  test("are refused in the absolute form, whichever host it names", async () => {
     for (const target of ["http://evil.example/products/26", `${fixture.products.url}/metrics`]) {
       const { answers } = await sendRaw(
         fixture.url,
@@ -260,7 +263,7 @@ describe("G2: headers", () => {
     expect(reached()).toEqual([]);
   });
 
-  test("without a Host, or with two, it is refused; HTTP/1.0 needs none, and HTTP/0.9 is refused", async () => {
+  test("are refused without a Host, with two, and of HTTP/0.9; HTTP/1.0 needs none", async () => {
     const { answers } = await sendRaw(fixture.url, `GET /products/26 HTTP/1.1\r\n${LAST}`);
     expectFailure(answers[0]!, 400, "BAD_REQUEST");
     const two = await sendRaw(fixture.url, `${GET}hOST: evil.example\r\n${LAST}`);
@@ -286,7 +289,7 @@ describe("G2: headers", () => {
     "::1",
     "a\\b",
     "\xe9",
-  ])("the Host %j is none, and is refused", async (host) => {
+  ])("are refused with the Host %j", async (host) => {
     const bytes = `GET /products/26 HTTP/1.1\r\nHost: ${host}\r\n${LAST}`;
     const { answers } = await sendRaw(fixture.url, Buffer.from(bytes, "latin1"));
     expectFailure(answers[0]!, 400, "BAD_REQUEST");
@@ -299,7 +302,7 @@ describe("G2: headers", () => {
     "127.0.0.1:80",
     "[::1]:4000",
     "xn--bcher-kva.example",
-  ])("the Host %j is one", async (host) => {
+  ])("are accepted with the Host %j", async (host) => {
     const { answers } = await sendRaw(
       fixture.url,
       `GET /products/26 HTTP/1.1\r\nHost: ${host}\r\n${LAST}`,
@@ -307,7 +310,7 @@ describe("G2: headers", () => {
     expect(answers[0]!.status).toBe(200);
   });
 
-  test("two Authorization headers are refused, also where they say the same", async () => {
+  test("are refused with two Authorization headers, equal ones too", async () => {
     const one = "Authorization: Bearer a\r\n";
     for (const other of [one, "authorization: Bearer b\r\n", "AUTHORIZATION:\r\n"]) {
       const { answers } = await sendRaw(fixture.url, `${GET}${one}${other}${LAST}`);
@@ -317,7 +320,7 @@ describe("G2: headers", () => {
     expect((await sendRaw(fixture.url, `${GET}${one}${LAST}`)).answers[0]!.status).toBe(200);
   });
 
-  test("CONNECT gets no connection, and an upgrade a plain answer", async () => {
+  test("CONNECT opens no tunnel, and an upgrade gets a plain answer", async () => {
     const connected = await sendRaw(fixture.url, "CONNECT evil:80 HTTP/1.1\r\nHost: evil\r\n\r\n");
     expectFailure(connected.answers[0]!, 405, "METHOD_NOT_ALLOWED");
     expect(connected.answers[0]!.headers).toMatchObject({
@@ -331,7 +334,7 @@ describe("G2: headers", () => {
     expect(upgraded.answers[0]!.status).toBe(200);
   });
 
-  test("CONNECT behind requests that are at work ends the connection, and leaves nothing at work", async () => {
+  test("CONNECT behind requests in flight ends the connection, and leaves nothing in flight", async () => {
     fixture.products.answers(() => undefined);
     const connect = "CONNECT evil:80 HTTP/1.1\r\nHost: evil\r\n\r\n";
     const { answers } = await sendRaw(fixture.url, `${GET}\r\n${GET}\r\n${connect}`);
@@ -339,7 +342,7 @@ describe("G2: headers", () => {
     await eventually(async () => expect(await fixture.metric("requests_in_flight")).toBe(0));
   });
 
-  test("who hangs up behind a CONNECT leaves nothing behind", async () => {
+  test("a client that leaves behind a CONNECT leaves nothing in flight", async () => {
     for (const rest of ["", "more bytes"]) {
       const socket = await openRaw(fixture.url);
       socket.write(`CONNECT evil:80 HTTP/1.1\r\nHost: evil\r\n\r\n${rest}`);
@@ -349,7 +352,7 @@ describe("G2: headers", () => {
     expect((await fixture.request("/products/26")).status).toBe(200);
   });
 
-  test("an HTTP/1.0 client is never told to continue", async () => {
+  test("an HTTP/1.0 client never gets 100 Continue", async () => {
     const body = '{"name":"Cup","price":1,"qty":1}';
     const head = `POST /products HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n`;
     fixture.products.answers((_request, response) => sendJson(response, 201, "{}"));
@@ -408,7 +411,7 @@ describe("G3: paths", () => {
     expect([...fixture.products.seen, ...fixture.orders.seen]).toEqual([]);
   });
 
-  test("internal routes of services can't be reached in any disguise", async () => {
+  test("internal routes of services are reached by no spelling of their path", async () => {
     for (const target of internalTargets([fixture.products.url, fixture.orders.url])) {
       const { answers } = await sendRaw(
         fixture.url,
@@ -434,7 +437,7 @@ describe("G3: paths", () => {
 });
 
 describe("G4: request ids", () => {
-  test.each(BAD_REQUEST_IDS)("one %s is replaced by a new one, everywhere", async (_name, id) => {
+  test.each(BAD_REQUEST_IDS)("replaces an id %s, everywhere", async (_name, id) => {
     const { answers } = await sendRaw(
       fixture.url,
       Buffer.from(`${GET}X-Request-ID: ${id}\r\n${LAST}`, "latin1"),
@@ -446,12 +449,12 @@ describe("G4: request ids", () => {
     expect(fixture.log.lines.filter(({ requestId }) => requestId === given)).toHaveLength(1);
   });
 
-  test.each(CONTROL_CHARACTERS)("%j in one is not HTTP", async (character) => {
+  test.each(CONTROL_CHARACTERS)("refuses %j in an id as not HTTP", async (character) => {
     const { answers } = await sendRaw(fixture.url, `${GET}X-Request-ID: a${character}b\r\n${LAST}`);
     expect(answers[0]).toMatchObject({ status: 400, text: "" });
   });
 
-  test("a good one is kept, everywhere, also on failures", async () => {
+  test("keeps a safe id, everywhere, also on failures", async () => {
     for (const path of ["/products/26", "/nowhere", "/products/x", "/%00"]) {
       const id = `good.ONE-${path.length}_1`;
       const answer = await fixture.request(path, { headers: { "x-request-id": id } });

@@ -70,7 +70,7 @@ const ask = (route: Route, gateway: Pick<Fixture, "request"> = shop): Promise<An
   return gateway.request(path, call);
 };
 
-describe("the answers that the document tells of are those that are given", () => {
+describe("the document describes the answers that are given", () => {
   test.each(named(served.filter(({ answeredBy }) => typeof answeredBy === "string")))(
     "$name: when its service answers as the example says",
     async ({ route }) => {
@@ -127,7 +127,7 @@ describe("the answers that the document tells of are those that are given", () =
   );
 
   test.each(named(withBody))(
-    "$name: every body given as an example is taken",
+    "$name: every body given as an example is accepted",
     async ({ route }) => {
       const status = servicesAnswerWell(route);
       const { path, call } = exampleRequest(route);
@@ -161,10 +161,10 @@ describe("the answers that the document tells of are those that are given", () =
   });
 });
 
-describe("the errors that the document tells of are those that are given", () => {
+describe("the document describes the errors that are given", () => {
   test.each(named(ROUTES))("$name: an unknown parameter", async ({ route }) => {
     const { path, call } = exampleRequest(route);
-    const answer = await shop.request(`${path}?nobody=1`, call);
+    const answer = await shop.request(`${path}?unknown=1`, call);
     expectFailure(answer, 400, "VALIDATION_FAILED");
     expectDescribed(route, answer);
   });
@@ -197,8 +197,8 @@ describe("the errors that the document tells of are those that are given", () =>
     await expectFailed("BAD_GATEWAY");
     for (const service of Object.values(shop.services)) service.answers(() => undefined);
     await expectFailed("UPSTREAM_TIMEOUT");
-    const nobody = Object.values(SERVICES).map((variable) => [variable, "http://127.0.0.1:1"]);
-    await expectFailed("UNAVAILABLE", Object.fromEntries(nobody));
+    const closed = Object.values(SERVICES).map((variable) => [variable, "http://127.0.0.1:1"]);
+    await expectFailed("UNAVAILABLE", Object.fromEntries(closed));
   });
 
   test.each(named(withBody))("$name: a body that is none", async ({ route }) => {
@@ -322,7 +322,7 @@ describe("the page and its document", () => {
     }
   });
 
-  test("the document is the one that is checked here, and is served as it is", async () => {
+  test("the served document is the one that is checked here", async () => {
     const { body, headers } = await shop.request("/openapi.json");
     expect(body).toEqual(DOCUMENT);
     expect(headers["content-type"]).toBe("application/json; charset=utf-8");
@@ -356,7 +356,7 @@ describe("the page and its document", () => {
     expectFailure(await shop.request(path), 404, "NOT_FOUND");
   });
 
-  test("what leads out of the folder is no path", async () => {
+  test("a path that leads out of the folder is refused", async () => {
     expectFailure(await shop.request("/docs/..%2fpackage.json"), 400, "BAD_REQUEST");
     expectFailure(await shop.request("/docs/%2e%2e%5cpackage.json"), 400, "BAD_REQUEST");
   });
@@ -370,7 +370,7 @@ describe("the page and its document", () => {
     },
   );
 
-  test("the page may load from this server alone, and other answers nothing at all", async () => {
+  test("the page may load from this server only, and other answers from nowhere", async () => {
     const page = await shop.request("/docs");
     const policy = String(page.headers["content-security-policy"]);
     expect(policy).toContain("default-src 'none'");

@@ -9,7 +9,7 @@ import { DOCUMENT, OPERATIONS, checkerOf, resolve } from "./reference.fixture.ts
 const contentOf = (answer: any): any => resolve(answer).content?.["application/json"];
 
 describe("the document", () => {
-  test("tells of every route, and of nothing else", () => {
+  test("describes every route, and nothing else", () => {
     const routes = ROUTES.map(({ method, path }) => `${method} ${openApiPath(path)}`);
     const told = OPERATIONS.map(({ method, path }) => `${method} ${path}`);
     expect(told.toSorted()).toEqual(routes.toSorted());
@@ -55,13 +55,13 @@ describe("the document", () => {
     expect(new Set(told)).toEqual(new Set(contract));
   });
 
-  test("refers to nothing that is not there", () => {
+  test("has no broken reference", () => {
     const refs = JSON.stringify(DOCUMENT).matchAll(/"\$ref":"([^"]+)"/g);
     for (const [, ref] of refs)
       expect({ ref, there: resolve({ $ref: ref }) }).toMatchObject({ there: {} });
   });
 
-  test("leads from an answer only to operations and parameters that are there", () => {
+  test("links answers only to operations and parameters that exist", () => {
     const byId = new Map(OPERATIONS.map(({ operation }) => [operation.operationId, operation]));
     const links = OPERATIONS.flatMap(({ operation }) =>
       Object.values<any>(operation.responses).flatMap((answer) =>

@@ -4,7 +4,7 @@ import { WaitingBytes } from "./waiting-bytes.ts";
 
 const sockets = (count: number): Socket[] => Array.from({ length: count }, () => new Socket());
 
-test("a connection that is cut counts no more, whatever is added or taken away behind it", () => {
+test("ignores a connection that was cut, whatever is added or removed for it", () => {
   const waiting = new WaitingBytes(100, () => undefined);
   const [socket, other] = sockets(2) as [Socket, Socket];
   waiting.add(other, 5);
@@ -17,7 +17,7 @@ test("a connection that is cut counts no more, whatever is added or taken away b
   expect(waiting.sum).toBe(0);
 });
 
-test("the largest go first, of equal ones the older, and none that fits below the limit", () => {
+test("cuts the largest first, of equal ones the older, and no more than it must", () => {
   let cut = 0;
   const waiting = new WaitingBytes(100, () => (cut += 1));
   const [small, old, young, last] = sockets(4) as [Socket, Socket, Socket, Socket];

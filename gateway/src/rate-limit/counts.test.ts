@@ -4,7 +4,7 @@ import { countInMemory } from "./counts.ts";
 const HOUR_MS = 3_600_000;
 const MANY = 150_000;
 
-test("beyond 100,000 callers those are forgotten that have not called for longest", () => {
+test("forgets the callers that have been silent longest, beyond 100,000", () => {
   const counts = countInMemory(HOUR_MS);
   counts.increment("early");
   for (let at = 0; at < MANY; at += 1) counts.increment(`caller-${at}`);
@@ -13,7 +13,7 @@ test("beyond 100,000 callers those are forgotten that have not called for longes
   expect(counts.increment(`caller-${MANY - 1}`).totalHits).toBe(2);
 });
 
-test("a caller that goes on is counted on, however many others come", () => {
+test("keeps the count of an active caller, however many others come", () => {
   const counts = countInMemory(HOUR_MS);
   const busy = [];
   for (let at = 0; at < MANY; at += 1) {
@@ -23,7 +23,7 @@ test("a caller that goes on is counted on, however many others come", () => {
   expect(busy).toEqual(busy.map((_, at) => at + 1));
 });
 
-test("a window that is over begins again, for callers that come often and for those that do not", () => {
+test("begins a new window after the old one, for frequent and rare callers", () => {
   vi.useFakeTimers({ toFake: ["Date"] });
   try {
     const counts = countInMemory(1_000);
@@ -44,9 +44,9 @@ test("a window that is over begins again, for callers that come often and for th
   }
 });
 
-test("what is given back does not count, and never below nothing", () => {
+test("takes a request back, and never counts below zero", () => {
   const counts = countInMemory(HOUR_MS);
-  counts.giveBack("nobody");
+  counts.giveBack("unknown");
   counts.increment("some");
   counts.increment("some");
   counts.giveBack("some");

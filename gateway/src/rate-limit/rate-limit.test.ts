@@ -1,5 +1,7 @@
 import { eventually } from "@shop/test-support/eventually";
 import type { Answer, Call } from "@shop/test-support/http";
+import { sendRaw } from "@shop/test-support/raw-client";
+import { startTcpProxy } from "@shop/test-support/tcp-proxy";
 import { startRedis } from "local-stack/servers/redis";
 import { afterEach, describe, expect, test } from "vitest";
 import { expectFailure, startFixture, type Fixture } from "../gateway.fixture.ts";
@@ -41,7 +43,7 @@ const leftOf = (answer: Answer): number =>
   Number(/;r=(\d+);/.exec(String(answer.headers["ratelimit"]))?.[1]);
 
 describe("answers", () => {
-  test("say what the limit is, what is left of it and until when, whatever they are", async () => {
+  test("name the limit, what is left of it and until when, whatever their status", async () => {
     const fixture = await start({ RATE_LIMIT: "5", RATE_LIMIT_WINDOW_MS: "59500" });
     const answers = [
       await fixture.request(PRODUCT),
@@ -60,7 +62,7 @@ describe("answers", () => {
     expect(answers.at(-1)!.headers["retry-after"]).toMatch(/^\d+$/);
   });
 
-  test("of health say nothing: it is not counted", async () => {
+  test("of health do not, since health is not counted", async () => {
     const fixture = await start({ RATE_LIMIT: "1" });
     for (let count = 0; count < 3; count += 1) {
       const health = await fixture.request("/health");
@@ -69,7 +71,7 @@ describe("answers", () => {
     expect((await fixture.request(PRODUCT)).status).toBe(200);
   });
 
-  test("may be read by pages of other origins", async () => {
+  test("show these headers to pages of other origins", async () => {
     const fixture = await start({ RATE_LIMIT: "1", CORS_ORIGINS: "*" });
     const answer = await fixture.request(PRODUCT, { headers: { origin: "https://shop.example" } });
     const exposed = String(answer.headers["access-control-expose-headers"]).split(", ");
@@ -78,8 +80,134 @@ describe("answers", () => {
   });
 });
 
+describe("without authentication", () => {
+  const get = ({ url }: { url: string }, headers: Record<string, string> = {}) =>
+    fetch(`${url}/products/26`, { headers });
+
+  test("is off unless it is set", async () => {
+    const fixture = await start({});
+    for (let at = 0; at < 50; at += 1) expect((await get(fixture)).status).toBe(200);
+    expect(
+      [...(await get(fixture)).headers.keys()].filter((name) => name.includes("rate")),
+    ).toEqual([]);
+  });
+
+  test("keeps the connection of a refused client, unless a body is still on its way", async () => {
+    const { url } = await start({ RATE_LIMIT: "1", RATE_LIMIT_WINDOW_MS: "60000" });
+    const order = (body: string): string =>
+      `POST /orders HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n${body}`;
+    const { answers, rest } = await sendRaw(
+      url,
+      order('{"qty":1}') + order('{"qty":2}') + order('{"qty":3}') + order('{"qty"'),
+    );
+    expect(answers.map(({ status }) => status)).toEqual([400, 429, 429, 429]);
+    const endings = answers.map(({ headers }) => headers["connection"]);
+    expect(endings).toEqual(["keep-alive", "keep-alive", "keep-alive", "close"]);
+    expect(rest).toBe("");
+  });
+
+  test("works on nothing behind a refused request that waits to send its body", async () => {
+    const fixture = await start({ RATE_LIMIT: "1", RATE_LIMIT_WINDOW_MS: "60000" });
+    await fixture.request("/products/26");
+    const order = `POST /orders HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nContent-Length: 9\r\n`;
+    const { answers } = await sendRaw(
+      fixture.url,
+      `${order}Expect: 100-continue\r\n\r\n{"qty":1}`,
+      `GET /health HTTP/1.1\r\nHost: shop\r\n\r\n`,
+    );
+    expect(answers.map(({ status }) => status)).toEqual([429]);
+    expect(answers[0]!.headers["connection"]).toBe("close");
+  });
+
+  test("counts by the forwarded address where the proxy is trusted only", async () => {
+    const untrusting = await start({ RATE_LIMIT: "2" });
+    const answers = [];
+    for (let at = 0; at < 3; at += 1) {
+      answers.push((await get(untrusting, { "x-forwarded-for": `10.0.0.${at}` })).status);
+    }
+    expect(answers).toEqual([200, 200, 429]);
+
+    for (const TRUST_PROXY of ["1", "127.0.0.0/8"]) {
+      const trusting = await start({ RATE_LIMIT: "2", TRUST_PROXY });
+      const from = async (forwardedFor: string) =>
+        (await get(trusting, { "x-forwarded-for": forwardedFor })).status;
+      expect([await from("10.0.0.1"), await from("10.0.0.1"), await from("10.0.0.1")]).toEqual([
+        200, 200, 429,
+      ]);
+      expect(await from("10.0.0.2")).toBe(200);
+      // Only the last hop was added by a proxy that is trusted; the rest anybody can make up.
+      expect(await from("9.9.9.9, 10.0.0.1")).toBe(429);
+      expect(trusting.products.seen.at(-1)!.headers["x-forwarded-for"]).toBe("10.0.0.2");
+    }
+  });
+
+  test("counts a forwarded address without its port, and the proxy's own where it is no address", async () => {
+    const fixture = await start({ RATE_LIMIT: "2", TRUST_PROXY: "1" });
+    const from = async (forwardedFor: string) =>
+      (await get(fixture, { "x-forwarded-for": forwardedFor })).status;
+    for (const [first, second, third] of [
+      ["10.0.0.1:1024", "10.0.0.1:1025", "10.0.0.1"],
+      ["[2001:db8::1]:1024", "[2001:db8::1]", "2001:DB8:0::1"],
+      ["unknown", "_hidden:7", "10.0.0.300:1"],
+    ] as const) {
+      expect([await from(first), await from(second), await from(third)]).toEqual([200, 200, 429]);
+    }
+    const seen = fixture.products.seen.map(({ headers }) => headers["x-forwarded-for"]);
+    const [v4, v6, peer] = ["10.0.0.1", "2001:db8::1", "127.0.0.1"];
+    expect(seen).toEqual([v4, v4, v6, v6, peer, peer]);
+
+    // Between proxies too: the client is behind the second.
+    const chained = await start({ TRUST_PROXY: "127.0.0.1, 10.0.0.0/8, 2001:db8::/32" });
+    for (const proxy of ["10.0.0.1:443", "::ffff:10.0.0.1", "[2001:db8::1]:443"]) {
+      await get(chained, { "x-forwarded-for": `8.8.8.8, 9.9.9.9:1024, ${proxy}` });
+      expect(chained.products.seen.at(-1)!.headers["x-forwarded-for"]).toBe("9.9.9.9");
+    }
+  });
+
+  test("starts without its Redis, shares counts once it is there, and lets callers in while it is away", async () => {
+    const redis = await startRedis({ name: "rate-redis" });
+    stops.push(() => redis.stop());
+    const way = await startTcpProxy(redis.url);
+    stops.push(() => way.stop());
+    await way.cut();
+    const fixture = await start({ RATE_LIMIT: "4", RATE_LIMIT_REDIS_URL: way.through(redis.url) });
+    const other = await fixture.startAnother();
+    stops.push(() => other.stop());
+    const expectLetIn = async () => {
+      for (let at = 0; at < 10; at += 1) expect((await get(fixture)).status).toBe(200);
+    };
+    const health = async () => (await fixture.request("/health")).body.data;
+    await expectLetIn();
+
+    await way.restore();
+    await eventually(async () => {
+      expect(await health()).toMatchObject({ checks: { "rate-limit-redis": "ok" } });
+    });
+    await eventually(async () => {
+      const statuses = [];
+      for (const one of [fixture, other, fixture, other, fixture, other]) {
+        statuses.push((await get(one)).status);
+      }
+      expect(statuses).toContain(429);
+    });
+
+    await way.cut();
+    await eventually(async () => expect((await get(fixture)).status).toBe(200));
+    await expectLetIn();
+    await eventually(async () => {
+      expect(await health()).toMatchObject({
+        status: "degraded",
+        checks: { "rate-limit-redis": "degraded", "product-service": "ok" },
+      });
+    });
+
+    await way.restore();
+    await eventually(async () => expect((await get(fixture)).status).toBe(429));
+  });
+});
+
 describe("with authentication", () => {
-  test("subjects behind one address have a count each, whatever token they show", async () => {
+  test("counts each subject behind one address apart, whichever of its tokens it sends", async () => {
     const { request } = await start({ ...JWT, RATE_LIMIT: "2" });
     const first = await Promise.all(
       ["anna", "bert", "carl", "dora"].map(async (sub) => request(PRODUCT, await as(sub))),
@@ -96,7 +224,7 @@ describe("with authentication", () => {
     expect((await request("/docs")).status).toBe(200);
   });
 
-  test("requests without a token count by address, and use up nobody's own", async () => {
+  test("counts requests without a token by address, apart from subjects", async () => {
     const { request } = await start({ ...JWT, RATE_LIMIT: "2" });
     const anna = await as("anna");
     expect((await request(PRODUCT, anna)).status).toBe(200);
@@ -106,7 +234,7 @@ describe("with authentication", () => {
     expect((await request(PRODUCT, anna)).status).toBe(200);
   });
 
-  test("bad tokens count by address, and beyond its limit no token is verified", async () => {
+  test("counts bad tokens by address, and verifies no token beyond its limit", async () => {
     const { request, products, metric } = await start({ ...JWT, RATE_LIMIT: "3" });
     const anna = await as("anna");
     expect((await request(PRODUCT, anna)).status).toBe(200);
@@ -131,7 +259,7 @@ describe("with authentication", () => {
     expect(products.seen).toHaveLength(2);
   });
 
-  test("of bad tokens that come at once no more are verified than are left", async () => {
+  test("verifies no more of many bad tokens at once than the limit leaves", async () => {
     const { request } = await start({ ...JWT, RATE_LIMIT: "3" });
     const bad = await Promise.all(Array.from({ length: 20 }, forged));
     const answers = await Promise.all(bad.map((token) => request(PRODUCT, token)));
@@ -139,7 +267,7 @@ describe("with authentication", () => {
     expect(statuses).toEqual([401, 401, 401, ...Array.from({ length: 17 }, () => 429)]);
   });
 
-  test("what a browser asks before a call is not counted: it has no token, and many share its address", async () => {
+  test("does not count a preflight, which has no token", async () => {
     const { request } = await start({ ...JWT, RATE_LIMIT: "1" });
     const ask = (call: Call) => request(PRODUCT, { ...call, method: "OPTIONS" });
     for (const call of [{}, {}, await forged(), await forged()]) {
@@ -149,7 +277,7 @@ describe("with authentication", () => {
     expect((await ask({})).status).toBe(204);
   });
 
-  test("several gateways count subjects and bad tokens together in a Redis", async () => {
+  test("counts subjects and bad tokens of several gateways together in a Redis", async () => {
     const redis = await startRedis({ name: "caller-redis" });
     stops.push(() => redis.stop());
     const one = await start({ ...JWT, RATE_LIMIT: "4", RATE_LIMIT_REDIS_URL: redis.url });

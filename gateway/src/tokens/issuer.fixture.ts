@@ -8,7 +8,7 @@ export const AUDIENCE = "shop";
 
 export type Issuer = Awaited<ReturnType<typeof startIssuer>>;
 
-/** Who signs tokens: answers with the keys that a test gives it, or with an error. */
+/** An issuer of tokens: answers with the keys that a test gives it, or with an error. */
 export async function startIssuer() {
   const state = { keys: [] as unknown[], isAway: false, fetches: 0 };
   const server = createServer((_request, response) => {

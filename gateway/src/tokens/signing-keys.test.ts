@@ -41,7 +41,7 @@ const send = (token: string) =>
 const statusOf = async (token: string) => (await send(token)).status;
 
 describe("without the issuer", () => {
-  test("tokens are 503 until its keys are here, and it is asked once a second at most", async () => {
+  test("answers tokens with 503 until the keys are here, and asks once a second at most", async () => {
     const key = await makeKey("one");
     issuer.goesAway();
     for (let count = 0; count < 20; count += 1) {
@@ -57,7 +57,7 @@ describe("without the issuer", () => {
     expect(await statusOf(await key.sign("anna", { kid: "two" }))).toBe(401);
   });
 
-  test("the last good keys stay in use for 24 hours", async () => {
+  test("uses the last good keys for 24 hours", async () => {
     const key = await makeKey("one");
     issuer.publishes(key.jwk);
     expect(await statusOf(await key.sign("anna"))).toBe(200);
@@ -82,7 +82,7 @@ describe("without the issuer", () => {
     );
   });
 
-  test("nobody can say whether a key that is not here is a new one: 503", async () => {
+  test("answers a token with an unknown key, which may be new, with 503", async () => {
     const [key, other] = [await makeKey("one"), await makeKey("two")];
     issuer.publishes(key.jwk);
     expect(await statusOf(await key.sign("anna"))).toBe(200);
@@ -93,14 +93,14 @@ describe("without the issuer", () => {
 });
 
 describe("several keys", () => {
-  test("of one kind: a token that names none is good by any of them, the first eight at most", async () => {
+  test("of one kind verify a token that names none, the first eight at most", async () => {
     const keys = await Promise.all(Array.from({ length: 9 }, () => makeKey()));
     issuer.publishes(...keys.map(({ jwk }) => jwk));
     const statuses = await Promise.all(keys.map(async (key) => statusOf(await key.sign("anna"))));
     expect(statuses).toEqual([...Array.from({ length: 8 }, () => 200), 401]);
   });
 
-  test("of which some are broken: the others' tokens are good", async () => {
+  test("verify their tokens beside broken keys", async () => {
     const key = await makeKey("good");
     const { privateKey } = await generateKeyPair("ES256", { extractable: true });
     const broken = [
@@ -117,14 +117,14 @@ describe("several keys", () => {
   });
 });
 
-test("a key that is too short keeps nobody's token from being good", async () => {
+test("a key that is too short does not spoil the tokens of others", async () => {
   const key = await makeKey(undefined, "RS256");
   const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 1_024 });
   issuer.publishes({ ...publicKey.export({ format: "jwk" }), alg: "RS256" }, key.jwk);
   expect(await statusOf(await key.sign("anna"))).toBe(200);
 });
 
-test("a public key is no secret: a token that is signed with it as one is nobody's", async () => {
+test("refuses a token that is signed with a public key as a secret", async () => {
   const key = await makeKey("one");
   issuer.publishes(key.jwk);
   for (const text of [JSON.stringify(key.jwk), JSON.stringify({ keys: [key.jwk] })]) {
@@ -134,7 +134,7 @@ test("a public key is no secret: a token that is signed with it as one is nobody
 });
 
 describe("a rotation", () => {
-  test("a withdrawn key is refused after 5 minutes, remembered tokens too", async () => {
+  test("refuses a withdrawn key after 5 minutes, remembered tokens too", async () => {
     const [old, next] = [await makeKey("old"), await makeKey("next")];
     issuer.publishes(old.jwk, next.jwk);
     const remembered = await old.sign("anna");
@@ -148,7 +148,7 @@ describe("a rotation", () => {
     expect(await statusOf(await old.sign("dora"))).toBe(401);
   });
 
-  test.each(["next", undefined])("a new key (kid: %s) is good after 5 s at most", async (kid) => {
+  test.each(["next", undefined])("accepts a new key (kid: %s) after 5 s at most", async (kid) => {
     const [old, next] = [await makeKey(kid && "old"), await makeKey(kid)];
     issuer.publishes(old.jwk);
     expect(await statusOf(await old.sign("anna"))).toBe(200);
@@ -157,7 +157,7 @@ describe("a rotation", () => {
     expect(await statusOf(await next.sign("anna"))).toBe(200);
   });
 
-  test("made-up keys make us ask the issuer once in 5 s, and no more", async () => {
+  test("asks the issuer once in 5 s at most for made-up keys", async () => {
     const key = await makeKey("one");
     issuer.publishes(key.jwk);
     expect(await statusOf(await key.sign("anna"))).toBe(200);
