@@ -1,7 +1,7 @@
 import { call, type Answer, type Call } from "@shop/test-support/http";
 import { captureLog } from "@shop/test-support/log-capture";
 import { failure, success } from "@shop/contracts/envelope";
-import { expect } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { z } from "zod";
 import { metaOf, type Combination } from "./bff/combination.ts";
 import { readGatewayConfig } from "./config.ts";
@@ -64,6 +64,13 @@ export async function startFixture(settings: Record<string, string> = {}) {
       await Promise.all(Object.values(services).map((service) => service.stop()));
     },
   };
+}
+
+/** The same for one test, which stops it at its end. */
+export async function startForTest(settings: Record<string, string> = {}): Promise<Fixture> {
+  const fixture = await startFixture(settings);
+  onTestFinished(fixture.stop);
+  return fixture;
 }
 
 const anyMeta = z.union([

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { beBusy } from "@shop/test-support/be-busy";
 import { call } from "@shop/test-support/http";
 import { eventually } from "@shop/test-support/eventually";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { createLogger, type Logger } from "@shop/service-kit/log/logger";
 import { pino } from "pino";
 import supertest from "supertest";
@@ -12,25 +12,14 @@ import { buildPipeline } from "./pipeline.ts";
 import { WaitingBytes } from "./listener/waiting-bytes.ts";
 import type { AnswerOptions } from "./steps/answer-route.ts";
 import { giveProduct, sendJson } from "./upstream/fake-service.fixture.ts";
-import { expectEnvelope, expectFailure, startFixture, type Fixture } from "./gateway.fixture.ts";
+import { expectEnvelope, expectFailure, startForTest, type Fixture } from "./gateway.fixture.ts";
 import { openRaw, readToEnd } from "@shop/test-support/raw-client";
 import { SERVICES } from "./services.ts";
 import { connectUpstreams } from "./upstream/upstream.ts";
 
-const stops: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const stop of stops.splice(0).toReversed()) await stop();
-});
-
-const start = async (settings: Record<string, string> = {}): Promise<Fixture> => {
-  const fixture = await startFixture(settings);
-  stops.push(fixture.stop);
-  return fixture;
-};
-
 describe("GET /health", () => {
   test("is ok when all services are ready", async () => {
-    const fixture = await start();
+    const fixture = await startForTest();
     for (const path of ["/health", "/api/v1/health"]) {
       const answer = await fixture.request(path);
       expectEnvelope(answer);
@@ -43,7 +32,7 @@ describe("GET /health", () => {
   });
 
   test("is degraded, and 200, when a service is", async () => {
-    const fixture = await start();
+    const fixture = await startForTest();
     fixture.orders.isReady((_request, response) => {
       sendJson(response, 200, '{"status":"degraded","checks":{"broker":"degraded"}}');
     });
@@ -55,7 +44,7 @@ describe("GET /health", () => {
   });
 
   test("is 503 and names the service that is not ready, hangs or can't be reached", async () => {
-    const fixture = await start();
+    const fixture = await startForTest();
     const notReady = async (): Promise<void> => {
       const answer = await fixture.request("/health");
       expectFailure(answer, 503, "UNAVAILABLE");
@@ -76,7 +65,7 @@ describe("GET /health", () => {
   });
 
   test("asks the services once for several requests in a row", async () => {
-    const fixture = await start();
+    const fixture = await startForTest();
     let asked = 0;
     fixture.products.isReady((_request, response) => {
       asked += 1;
@@ -87,7 +76,7 @@ describe("GET /health", () => {
   });
 
   test("is ok while calls to a service take all the connections that the BFF has", async () => {
-    const fixture = await start({ BFF_DEADLINE_MS: "20000" });
+    const fixture = await startForTest({ BFF_DEADLINE_MS: "20000" });
     fixture.orders.answers(() => undefined);
     // No more than 32 answers may wait on each.
     const sockets = await Promise.all(Array.from({ length: 10 }, () => openRaw(fixture.url)));
@@ -100,11 +89,11 @@ describe("GET /health", () => {
   });
 
   test("is ok with one ready instance of several", async () => {
-    const fixture = await start();
+    const fixture = await startForTest();
     const gateway = await fixture.startAnother({
       PRODUCT_SERVICE_URLS: `${fixture.products.url},http://127.0.0.1:9`,
     });
-    stops.push(() => gateway.stop());
+    onTestFinished(() => gateway.stop());
     expect((await call(`${gateway.url}/health`)).body.data).toMatchObject({
       status: "degraded",
       checks: { "product-service": "degraded", "order-service": "ok" },
@@ -114,7 +103,7 @@ describe("GET /health", () => {
 
 describe("the admin port", () => {
   test("has metrics by route and status, of services, and of what was refused", async () => {
-    const fixture = await start();
+    const fixture = await startForTest();
     await fixture.request("/products/26");
     await fixture.request("/products/27");
     await fixture.request("/products/x");
@@ -139,7 +128,7 @@ describe("the admin port", () => {
   });
 
   test("answers liveness, and nothing else", async () => {
-    const { adminUrl } = await start();
+    const { adminUrl } = await startForTest();
     expect((await call(`${adminUrl}/health/live`)).status).toBe(200);
     expect((await call(`${adminUrl}/products/26`)).status).toBe(404);
   });
@@ -153,7 +142,7 @@ describe("the log", () => {
     ["false", "debug"],
     ["true", "info"],
   ])("with LOG_EVENTS=%s has each request at %s, without its query", async (LOG_EVENTS, level) => {
-    const fixture = await start({ LOG_EVENTS });
+    const fixture = await startForTest({ LOG_EVENTS });
     const headers = { "x-request-id": "logged", cookie: "secret", "x-forwarded-for": "6.6.6.6" };
     await fixture.request("/products?limit=5&cursor=c2VjcmV0", { headers });
     await eventually(() => expect(lineOf(fixture, "logged")).toBeDefined());
@@ -172,7 +161,7 @@ describe("the log", () => {
   });
 
   test("has slow requests at warn", async () => {
-    const fixture = await start({ SLOW_REQUEST_MS: "1" });
+    const fixture = await startForTest({ SLOW_REQUEST_MS: "1" });
     fixture.products.answers((request, response) => {
       setTimeout(() => giveProduct(request, response), 5);
     });
@@ -183,7 +172,7 @@ describe("the log", () => {
   });
 
   test("warns when authentication is off", async () => {
-    const fixture = await start();
+    const fixture = await startForTest();
     expect(fixture.log.lines).toContainEqual(
       expect.objectContaining({ level: "warn", msg: expect.stringMatching(/^AUTH=off/) }),
     );
@@ -192,7 +181,7 @@ describe("the log", () => {
 
 describe("a stop", () => {
   test("finishes what is in flight, and closes the rest", async () => {
-    const fixture = await start();
+    const fixture = await startForTest();
     const gate = Promise.withResolvers<void>();
     fixture.products.answers((request, response) => {
       void gate.promise.then(() => giveProduct(request, response));
@@ -221,7 +210,7 @@ describe("a stop", () => {
   });
 
   test("answers requests that arrive on an idle connection before it closes these", async () => {
-    const fixture = await start();
+    const fixture = await startForTest();
     const client = await openRaw(fixture.url);
     const bytes = "GET /products/26 HTTP/1.1\r\nHost: shop\r\n\r\n";
     client.write(bytes);
@@ -239,7 +228,7 @@ describe("a stop", () => {
   });
 
   test("that is asked for twice happens once", async () => {
-    const fixture = await start();
+    const fixture = await startForTest();
     expect(fixture.gateway.stop()).toBe(fixture.gateway.stop());
     await fixture.gateway.stop();
   });
@@ -247,7 +236,7 @@ describe("a stop", () => {
 
 describe("a bug", () => {
   test("is 500, tells the client nothing and the log everything", async () => {
-    const fixture = await start();
+    const fixture = await startForTest();
     const log = createLogger({ name: "gateway", level: "debug" }, fixture.log.destination);
     const readHealth = () => Promise.reject(new TypeError(`secret of ${fixture.products.url}`));
     const app = pipelineWith({ log, readHealth });
@@ -265,13 +254,15 @@ describe("a bug", () => {
   test.each(["/products/26", "/products/26-with-orders"])(
     "in a call to a service (%s) is no failure of that service",
     async (path) => {
-      const fixture = await start();
+      const fixture = await startForTest();
       const log = createLogger({ name: "gateway", level: "debug" }, fixture.log.destination);
       const upstreams = connectUpstreams(readGatewayConfig(fixture.environment), {
         log,
         metrics: createMetrics(),
       });
-      stops.push(() => Promise.all(Object.values(upstreams).map((upstream) => upstream.close())));
+      onTestFinished(async () => {
+        for (const upstream of Object.values(upstreams)) await upstream.close();
+      });
       const app = pipelineWith({ log, upstreams, headersFor: () => ({ "x-odd": "two\nlines" }) });
       for (let count = 0; count < 10; count += 1) {
         const { status, headers, text } = await supertest(app)

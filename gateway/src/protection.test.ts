@@ -3,22 +3,11 @@ import { createServer, type RequestListener } from "node:http";
 import { connect, type AddressInfo } from "node:net";
 import { eventually } from "@shop/test-support/eventually";
 import type { Answer } from "@shop/test-support/http";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { openRaw, readToEnd, sendRaw } from "@shop/test-support/raw-client";
 import { giveProduct, sendJson } from "./upstream/fake-service.fixture.ts";
-import { expectFailure, startFixture, type Fixture } from "./gateway.fixture.ts";
+import { expectFailure, startForTest } from "./gateway.fixture.ts";
 import { cutSlowClients } from "./listener/slow-clients.ts";
-
-const stops: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const stop of stops.splice(0).toReversed()) await stop();
-});
-
-const start = async (settings: Record<string, string>): Promise<Fixture> => {
-  const fixture = await startFixture(settings);
-  stops.push(fixture.stop);
-  return fixture;
-};
 
 /** Answers when it is let to. */
 const gated = (): { how: RequestListener; open: () => void } => {
@@ -31,7 +20,7 @@ const gated = (): { how: RequestListener; open: () => void } => {
 
 describe("the cap of requests in flight", () => {
   test("refuses the excess at once with 503, keeps health readable, and accepts requests again", async () => {
-    const fixture = await start({ MAX_IN_FLIGHT: "4" });
+    const fixture = await startForTest({ MAX_IN_FLIGHT: "4" });
     const { how, open } = gated();
     fixture.products.answers(how);
     fixture.orders.answers(how);
@@ -57,7 +46,7 @@ describe("the cap of requests in flight", () => {
   });
 
   test("gives a service that hangs three quarters of the room at most", async () => {
-    const fixture = await start({ MAX_IN_FLIGHT: "8" });
+    const fixture = await startForTest({ MAX_IN_FLIGHT: "8" });
     const { how, open } = gated();
     fixture.products.answers(how);
     const waiting = Array.from({ length: 6 }, () => fixture.request("/products/26"));
@@ -71,7 +60,7 @@ describe("the cap of requests in flight", () => {
 
   // Rates and times under such a load are for the drill of this number: proof/drills/catalogue/overload.ts.
   test("G7: at three times the capacity works on as many as fit, and refuses the rest meanwhile", async () => {
-    const fixture = await start({ MAX_IN_FLIGHT: "8", UPSTREAM_DEADLINE_MS: "20000" });
+    const fixture = await startForTest({ MAX_IN_FLIGHT: "8", UPSTREAM_DEADLINE_MS: "20000" });
     // Of one service: three quarters of what the gateway takes.
     const capacity = 6;
     const bursts = 10;
@@ -100,7 +89,7 @@ describe("the cap of requests in flight", () => {
 
 describe("G5: slow clients", () => {
   test("do not delay others, a thousand of them either", async () => {
-    const fixture = await start({});
+    const fixture = await startForTest({});
     const port = Number(new URL(fixture.url).port);
     const slow = await Promise.all(
       Array.from({ length: 1_000 }, async () => {
@@ -123,7 +112,7 @@ describe("G5: slow clients", () => {
   });
 
   test("whose bodies do not end take only the places of other bodies", async () => {
-    const fixture = await start({ MAX_IN_FLIGHT: "4" });
+    const fixture = await startForTest({ MAX_IN_FLIGHT: "4" });
     const body = '{"name":"Cup","price":1,"qty":1}';
     const head = `POST /products HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n`;
     const slow = await Promise.all([1, 2, 3, 4].map(() => openRaw(fixture.url)));
@@ -144,7 +133,7 @@ describe("G5: slow clients", () => {
   });
 
   test("take one place, not two, for a request without the body that it should have", async () => {
-    const fixture = await start({ MAX_IN_FLIGHT: "2" });
+    const fixture = await startForTest({ MAX_IN_FLIGHT: "2" });
     const { how, open } = gated();
     fixture.products.answers(how);
     const waiting = fixture.request("/products/26");
@@ -156,7 +145,7 @@ describe("G5: slow clients", () => {
   });
 
   test("are refused when their body is whole but all places are taken", async () => {
-    const fixture = await start({ MAX_IN_FLIGHT: "2" });
+    const fixture = await startForTest({ MAX_IN_FLIGHT: "2" });
     const late = await openRaw(fixture.url);
     late.write(
       "POST /products HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n",
@@ -179,7 +168,7 @@ describe("G5: slow clients", () => {
   });
 
   test("that do not read their answers, files or not, take no place in flight", async () => {
-    const fixture = await start({ MAX_IN_FLIGHT: "4" });
+    const fixture = await startForTest({ MAX_IN_FLIGHT: "4" });
     const slow = await openRaw(fixture.url);
     slow.pause();
     // At once, since the gateway reads no more while an answer waits, and more than the buffers on the way take.
@@ -202,7 +191,7 @@ describe("G5: slow clients", () => {
   });
 
   test("get 32 pipelined answers in order; with one more the connection is cut, and leaves nothing behind", async () => {
-    const fixture = await start({});
+    const fixture = await startForTest({});
     const { how, open } = gated();
     fixture.products.answers(how);
     const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: shop\r\n\r\n`;
@@ -229,7 +218,7 @@ describe("G5: slow clients", () => {
     `POST /products HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n${" ".repeat(sent)}`;
 
   test("share one limit of bytes, sent or unread, and the connections are cut on which most waits", async () => {
-    const fixture = await start({ UPSTREAM_DEADLINE_MS: "25000" });
+    const fixture = await startForTest({ UPSTREAM_DEADLINE_MS: "25000" });
     const list = JSON.stringify("n".repeat(900_000));
     fixture.products.answers((request, response) => {
       if (request.url?.startsWith("/products?")) sendJson(response, 200, list);
@@ -264,7 +253,7 @@ describe("G5: slow clients", () => {
   });
 
   test("that send single bytes take no more memory than these bytes", async () => {
-    const fixture = await start({});
+    const fixture = await startForTest({});
     const socket = await openRaw(fixture.url);
     socket.write(
       "POST /products HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -280,12 +269,14 @@ describe("G5: slow clients", () => {
   });
 
   test("that leave make no stack traces", async () => {
-    const fixture = await start({});
+    const fixture = await startForTest({});
     fixture.products.answers(() => undefined);
     const formatted: string[] = [];
     // oxlint-disable-next-line typescript/unbound-method -- only put back
     const { prepareStackTrace } = Error;
-    stops.push(async () => (Error.prepareStackTrace = prepareStackTrace));
+    onTestFinished(() => {
+      Error.prepareStackTrace = prepareStackTrace;
+    });
     Error.prepareStackTrace = (error, frames) => {
       if (frames.length > 0) formatted.push(`${error.name}: ${error.message}`);
       return "";
@@ -319,7 +310,7 @@ describe("G5: slow clients", () => {
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;
-    stops.push(async () => server.close().closeAllConnections());
+    onTestFinished(async () => server.close().closeAllConnections());
 
     const url = `http://127.0.0.1:${port}`;
     const slow = await openRaw(url);
@@ -342,7 +333,7 @@ describe("G5: slow clients", () => {
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;
-    stops.push(async () => server.close().closeAllConnections());
+    onTestFinished(async () => server.close().closeAllConnections());
 
     const get = "GET / HTTP/1.1\r\nHost: shop\r\n\r\n";
     const [empty, asking] = [
@@ -361,7 +352,7 @@ describe("G5: slow clients", () => {
   });
 
   test("beyond the cap of connections are not accepted", async () => {
-    const fixture = await start({ MAX_CONNECTIONS: "3" });
+    const fixture = await startForTest({ MAX_CONNECTIONS: "3" });
     const three = await Promise.all([1, 2, 3].map(() => openRaw(fixture.url)));
     // Each is known to the server once it has answered on it.
     for (const socket of three) {
@@ -384,7 +375,7 @@ describe("G5: slow clients", () => {
 });
 
 test("a TLS handshake gets the plain 400 and does not end the gateway", async () => {
-  const fixture = await start({});
+  const fixture = await startForTest({});
   const socket = await openRaw(fixture.url);
   socket.write("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03");
   expect((await readToEnd(socket)).answers[0]).toMatchObject({ status: 400, text: "" });

@@ -1,12 +1,12 @@
 import { ERROR_CODES, type ErrorCode } from "@shop/contracts/errors";
 import type { Answer } from "@shop/test-support/http";
-import { SignJWT } from "jose";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { sendJson } from "../upstream/fake-service.fixture.ts";
 import { optionalParts, type Combination } from "../bff/combination.ts";
 import { COMBINED, expectFailure, startFixture, type Fixture } from "../gateway.fixture.ts";
 import { PREFIXES, ROUTES, type Route } from "../routes.ts";
 import { SERVICES } from "../services.ts";
+import { JWT, SECRET, signToken } from "../tokens/issuer.fixture.ts";
 import { DOCS_FILES } from "./page.ts";
 import { openApiPath } from "./document.ts";
 import {
@@ -17,14 +17,7 @@ import {
   operationOf,
 } from "./reference.fixture.ts";
 
-const SECRET = "a-secret-of-32-characters-or-more";
-const JWT = {
-  AUTH: "jwt",
-  JWT_ISSUER: "https://login.example/",
-  JWT_AUDIENCE: "shop",
-  JWT_SECRET: SECRET,
-  INTERNAL_TOKEN: "another-secret-of-32-characters-or-more",
-};
+const WITH_TOKENS = { ...JWT, JWT_SECRET: SECRET };
 
 const OWN = new Set<unknown>(["health", "api-reference"]);
 const served = ROUTES.filter(({ answeredBy }) => !OWN.has(answeredBy));
@@ -216,17 +209,11 @@ describe("the document describes the errors that are given", () => {
   });
 
   test("with authentication on: no token, and one without the scope; the reference stays open", async () => {
-    const strict = await shop.startAnother(JWT);
+    const strict = await shop.startAnother(WITH_TOKENS);
     for (const path of ["/health", "/openapi.json", "/docs", "/api/v1/docs/initializer.js"]) {
       expect((await shop.requestOf(strict, path)).status).toBe(200);
     }
-    const token = await new SignJWT({})
-      .setProtectedHeader({ alg: "HS256" })
-      .setIssuer(JWT.JWT_ISSUER)
-      .setAudience(JWT.JWT_AUDIENCE)
-      .setSubject("somebody")
-      .setExpirationTime("1m")
-      .sign(new TextEncoder().encode(SECRET));
+    const token = await signToken({}, new TextEncoder().encode(SECRET), { alg: "HS256" });
     for (const route of ROUTES) {
       const { path, call } = exampleRequest(route);
       const answer = await shop.requestOf(strict, path, call);
@@ -333,7 +320,7 @@ describe("the page and its document", () => {
     expect(off.body.components).not.toHaveProperty("securitySchemes");
     expect(off.text).not.toContain('"security"');
 
-    const strict = await shop.startAnother(JWT);
+    const strict = await shop.startAnother(WITH_TOKENS);
     const { body } = await shop.requestOf(strict, "/openapi.json");
     await strict.stop();
     expect(body.components.securitySchemes).toHaveProperty("bearer");

@@ -3,31 +3,13 @@ import type { Answer, Call } from "@shop/test-support/http";
 import { sendRaw } from "@shop/test-support/raw-client";
 import { startTcpProxy } from "@shop/test-support/tcp-proxy";
 import { startRedis } from "local-stack/servers/redis";
-import { afterEach, describe, expect, test } from "vitest";
-import { expectFailure, startFixture, type Fixture } from "../gateway.fixture.ts";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { expectFailure, startForTest } from "../gateway.fixture.ts";
 import { networkOf } from "./rate-limit.ts";
-import { AUDIENCE, ISSUER, signToken } from "../tokens/issuer.fixture.ts";
+import { JWT, SECRET, signToken } from "../tokens/issuer.fixture.ts";
 
-const SECRET = "a-secret-of-more-than-32-characters!";
-const JWT = {
-  AUTH: "jwt",
-  INTERNAL_TOKEN: "an-internal-token-of-32-characters-",
-  JWT_ISSUER: ISSUER,
-  JWT_AUDIENCE: AUDIENCE,
-  JWT_SECRET: SECRET,
-};
+const WITH_TOKENS = { ...JWT, JWT_SECRET: SECRET };
 const PRODUCT = "/products/26";
-
-const stops: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const stop of stops.splice(0).toReversed()) await stop();
-});
-
-const start = async (settings: Record<string, string>): Promise<Fixture> => {
-  const fixture = await startFixture(settings);
-  stops.push(fixture.stop);
-  return fixture;
-};
 
 let tokens = 0;
 /** Another one each time. */
@@ -44,7 +26,7 @@ const leftOf = (answer: Answer): number =>
 
 describe("answers", () => {
   test("name the limit, what is left of it and until when, whatever their status", async () => {
-    const fixture = await start({ RATE_LIMIT: "5", RATE_LIMIT_WINDOW_MS: "59500" });
+    const fixture = await startForTest({ RATE_LIMIT: "5", RATE_LIMIT_WINDOW_MS: "59500" });
     const answers = [
       await fixture.request(PRODUCT),
       await fixture.request("/products/x"),
@@ -63,7 +45,7 @@ describe("answers", () => {
   });
 
   test("of health do not, since health is not counted", async () => {
-    const fixture = await start({ RATE_LIMIT: "1" });
+    const fixture = await startForTest({ RATE_LIMIT: "1" });
     for (let count = 0; count < 3; count += 1) {
       const health = await fixture.request("/health");
       expect([health.status, ...shown(health)]).toEqual([200, undefined, undefined]);
@@ -72,7 +54,7 @@ describe("answers", () => {
   });
 
   test("show these headers to pages of other origins", async () => {
-    const fixture = await start({ RATE_LIMIT: "1", CORS_ORIGINS: "*" });
+    const fixture = await startForTest({ RATE_LIMIT: "1", CORS_ORIGINS: "*" });
     const answer = await fixture.request(PRODUCT, { headers: { origin: "https://shop.example" } });
     const exposed = String(answer.headers["access-control-expose-headers"]).split(", ");
     expect(exposed).toEqual(expect.arrayContaining(["ratelimit", "ratelimit-policy"]));
@@ -85,7 +67,7 @@ describe("without authentication", () => {
     fetch(`${url}/products/26`, { headers });
 
   test("is off unless it is set", async () => {
-    const fixture = await start({});
+    const fixture = await startForTest({});
     for (let at = 0; at < 50; at += 1) expect((await get(fixture)).status).toBe(200);
     expect(
       [...(await get(fixture)).headers.keys()].filter((name) => name.includes("rate")),
@@ -93,7 +75,7 @@ describe("without authentication", () => {
   });
 
   test("keeps the connection of a refused client, unless a body is still on its way", async () => {
-    const { url } = await start({ RATE_LIMIT: "1", RATE_LIMIT_WINDOW_MS: "60000" });
+    const { url } = await startForTest({ RATE_LIMIT: "1", RATE_LIMIT_WINDOW_MS: "60000" });
     const order = (body: string): string =>
       `POST /orders HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n${body}`;
     const { answers, rest } = await sendRaw(
@@ -107,7 +89,7 @@ describe("without authentication", () => {
   });
 
   test("works on nothing behind a refused request that waits to send its body", async () => {
-    const fixture = await start({ RATE_LIMIT: "1", RATE_LIMIT_WINDOW_MS: "60000" });
+    const fixture = await startForTest({ RATE_LIMIT: "1", RATE_LIMIT_WINDOW_MS: "60000" });
     await fixture.request("/products/26");
     const order = `POST /orders HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nContent-Length: 9\r\n`;
     const { answers } = await sendRaw(
@@ -120,7 +102,7 @@ describe("without authentication", () => {
   });
 
   test("counts by the forwarded address where the proxy is trusted only", async () => {
-    const untrusting = await start({ RATE_LIMIT: "2" });
+    const untrusting = await startForTest({ RATE_LIMIT: "2" });
     const answers = [];
     for (let at = 0; at < 3; at += 1) {
       answers.push((await get(untrusting, { "x-forwarded-for": `10.0.0.${at}` })).status);
@@ -128,7 +110,7 @@ describe("without authentication", () => {
     expect(answers).toEqual([200, 200, 429]);
 
     for (const TRUST_PROXY of ["1", "127.0.0.0/8"]) {
-      const trusting = await start({ RATE_LIMIT: "2", TRUST_PROXY });
+      const trusting = await startForTest({ RATE_LIMIT: "2", TRUST_PROXY });
       const from = async (forwardedFor: string) =>
         (await get(trusting, { "x-forwarded-for": forwardedFor })).status;
       expect([await from("10.0.0.1"), await from("10.0.0.1"), await from("10.0.0.1")]).toEqual([
@@ -142,7 +124,7 @@ describe("without authentication", () => {
   });
 
   test("counts a forwarded address without its port, and the proxy's own where it is no address", async () => {
-    const fixture = await start({ RATE_LIMIT: "2", TRUST_PROXY: "1" });
+    const fixture = await startForTest({ RATE_LIMIT: "2", TRUST_PROXY: "1" });
     const from = async (forwardedFor: string) =>
       (await get(fixture, { "x-forwarded-for": forwardedFor })).status;
     for (const [first, second, third] of [
@@ -157,7 +139,7 @@ describe("without authentication", () => {
     expect(seen).toEqual([v4, v4, v6, v6, peer, peer]);
 
     // Between proxies too: the client is behind the second.
-    const chained = await start({ TRUST_PROXY: "127.0.0.1, 10.0.0.0/8, 2001:db8::/32" });
+    const chained = await startForTest({ TRUST_PROXY: "127.0.0.1, 10.0.0.0/8, 2001:db8::/32" });
     for (const proxy of ["10.0.0.1:443", "::ffff:10.0.0.1", "[2001:db8::1]:443"]) {
       await get(chained, { "x-forwarded-for": `8.8.8.8, 9.9.9.9:1024, ${proxy}` });
       expect(chained.products.seen.at(-1)!.headers["x-forwarded-for"]).toBe("9.9.9.9");
@@ -166,13 +148,16 @@ describe("without authentication", () => {
 
   test("starts without its Redis, shares counts once it is there, and lets callers in while it is away", async () => {
     const redis = await startRedis({ name: "rate-redis" });
-    stops.push(() => redis.stop());
+    onTestFinished(() => redis.stop());
     const way = await startTcpProxy(redis.url);
-    stops.push(() => way.stop());
+    onTestFinished(() => way.stop());
     await way.cut();
-    const fixture = await start({ RATE_LIMIT: "4", RATE_LIMIT_REDIS_URL: way.through(redis.url) });
+    const fixture = await startForTest({
+      RATE_LIMIT: "4",
+      RATE_LIMIT_REDIS_URL: way.through(redis.url),
+    });
     const other = await fixture.startAnother();
-    stops.push(() => other.stop());
+    onTestFinished(() => other.stop());
     const expectLetIn = async () => {
       for (let at = 0; at < 10; at += 1) expect((await get(fixture)).status).toBe(200);
     };
@@ -208,7 +193,7 @@ describe("without authentication", () => {
 
 describe("with authentication", () => {
   test("counts each subject behind one address apart, whichever of its tokens it sends", async () => {
-    const { request } = await start({ ...JWT, RATE_LIMIT: "2" });
+    const { request } = await startForTest({ ...WITH_TOKENS, RATE_LIMIT: "2" });
     const first = await Promise.all(
       ["anna", "bert", "carl", "dora"].map(async (sub) => request(PRODUCT, await as(sub))),
     );
@@ -225,7 +210,7 @@ describe("with authentication", () => {
   });
 
   test("counts requests without a token by address, apart from subjects", async () => {
-    const { request } = await start({ ...JWT, RATE_LIMIT: "2" });
+    const { request } = await startForTest({ ...WITH_TOKENS, RATE_LIMIT: "2" });
     const anna = await as("anna");
     expect((await request(PRODUCT, anna)).status).toBe(200);
     const answers = [await request(PRODUCT), await request("/docs"), await request(PRODUCT)];
@@ -235,7 +220,7 @@ describe("with authentication", () => {
   });
 
   test("counts bad tokens by address, and verifies no token beyond its limit", async () => {
-    const { request, products, metric } = await start({ ...JWT, RATE_LIMIT: "3" });
+    const { request, products, metric } = await startForTest({ ...WITH_TOKENS, RATE_LIMIT: "3" });
     const anna = await as("anna");
     expect((await request(PRODUCT, anna)).status).toBe(200);
 
@@ -260,7 +245,7 @@ describe("with authentication", () => {
   });
 
   test("verifies no more of many bad tokens at once than the limit leaves", async () => {
-    const { request } = await start({ ...JWT, RATE_LIMIT: "3" });
+    const { request } = await startForTest({ ...WITH_TOKENS, RATE_LIMIT: "3" });
     const bad = await Promise.all(Array.from({ length: 20 }, forged));
     const answers = await Promise.all(bad.map((token) => request(PRODUCT, token)));
     const statuses = answers.map(({ status }) => status).toSorted((a, b) => a - b);
@@ -268,7 +253,7 @@ describe("with authentication", () => {
   });
 
   test("does not count a preflight, which has no token", async () => {
-    const { request } = await start({ ...JWT, RATE_LIMIT: "1" });
+    const { request } = await startForTest({ ...WITH_TOKENS, RATE_LIMIT: "1" });
     const ask = (call: Call) => request(PRODUCT, { ...call, method: "OPTIONS" });
     for (const call of [{}, {}, await forged(), await forged()]) {
       expect((await ask(call)).status).toBe(204);
@@ -279,10 +264,14 @@ describe("with authentication", () => {
 
   test("counts subjects and bad tokens of several gateways together in a Redis", async () => {
     const redis = await startRedis({ name: "caller-redis" });
-    stops.push(() => redis.stop());
-    const one = await start({ ...JWT, RATE_LIMIT: "4", RATE_LIMIT_REDIS_URL: redis.url });
+    onTestFinished(() => redis.stop());
+    const one = await startForTest({
+      ...WITH_TOKENS,
+      RATE_LIMIT: "4",
+      RATE_LIMIT_REDIS_URL: redis.url,
+    });
     const other = await one.startAnother();
-    stops.push(() => other.stop());
+    onTestFinished(() => other.stop());
     // Until both have found it; a busy machine may also lose a count, and the request is let in.
     await eventually(async () => {
       const sub = `anna-${tokens}`;

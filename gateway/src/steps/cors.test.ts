@@ -1,30 +1,19 @@
 import { sendRaw } from "@shop/test-support/raw-client";
-import { afterEach, describe, expect, test } from "vitest";
-import { expectFailure, startFixture, type Fixture } from "../gateway.fixture.ts";
-
-const stops: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const stop of stops.splice(0).toReversed()) await stop();
-});
-
-const start = async (settings: Record<string, string>): Promise<Fixture> => {
-  const fixture = await startFixture(settings);
-  stops.push(fixture.stop);
-  return fixture;
-};
+import { describe, expect, test } from "vitest";
+import { expectFailure, startForTest, type Fixture } from "../gateway.fixture.ts";
 
 describe("CORS", () => {
   const ask = (fixture: Fixture, headers: Record<string, string>, method = "GET") =>
     fixture.request("/products/26", { method, headers });
 
   test("is off unless it is set", async () => {
-    const fixture = await start({});
+    const fixture = await startForTest({});
     const { headers } = await ask(fixture, { origin: "https://shop.example" });
     expect(Object.keys(headers).filter((name) => name.startsWith("access-control"))).toEqual([]);
   });
 
   test("lets the pages of the given origins read, and no others", async () => {
-    const fixture = await start({
+    const fixture = await startForTest({
       CORS_ORIGINS: "https://shop.example,https://admin.shop.example",
     });
     for (const origin of ["https://shop.example", "https://admin.shop.example"]) {
@@ -49,7 +38,7 @@ describe("CORS", () => {
     ["two hosts", "GET /products/26 HTTP/1.1\r\nHost: shop\r\nHost: other\r\n"],
     ["a preflight of a bad path", "OPTIONS //products HTTP/1.1\r\nHost: shop\r\n"],
   ])("shows the refusal of %s to a page, with the security headers", async (_, head) => {
-    const fixture = await start({ CORS_ORIGINS: "https://shop.example" });
+    const fixture = await startForTest({ CORS_ORIGINS: "https://shop.example" });
     const { answers } = await sendRaw(
       fixture.url,
       `${head}Origin: https://shop.example\r\nConnection: close\r\n\r\n`,
@@ -63,7 +52,7 @@ describe("CORS", () => {
   });
 
   test("answers a preflight", async () => {
-    const fixture = await start({ CORS_ORIGINS: "*" });
+    const fixture = await startForTest({ CORS_ORIGINS: "*" });
     const asked = {
       origin: "https://anywhere.example",
       "access-control-request-method": "PUT",

@@ -2,21 +2,12 @@ import { createHmac } from "node:crypto";
 import { eventually } from "@shop/test-support/eventually";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { expectFailure, startFixture, type Fixture } from "../gateway.fixture.ts";
-import { AUDIENCE, ISSUER, signToken, type Claims } from "./issuer.fixture.ts";
-
-const SECRET = "a-secret-of-more-than-32-characters!";
-const TOKEN = "an-internal-token-of-32-characters-";
-const SETTINGS = {
-  AUTH: "jwt",
-  INTERNAL_TOKEN: TOKEN,
-  JWT_ISSUER: ISSUER,
-  JWT_AUDIENCE: AUDIENCE,
-};
+import { ISSUER, JWT, SECRET, signToken, type Claims } from "./issuer.fixture.ts";
 
 let fixture: Fixture;
 
 beforeAll(async () => {
-  fixture = await startFixture({ ...SETTINGS, JWT_SECRET: SECRET });
+  fixture = await startFixture({ ...JWT, JWT_SECRET: SECRET });
 });
 afterAll(() => fixture.stop());
 beforeEach(() => {
@@ -106,7 +97,7 @@ describe("a request with a good token", () => {
     expect(fixture.products.seen[0]!.headers).toMatchObject({
       "x-subject": "auth0|anna",
       "x-scopes": "products:write orders:read",
-      "x-internal-token": TOKEN,
+      "x-internal-token": JWT.INTERNAL_TOKEN,
     });
     expect(fixture.products.seen[0]!.headers).not.toHaveProperty("authorization");
   });
@@ -117,14 +108,17 @@ describe("a request with a good token", () => {
     expect(fixture.products.seen[0]!.headers).toMatchObject({
       "x-subject": "anna",
       "x-scopes": "",
-      "x-internal-token": TOKEN,
+      "x-internal-token": JWT.INTERNAL_TOKEN,
     });
   });
 
   test("asks both parts of the BFF as its subject", async () => {
     await get(bearer(await tokenOf({ sub: "anna" })), "/products/26-with-orders");
     for (const { seen } of [fixture.products, fixture.orders]) {
-      expect(seen[0]!.headers).toMatchObject({ "x-subject": "anna", "x-internal-token": TOKEN });
+      expect(seen[0]!.headers).toMatchObject({
+        "x-subject": "anna",
+        "x-internal-token": JWT.INTERNAL_TOKEN,
+      });
     }
   });
 
@@ -178,7 +172,7 @@ test("logs a caller by one pseudonym, which depends on the internal token", asyn
     const token = await tokenOf({ sub, jti: requestId });
     await get({ ...bearer(token), "x-request-id": requestId });
   }
-  const digest = createHmac("sha256", TOKEN).update(sub).digest("hex");
+  const digest = createHmac("sha256", JWT.INTERNAL_TOKEN).update(sub).digest("hex");
   await eventually(() => {
     const lines = fixture.log.lines.filter(({ requestId }) =>
       /^(first|second)$/.test(requestId ?? ""),
@@ -198,7 +192,7 @@ test("logs no token and no internal token", async () => {
   });
   const log = JSON.stringify(fixture.log.lines);
   expect(log).toContain('"caller":"');
-  for (const secret of ["logged", token, token.split(".")[2]!, SECRET, TOKEN]) {
+  for (const secret of ["logged", token, token.split(".")[2]!, SECRET, JWT.INTERNAL_TOKEN]) {
     expect(log).not.toContain(secret);
   }
 });

@@ -4,7 +4,16 @@ import type { AddressInfo } from "node:net";
 import { SignJWT, exportJWK, generateKeyPair, type CryptoKey, type JWTPayload } from "jose";
 
 export const ISSUER = "https://login.example/";
-export const AUDIENCE = "shop";
+const AUDIENCE = "shop";
+
+export const SECRET = "a-secret-of-more-than-32-characters!";
+/** What a gateway with authentication needs, but for the keys. */
+export const JWT = {
+  AUTH: "jwt",
+  INTERNAL_TOKEN: "an-internal-token-of-32-characters-",
+  JWT_ISSUER: ISSUER,
+  JWT_AUDIENCE: AUDIENCE,
+};
 
 export type Issuer = Awaited<ReturnType<typeof startIssuer>>;
 

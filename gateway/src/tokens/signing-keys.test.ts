@@ -2,14 +2,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { exportJWK, generateKeyPair } from "jose";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { expectFailure, startFixture, type Fixture } from "../gateway.fixture.ts";
-import {
-  AUDIENCE,
-  ISSUER,
-  makeKey,
-  signToken,
-  startIssuer,
-  type Issuer,
-} from "./issuer.fixture.ts";
+import { JWT, makeKey, signToken, startIssuer, type Issuer } from "./issuer.fixture.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -21,13 +14,7 @@ let fixture: Fixture;
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ["performance"] });
   issuer = await startIssuer();
-  fixture = await startFixture({
-    AUTH: "jwt",
-    INTERNAL_TOKEN: "an-internal-token-of-32-characters-",
-    JWT_ISSUER: ISSUER,
-    JWT_AUDIENCE: AUDIENCE,
-    JWT_JWKS_URL: issuer.url,
-  });
+  fixture = await startFixture({ ...JWT, JWT_JWKS_URL: issuer.url });
 });
 afterEach(async () => {
   vi.useRealTimers();
