@@ -281,6 +281,11 @@ describe("with authentication", () => {
       }
       expect(statuses).toEqual([200, 200, 200, 200, 429]);
     });
+    // Good tokens left nothing on the count of their address.
+    await eventually(async () => {
+      const sub = `carl-${tokens}`;
+      expect((await one.request(PRODUCT, await as(sub))).status).toBe(200);
+    });
     await eventually(async () => {
       expect((await one.request(PRODUCT, await forged())).status).toBe(429);
     });
