@@ -194,9 +194,11 @@ describe("without authentication", () => {
 describe("with authentication", () => {
   test("counts each subject behind one address apart, whichever of its tokens it sends", async () => {
     const { request } = await startForTest({ ...WITH_TOKENS, RATE_LIMIT: "2" });
-    const first = await Promise.all(
-      ["anna", "bert", "carl", "dora"].map(async (sub) => request(PRODUCT, await as(sub))),
-    );
+    // One after the other: unverified tokens that come at once count against their address.
+    const first: Answer[] = [];
+    for (const sub of ["anna", "bert", "carl", "dora"]) {
+      first.push(await request(PRODUCT, await as(sub)));
+    }
     expect(first.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
     expect(first.map(leftOf)).toEqual([1, 1, 1, 1]);
 
