@@ -1,5 +1,12 @@
 import { ERROR_CODES, type ErrorCode } from "@shop/contracts/errors";
-import { createDocument, type ZodOpenApiOperationObject } from "zod-openapi";
+import { DEFAULT_LIMIT, MAX_LIMIT, cursor, limit } from "@shop/contracts/page";
+import { MAX_PRODUCT_ID, productIdText } from "@shop/contracts/product";
+import { z } from "zod";
+import {
+  createDocument,
+  type ZodOpenApiOperationObject,
+  type ZodOpenApiOverride,
+} from "zod-openapi";
 import { PREFIXES, ROUTES, type Route } from "../routes.ts";
 import { JSON_MEDIA_TYPE, answersOf, errorAnswer } from "./answers.ts";
 import { ERRORS } from "./errors.ts";
@@ -7,7 +14,6 @@ import { GATEWAY_OPERATIONS } from "./gateway-operations.ts";
 import { ANSWER_HEADERS, REQUEST_HEADERS } from "./headers.ts";
 import { TAGS, type Operation } from "./operation.ts";
 import { ORDER_OPERATIONS } from "./order-operations.ts";
-import { asWritten, parametersOf } from "./parameters.ts";
 import { PRODUCT_OPERATIONS } from "./product-operations.ts";
 
 const OPERATIONS: Readonly<Record<string, Operation>> = {
@@ -120,8 +126,40 @@ function bodyOf({ body }: Route, { bodies = {} }: Operation) {
   };
 }
 
-/** `format` says it; zod's pattern for it only takes room. */
-const tidy: typeof asWritten = (context) => {
-  if (context.jsonSchema.format === "date-time") delete context.jsonSchema.pattern;
-  asWritten(context);
+type Parameters = Pick<ZodOpenApiOperationObject, "requestParams" | "parameters">;
+
+function parametersOf({ params, query, headers }: Route, operation: Operation): Parameters {
+  const known = [...(operation.headers ?? []), "X-Request-ID", "traceparent"];
+  return {
+    requestParams: {
+      ...(params instanceof z.ZodObject && { path: params }),
+      ...(query instanceof z.ZodObject && { query }),
+    },
+    parameters: [
+      ...(headers instanceof z.ZodObject ? headersOf(headers) : []),
+      ...known.map((name) => ({ $ref: `#/components/parameters/${name}` as const })),
+    ],
+  };
+}
+
+/** With capital letters, as people write them. */
+const headersOf = ({ shape }: z.ZodObject): z.ZodType[] =>
+  Object.entries(shape).map(([name, schema]) =>
+    (schema as z.ZodType).meta({
+      param: { in: "header", name: name.replace(/\b[a-z]/g, (letter) => letter.toUpperCase()) },
+    }),
+  );
+
+/** In a URL numbers are text; readers and generated clients want numbers. */
+const IN_A_URL = new Map<unknown, object>([
+  [productIdText, { type: "integer", minimum: 1, maximum: MAX_PRODUCT_ID, examples: [26] }],
+  [limit, { type: "integer", minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT }],
+  [cursor, { description: "From `nextCursor` of the page before, unchanged" }],
+]);
+
+const tidy: ZodOpenApiOverride = ({ zodSchema, jsonSchema }) => {
+  const better = IN_A_URL.get(zodSchema);
+  // `format` says it; zod's pattern for it only takes room.
+  if (better !== undefined || jsonSchema.format === "date-time") delete jsonSchema.pattern;
+  Object.assign(jsonSchema, better);
 };
