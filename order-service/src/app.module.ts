@@ -7,9 +7,9 @@ import { OrdersController } from "./orders/orders.controller.ts";
 import { PlaceOrder } from "./place/place-order.ts";
 import { ProductClient } from "./products/product-client.ts";
 import { ProductDirectory } from "./products/product-directory.ts";
-import { SettleStatuses } from "./apply/apply-outcomes.ts";
+import { ApplyOutcomes } from "./apply/apply-outcomes.ts";
 import { ORDER_SETTINGS, type OrderSettings } from "./settings.ts";
-import { TellAgain } from "./reconcile/republish-orders.ts";
+import { RepublishOrders } from "./reconcile/republish-orders.ts";
 
 @Module({
   controllers: [OrdersController],
@@ -19,8 +19,8 @@ import { TellAgain } from "./reconcile/republish-orders.ts";
     ProductClient,
     CommitOrders,
     OrderLists,
-    SettleStatuses,
-    TellAgain,
+    ApplyOutcomes,
+    RepublishOrders,
   ],
 })
 export class AppModule {

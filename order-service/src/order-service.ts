@@ -11,9 +11,9 @@ import { Orders1700000000001 } from "./migrations/1700000000001-orders.ts";
 import { OrderSubjects1700000000002 } from "./migrations/1700000000002-order-subjects.ts";
 import { OrderEntity } from "./orders/order.entity.ts";
 import { ProductDirectory } from "./products/product-directory.ts";
-import { SettleStatuses } from "./apply/apply-outcomes.ts";
+import { ApplyOutcomes } from "./apply/apply-outcomes.ts";
 import { toSettings } from "./settings.ts";
-import { TellAgain } from "./reconcile/republish-orders.ts";
+import { RepublishOrders } from "./reconcile/republish-orders.ts";
 
 export const orderSchema = {
   entities: [OrderEntity, IdempotencyKeyEntity],
@@ -28,7 +28,7 @@ export async function startOrderService(
   const settings = toSettings(config);
   const app = await createHttpApp(AppModule.with(kit, settings), kit);
 
-  const statuses = app.get(SettleStatuses);
+  const statuses = app.get(ApplyOutcomes);
   const products = app.get(ProductDirectory);
   kit.consume(ORDER_UPDATED_QUEUE, ["order.updated"], (events) => statuses.handle(events));
   consumeHints(kit.consuming, {
@@ -42,7 +42,7 @@ export async function startOrderService(
   watchPending(kit, settings);
   const parts = [
     ...kit.parts(),
-    sweeping(kit, app.get(TellAgain), settings),
+    sweeping(kit, app.get(RepublishOrders), settings),
     pruning(kit, settings),
   ];
   const listen = { host: config.HOST, port: config.PORT };

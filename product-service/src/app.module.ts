@@ -5,11 +5,11 @@ import { ProductCache } from "./products/product-cache.ts";
 import { ProductReads } from "./products/product-reads.ts";
 import { ProductWrites } from "./products/product-writes.ts";
 import { ProductsController } from "./products/products.controller.ts";
-import { SettleOrders } from "./decide/decide-orders.ts";
+import { DecideOrders } from "./decide/decide-orders.ts";
 
 @Module({
   controllers: [ProductsController],
-  providers: [ProductCache, ProductReads, ProductWrites, SettleOrders],
+  providers: [ProductCache, ProductReads, ProductWrites, DecideOrders],
 })
 export class AppModule {
   static with(kit: ServiceKit): DynamicModule {

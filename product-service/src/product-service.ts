@@ -6,7 +6,7 @@ import { AppModule } from "./app.module.ts";
 import type { ProductServiceConfig } from "./config.ts";
 import { ProductsAndStock1700000000001 } from "./migrations/1700000000001-products-and-stock.ts";
 import { ProductEntity } from "./products/product.entity.ts";
-import { SettleOrders } from "./decide/decide-orders.ts";
+import { DecideOrders } from "./decide/decide-orders.ts";
 import { StockAdjustmentEntity, StockMovementEntity } from "./decide/stock.entity.ts";
 
 export const productSchema = {
@@ -26,7 +26,7 @@ export async function startProductService(
   });
   const app = await createHttpApp(AppModule.with(kit), kit);
 
-  const orders = app.get(SettleOrders);
+  const orders = app.get(DecideOrders);
   kit.consume(ORDER_CREATED_QUEUE, ["order.created"], (events) => orders.handle(events));
 
   const listen = { host: config.HOST, port: config.PORT };

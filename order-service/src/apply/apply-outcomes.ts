@@ -1,26 +1,28 @@
 import { Inject, Injectable } from "@nestjs/common";
 import type { EventOf } from "@shop/contracts/event";
 import { Database } from "@shop/service-kit/database/database";
-import { LockPatience } from "@shop/service-kit/database/lock-patience";
+import { SkipLocked } from "@shop/service-kit/database/skip-locked";
 import { LOGGER, type Logger } from "@shop/service-kit/log/logger";
 import { Metrics, type Counter } from "@shop/service-kit/observe/metrics";
 import { OrderLists } from "../orders/order-lists.ts";
-import {
-  findOfOtherProducts,
-  lockFreePending,
-  settlePending,
-  type Outcome,
-} from "../orders/order.sql.ts";
+import { applyToPending, findMismatched, lockFreePending, type Outcome } from "./outcomes.sql.ts";
 
 type OrderUpdated = EventOf<"order.updated">;
 
-/** `order.updated` in batches: a pending order gets its outcome, once; anything else changes nothing. */
+interface Applied {
+  /** Of the orders that have their outcome now. */
+  readonly productIds: readonly number[];
+  /** Orders that were skipped. */
+  readonly locked: readonly string[];
+}
+
+/** Consumes `order.updated` in batches: a pending order gets its outcome, once; any other order stays as it is. */
 @Injectable()
-export class SettleStatuses {
+export class ApplyOutcomes {
   private readonly settled: Counter;
-  private readonly unchanged: Counter;
+  private readonly repeated: Counter;
   private readonly mismatched: Counter;
-  private readonly patience = new LockPatience();
+  private readonly skipLocked = new SkipLocked();
 
   constructor(
     private readonly database: Database,
@@ -29,7 +31,7 @@ export class SettleStatuses {
     @Inject(LOGGER) private readonly log: Logger,
   ) {
     this.settled = metrics.counter("orders_settled_total", "Orders that got their outcome");
-    this.unchanged = metrics.counter(
+    this.repeated = metrics.counter(
       "order_outcomes_repeated_total",
       "Outcomes that changed nothing",
     );
@@ -39,29 +41,40 @@ export class SettleStatuses {
     );
   }
 
-  /** Gives back the outcomes of orders that somebody holds for long. */
+  /** Answers with the events to defer, because another transaction has locked their order for long. */
   async handle(events: readonly OrderUpdated[]): Promise<readonly OrderUpdated[]> {
-    // From the last to the first, so that the first outcome of an order is the one that stays in the map. One that names another
-    // product does not take the place of the true one.
-    const outcomes = new Map(
-      events.toReversed().map(({ data }) => [`${data.orderId} ${data.productId}`, data]),
+    const outcomes = firstOutcomes(events);
+    const { productIds, locked } = await this.skipLocked.run((skip) =>
+      skip ? this.applyToFree(outcomes) : this.applyToAll(outcomes),
     );
-    const all = [...outcomes.values()];
-    const { productIds, held } = await this.patience.run((skipLocked) =>
-      skipLocked ? this.settleFree(all) : this.settleAll(all),
-    );
-    const leftOut = events.filter(({ data }) => held.includes(data.orderId));
-    this.settled.inc(productIds.length);
-    this.unchanged.inc(events.length - leftOut.length - productIds.length);
+
+    // After the commit and before the ack.
     if (productIds.length > 0) await this.lists.invalidate(productIds);
-    const applied = all.filter(({ orderId }) => !held.includes(orderId));
+    const deferred = events.filter(({ data }) => locked.includes(data.orderId));
+    this.settled.inc(productIds.length);
+    this.repeated.inc(events.length - deferred.length - productIds.length);
+
+    const applied = outcomes.filter(({ orderId }) => !locked.includes(orderId));
     if (productIds.length < applied.length) await this.reportMismatches(applied);
-    return leftOut;
+    return deferred;
   }
 
-  /** Acknowledged all the same: an order's product never changes, so that a replay would settle nothing either. */
+  private async applyToAll(outcomes: readonly Outcome[]): Promise<Applied> {
+    return { productIds: await applyToPending(this.database.sql, outcomes), locked: [] };
+  }
+
+  private applyToFree(outcomes: readonly Outcome[]): Promise<Applied> {
+    return this.database.batchTransaction(async ({ sql }) => {
+      const orderIds = outcomes.map(({ orderId }) => orderId);
+      const locked = await lockFreePending(sql, orderIds);
+      const free = outcomes.filter(({ orderId }) => !locked.includes(orderId));
+      return { productIds: await applyToPending(sql, free), locked };
+    });
+  }
+
+  /** Acknowledged all the same: an order's product never changes, so a replay would change nothing either. */
   private async reportMismatches(outcomes: readonly Outcome[]): Promise<void> {
-    const orderIds = await findOfOtherProducts(this.database.sql, outcomes);
+    const orderIds = await findMismatched(this.database.sql, outcomes);
     if (orderIds.length === 0) return;
     this.mismatched.inc(orderIds.length);
     this.log.error(
@@ -69,24 +82,17 @@ export class SettleStatuses {
       "outcomes named another product than their order has, and changed nothing",
     );
   }
-
-  private async settleAll(outcomes: readonly Outcome[]): Promise<Settled> {
-    return { productIds: await settlePending(this.database.sql, outcomes), held: [] };
-  }
-
-  private settleFree(outcomes: readonly Outcome[]): Promise<Settled> {
-    return this.database.transaction(async ({ sql }) => {
-      const held = await lockFreePending(
-        sql,
-        outcomes.map(({ orderId }) => orderId),
-      );
-      const free = outcomes.filter(({ orderId }) => !held.includes(orderId));
-      return { productIds: await settlePending(sql, free), held };
-    });
-  }
 }
 
-interface Settled {
-  readonly productIds: readonly number[];
-  readonly held: readonly string[];
+/**
+ * Of several outcomes of one order the first counts, as it does when they come one by one. One with another product is not the
+ * order's outcome, and does not take its place.
+ */
+function firstOutcomes(events: readonly OrderUpdated[]): readonly Outcome[] {
+  const outcomes = new Map<string, Outcome>();
+  for (const { data } of events) {
+    const id = `${data.orderId} ${data.productId}`;
+    if (!outcomes.has(id)) outcomes.set(id, data);
+  }
+  return [...outcomes.values()];
 }

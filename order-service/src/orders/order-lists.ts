@@ -6,9 +6,10 @@ import { DEFAULT_LIMIT, type Page, type PageQuery } from "@shop/contracts/page";
 import { RedisCache } from "@shop/service-kit/cache/redis-cache";
 import { SingleFlight } from "@shop/service-kit/async/single-flight";
 import { Database } from "@shop/service-kit/database/database";
-import { listOrders, listOrdersOf } from "./order.sql.ts";
+import { Any, LessThan, type FindManyOptions } from "typeorm";
+import { OrderEntity, toOrder } from "./order.entity.ts";
 
-/** Bounds how long a list may be old when Redis has missed a change of it. */
+/** Bounds how long a list may be stale after Redis has missed a change of it. */
 const LIST_TTL_MS = 5_000;
 /** Longer than any query takes, so a reader can't miss that there was a change. */
 const TOKEN_TTL_MS = 60_000;
@@ -31,24 +32,22 @@ export class OrderLists {
     private readonly redis: RedisCache,
   ) {}
 
-  /** The page as it is answered: what is stored is the very text, and most readers want all of it. */
-  async read(productId: number, { limit, cursor }: PageQuery): Promise<string> {
-    if (cursor !== undefined) return this.query(productId, limit, orderCursorPlace(cursor));
-    if (limit > DEFAULT_LIMIT) return this.query(productId, limit, null);
+  /** The page as it is answered: what is stored is the text itself, and most readers want all of it. */
+  async read(productId: number, query: PageQuery): Promise<string> {
+    const { limit, cursor } = query;
+    if (cursor !== undefined || limit > DEFAULT_LIMIT) return this.query({ productId }, query);
     const text = await this.firstPage(productId);
     return limit === DEFAULT_LIMIT
       ? text
       : pageText((JSON.parse(text) as Page<Order>).items, limit);
   }
 
-  /** One subject's orders only. Never from the cache, nor into it: what is there is for everybody. */
-  async readOf(subject: string, productId: number, { limit, cursor }: PageQuery): Promise<string> {
-    const before = cursor === undefined ? null : orderCursorPlace(cursor);
-    const range = { productId, before, most: limit + 1 };
-    return pageText(await listOrdersOf(this.database.sql, subject, range), limit);
+  /** One subject's orders only. Never from the cache, nor into it: the cached page is everybody's. */
+  readOf(subject: string, productId: number, query: PageQuery): Promise<string> {
+    return this.query({ subject, productId }, query);
   }
 
-  /** Called after a commit and before its answer, so that the writer's next read shows what was written. */
+  /** To be called after a commit and before its answer, so that the writer's next read shows what was written. */
   async invalidate(productIds: readonly number[]): Promise<void> {
     const lists = [...new Set(productIds)].map(keysOf);
     await this.redis.tell((client) => client.forgetLists(lists, randomUUID(), TOKEN_TTL_MS));
@@ -62,20 +61,51 @@ export class OrderLists {
 
     // A load that began under an older token may lack what its caller has just written, so it is not joined.
     return this.loads.do(`${productId} ${seen ? (token ?? "") : "no redis"}`, async () => {
-      const text = await this.query(productId, DEFAULT_LIMIT, null);
+      const text = await this.query({ productId }, { limit: DEFAULT_LIMIT });
       const read = { token: token ?? "", text };
       if (seen) await this.redis.ask((client) => client.storeIfUnchanged(keys, read, LIST_TTL_MS));
       return text;
     });
   }
 
-  private async query(productId: number, limit: number, before: string | null): Promise<string> {
-    const found = await listOrders(this.database.sql, { productId, before, most: limit + 1 });
-    return pageText(found, limit);
+  private async query(of: ListOf, query: PageQuery): Promise<string> {
+    const found = await this.database.withManager((manager) =>
+      manager.find(OrderEntity, pageOf(of, query)),
+    );
+    return pageText(found.map(toOrder), query.limit);
   }
 }
 
-/** What was put there by hand or by another release is as good as nothing. */
+interface ListOf {
+  readonly productId: number;
+  readonly subject?: string;
+}
+
+/** Above every id: a page without a cursor begins below it. */
+const TOP = "ffffffff-ffff-ffff-ffff-ffffffffffff";
+
+/**
+ * Newest first: ids are UUIDv7, so their order is the order of time. `Any` of a list of one, and its column in the order: so only
+ * the index that begins with that column has the rows in order. With a plain `=` the planner may walk the primary key backwards
+ * instead, past all other orders, for as long as it takes to find these (list-plans.test.ts).
+ */
+export function pageOf(
+  { productId, subject }: ListOf,
+  { limit, cursor }: PageQuery,
+): FindManyOptions<OrderEntity> {
+  const id = LessThan(cursor === undefined ? TOP : orderCursorPlace(cursor));
+  // One more than the page shows whether there is a next.
+  const take = limit + 1;
+  return subject === undefined
+    ? { where: { productId: Any([productId]), id }, order: { productId: "ASC", id: "DESC" }, take }
+    : {
+        where: { subject: Any([subject]), productId, id },
+        order: { subject: "ASC", id: "DESC" },
+        take,
+      };
+}
+
+/** What cannot be read (another release's, or written by hand) counts as a miss. */
 function isPage(text: string): boolean {
   try {
     const page = JSON.parse(text) as Page<Order> | null;

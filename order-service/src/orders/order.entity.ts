@@ -1,6 +1,8 @@
-import type { OrderStatus, RejectionReason } from "@shop/contracts/order";
+import { fromCents } from "@shop/contracts/money";
+import type { Order, OrderStatus, RejectionReason } from "@shop/contracts/order";
 import { Check, Column, Entity, Index, PrimaryColumn } from "typeorm";
 
+/** `insert: false` stands for what a new order does not have, or what its INSERT computes. */
 @Entity("orders")
 @Index("orders_by_product", { synchronize: false })
 @Index("orders_by_subject", { synchronize: false })
@@ -28,13 +30,13 @@ export class OrderEntity {
   @Column("text")
   status!: OrderStatus;
 
-  @Column("text", { nullable: true })
+  @Column({ type: "text", nullable: true, insert: false })
   reason!: RejectionReason | null;
 
   @Column("text", { name: "request_id" })
   requestId!: string;
 
-  /** Who placed it; null where authentication is off. */
+  /** The subject that placed it; null where authentication is off. */
   @Column("text", { nullable: true })
   subject!: string | null;
 
@@ -44,10 +46,24 @@ export class OrderEntity {
   @Column("timestamptz", { name: "updated_at" })
   updatedAt!: Date;
 
-  /** When the sweeper tells the order again, if it is still pending then. */
-  @Column("timestamptz", { name: "next_tell_at" })
-  nextTellAt!: Date;
+  /** When the reconciler republishes the order, if it is still pending then. */
+  @Column({ type: "timestamptz", name: "next_tell_at", insert: false })
+  nextRepublishAt!: Date;
 
-  @Column("smallint", { name: "times_told_again", default: 0 })
-  timesToldAgain!: number;
+  @Column({ type: "smallint", name: "times_told_again", default: 0, insert: false })
+  timesRepublished!: number;
 }
+
+export type NewOrderRow = Omit<OrderEntity, "nextRepublishAt" | "timesRepublished">;
+
+export const toOrder = (row: NewOrderRow): Order => ({
+  id: row.id,
+  productId: row.productId,
+  qty: row.qty,
+  unitPrice: fromCents(Number(row.unitPriceCents)),
+  totalPrice: fromCents(Number(row.totalPriceCents)),
+  status: row.status,
+  reason: row.reason,
+  createdAt: row.createdAt.toISOString(),
+  updatedAt: row.updatedAt.toISOString(),
+});

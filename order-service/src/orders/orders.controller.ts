@@ -1,4 +1,5 @@
 import { Body, Controller, Get, Headers, Param, Post, Query, Res } from "@nestjs/common";
+import { knownScopes, SCOPES_HEADER, SUBJECT_HEADER } from "@shop/contracts/access";
 import { ContractError } from "@shop/contracts/errors";
 import {
   IDEMPOTENCY_KEY_HEADER,
@@ -12,11 +13,12 @@ import { productIdText } from "@shop/contracts/product";
 import { validationFailed } from "@shop/contracts/validation";
 import { Database } from "@shop/service-kit/database/database";
 import type { FastifyReply } from "fastify";
-import { ANYBODY, callerOf, type CallerHeaders } from "./caller.ts";
-import { fingerprintOf, type IdempotencyClaim } from "../place/new-order.ts";
-import { OrderLists } from "./order-lists.ts";
-import { findOrder } from "./order.sql.ts";
 import { PlaceOrder } from "../place/place-order.ts";
+import { OrderLists } from "./order-lists.ts";
+import { OrderEntity, toOrder } from "./order.entity.ts";
+
+/** As the gateway sends them; other senders were refused before. */
+type CallerHeaders = Readonly<Record<string, string | undefined>>;
 
 @Controller("orders")
 export class OrdersController {
@@ -33,8 +35,8 @@ export class OrdersController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Order> {
     const { subject } = callerOf(headers);
-    const claim = claimOf(subject, headers[IDEMPOTENCY_KEY_HEADER], body);
-    const { order, replayed } = await this.placeOrder.execute({ body, subject, claim });
+    const key = idempotencyKeyOf(headers);
+    const { order, replayed } = await this.placeOrder.execute({ body, subject, key });
     void reply.header("location", `/orders/${order.id}`);
     if (replayed) void reply.header(IDEMPOTENCY_REPLAYED_HEADER, "true");
     return order;
@@ -59,19 +61,32 @@ export class OrdersController {
     @Param("id", { schema: orderId }) id: string,
     @Headers() headers: CallerHeaders,
   ): Promise<Order> {
-    const order = await findOrder(this.database.sql, id, callerOf(headers).readsOf);
-    if (!order) throw new ContractError("ORDER_NOT_FOUND", `There is no order ${id}`);
-    return order;
+    const { readsOf } = callerOf(headers);
+    const found = await this.database.withManager((manager) =>
+      manager.findOneBy(OrderEntity, readsOf === null ? { id } : { id, subject: readsOf }),
+    );
+    if (!found) throw new ContractError("ORDER_NOT_FOUND", `There is no order ${id}`);
+    return toOrder(found);
   }
 }
 
-function claimOf(
-  subject: string | null,
-  key: string | undefined,
-  body: PlaceOrderBody,
-): IdempotencyClaim | undefined {
+interface Caller {
+  /** `null` where authentication is off. */
+  readonly subject: string | null;
+  /** The subject whose orders this caller may read; `null`: every order. */
+  readonly readsOf: string | null;
+}
+
+function callerOf(headers: CallerHeaders): Caller {
+  const subject = headers[SUBJECT_HEADER] ?? null;
+  const readsAll = knownScopes(headers[SCOPES_HEADER] ?? "").includes("orders:read");
+  return { subject, readsOf: readsAll ? null : subject };
+}
+
+function idempotencyKeyOf(headers: CallerHeaders): string | undefined {
+  const key = headers[IDEMPOTENCY_KEY_HEADER];
   if (key === undefined) return undefined;
-  const headers = orderHeaders.safeParse({ [IDEMPOTENCY_KEY_HEADER]: key });
-  if (!headers.success) throw validationFailed(headers.error.issues);
-  return { caller: subject ?? ANYBODY, key, fingerprint: fingerprintOf(body) };
+  const { success, error } = orderHeaders.safeParse({ [IDEMPOTENCY_KEY_HEADER]: key });
+  if (!success) throw validationFailed(error.issues);
+  return key;
 }

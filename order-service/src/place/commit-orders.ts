@@ -1,19 +1,20 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { Inject, Injectable } from "@nestjs/common";
 import { ContractError } from "@shop/contracts/errors";
+import type { Order } from "@shop/contracts/order";
 import { Batcher } from "@shop/service-kit/async/batcher";
 import { Database } from "@shop/service-kit/database/database";
 import {
   isDatabaseTrouble,
-  isHeldRow,
+  isRowLockTimeout,
   isUniqueViolation,
 } from "@shop/service-kit/database/database-errors";
-import { UnitOfWork, type Transaction } from "@shop/service-kit/outbox/unit-of-work";
-import { claimKeys, type Claimed } from "./idempotency.sql.ts";
-import type { NewOrder } from "./new-order.ts";
+import { UnitOfWork, type BatchTransaction } from "@shop/service-kit/outbox/unit-of-work";
+import type { NewOrderRow } from "../orders/order.entity.ts";
 import { OrderLists } from "../orders/order-lists.ts";
-import { findExisting, insertOrders } from "../orders/order.sql.ts";
 import { ORDER_SETTINGS, type OrderSettings } from "../settings.ts";
+import type { IdempotencyKeyEntity } from "./idempotency-key.entity.ts";
+import { claimKeys, findExisting, insertOrders } from "./place.sql.ts";
 
 const MAX_BATCH = 200;
 const BATCHES_AT_ONCE = 2;
@@ -28,6 +29,16 @@ const RETRIES = 2;
 const RETRY_FOR_MS = 2_000;
 const RETRY_PAUSE_MS = 50;
 
+/** The caller's key for one request, and what that request asked for. */
+export type IdempotencyClaim = Pick<IdempotencyKeyEntity, "caller" | "key" | "fingerprint">;
+
+export interface NewOrder {
+  readonly row: NewOrderRow;
+  /** The row as it is answered and published. */
+  readonly order: Order;
+  readonly claim: IdempotencyClaim | undefined;
+}
+
 /**
  * `key taken`: nothing was written, since the key stands for another order. `key in use`: another transaction has locked the key,
  * or has taken it when we retry; that may be our own first try, whose COMMIT was lost.
@@ -36,16 +47,15 @@ export type Commit = "committed" | "key taken" | "key in use";
 
 type Result = PromiseSettledResult<Commit>;
 /** By order id. */
-type Results = Map<string, Result>;
-type Orders = readonly NewOrder[];
+type Results = ReadonlyMap<string, Result>;
 
 const COMMITTED: Result = { status: "fulfilled", value: "committed" };
 const KEY_TAKEN: Result = { status: "fulfilled", value: "key taken" };
 const KEY_IN_USE: Result = { status: "fulfilled", value: "key in use" };
 
-/** Orders that share their next try. */
+/** Orders that share a transaction. */
 interface Group {
-  readonly orders: Orders;
+  readonly orders: readonly NewOrder[];
   /** After an error a COMMIT may or may not have happened, or still be in flight. */
   readonly mayExist: boolean;
   readonly retriesLeft: number;
@@ -53,16 +63,8 @@ interface Group {
   readonly retryUntil: number;
 }
 
-/** What comes after a failure: retries, together or each alone, or one result for all. */
-interface Next {
-  readonly together: Orders;
-  readonly alone: Orders;
-  readonly pauseMs: number;
-  readonly result?: Result;
-}
-
 /**
- * Commits orders, those that arrive together in one transaction: the orders, their keys and their events. Each caller gets an
+ * Commits orders; those that arrive together share one transaction: the orders, their keys and their events. Each caller gets an
  * answer of its own, and none fails because of a neighbour.
  */
 @Injectable()
@@ -85,7 +87,7 @@ export class CommitOrders {
       ...limits,
     });
     this.singles = new Batcher({
-      run: ([single]) => this.commitGroup(single!),
+      run: async ([single]) => [...(await this.commitGroup(single!)).values()],
       maxBatch: 1,
       maxRunning: ALONE_AT_ONCE,
       ...limits,
@@ -96,120 +98,104 @@ export class CommitOrders {
     return this.batches.add(order);
   }
 
-  private async commitBatch(orders: Orders): Promise<readonly Result[]> {
+  private async commitBatch(orders: readonly NewOrder[]): Promise<readonly Result[]> {
     const retryUntil = performance.now() + RETRY_FOR_MS;
     const group = { orders, mayExist: false, retriesLeft: RETRIES, retryUntil };
-    const results = await this.commitGroup(group);
+    const byId = await this.commitGroup(group);
+    const results = orders.map(({ row }) => byId.get(row.id)!);
     const changed = orders.filter((_, index) => mayBeWritten(results[index]!));
-    if (changed.length > 0)
-      await this.lists.invalidate(changed.map(({ order }) => order.productId));
+    if (changed.length > 0) await this.lists.invalidate(changed.map(({ row }) => row.productId));
     return results;
   }
 
-  /** Tries a group until each order has its result. After a failure its orders are retried together, or each alone. */
-  private async commitGroup(group: Group): Promise<readonly Result[]> {
-    const results: Results = new Map();
-    const alone: Promise<void>[] = [];
-    let { orders, mayExist, retriesLeft } = group;
-    while (orders.length > 0) {
-      try {
-        if (mayExist) orders = await this.missing(orders, results);
-        if (orders.length > 0) await this.write(orders, mayExist ? KEY_IN_USE : KEY_TAKEN, results);
-        break;
-      } catch (error) {
-        const failed: Group = { ...group, orders, mayExist: true, retriesLeft };
-        const next = afterFailure(failed, error);
-        if (next.result) for (const { order } of orders) results.set(order.id, next.result);
-        for (const order of next.alone) alone.push(this.commitAlone(order, failed, results));
-        if (next.pauseMs > 0) await pause(next.pauseMs);
-        orders = next.together;
-        mayExist = true;
-        retriesLeft -= 1;
+  private async commitGroup(group: Group): Promise<Results> {
+    const results = new Map<string, Result>();
+    let { orders } = group;
+    try {
+      if (group.mayExist) {
+        // Only the others are written again, under the same ids: a second row with an id is refused.
+        const ids = orders.map(({ row }) => row.id);
+        for (const id of await findExisting(this.database.sql, ids)) results.set(id, COMMITTED);
+        orders = orders.filter(({ row }) => !results.has(row.id));
       }
+      if (orders.length === 0) return results;
+      const taken = await this.work.transactBatch((transaction) =>
+        writeOrders(transaction, orders, this.settings.sweepAfterMs),
+      );
+      const ifTaken = group.mayExist ? KEY_IN_USE : KEY_TAKEN;
+      for (const { row } of orders) results.set(row.id, taken.has(row.id) ? ifTaken : COMMITTED);
+      return results;
+    } catch (error) {
+      const rest = await this.afterFailure({ ...group, orders, mayExist: true }, error);
+      return new Map([...results, ...rest]);
     }
-    if (alone.length > 0) await Promise.all(alone);
-    return group.orders.map(({ order }) => results.get(order.id)!);
   }
 
-  private async commitAlone(order: NewOrder, failed: Group, results: Results): Promise<void> {
-    const single = { ...failed, orders: [order] };
-    const [result] = await Promise.allSettled([this.singles.add(single)]);
-    results.set(order.order.id, result);
+  /** The kind of failure decides which orders are tried again, and which of them alone. */
+  private async afterFailure(group: Group, error: unknown): Promise<Results> {
+    const { orders, retriesLeft } = group;
+    const sameForAll = (result: Result): Results =>
+      new Map(orders.map(({ row }) => [row.id, result]));
+    const failed = sameForAll({ status: "rejected", reason: error });
+    const retry = { ...group, retriesLeft: retriesLeft - 1 };
+
+    if (error instanceof LockedKey) {
+      // Orders without a key have nothing to do with it.
+      return orders.length === 1 ? sameForAll(KEY_IN_USE) : this.divide(group, hasKey);
+    }
+    if (isDatabaseTrouble(error)) {
+      if (retriesLeft === 0 || performance.now() > group.retryUntil) return failed;
+      await pause(RETRY_PAUSE_MS);
+      return this.commitGroup(retry);
+    }
+    if (orders.length > 1) return this.divide(group, () => true);
+    // A COMMIT that was in flight at our lookup has happened since: it may be this very order.
+    return isUniqueViolation(error) && retriesLeft > 0 ? this.commitGroup(retry) : failed;
   }
 
-  /** Only these are written again, under the same ids: a second row with an id is refused. */
-  private async missing(orders: Orders, results: Results): Promise<Orders> {
-    const ids = orders.map(({ order }) => order.id);
-    const existing = await findExisting(this.database.sql, ids);
-    for (const id of existing) results.set(id, COMMITTED);
-    return orders.filter(({ order }) => !existing.has(order.id));
-  }
-
-  private async write(orders: Orders, ifTaken: Result, results: Results): Promise<void> {
-    const { sweepAfterMs } = this.settings;
-    const taken = await this.work.transact((transaction) =>
-      writeOrders(transaction, orders, sweepAfterMs),
-    );
-    for (const { order } of orders)
-      results.set(order.id, taken.has(order.id) ? ifTaken : COMMITTED);
+  private async divide(group: Group, goesAlone: (order: NewOrder) => boolean): Promise<Results> {
+    const alone = group.orders.filter(goesAlone);
+    const together = group.orders.filter((order) => !goesAlone(order));
+    const [rest, ...results] = await Promise.all([
+      together.length > 0 ? this.commitGroup({ ...group, orders: together }) : [],
+      ...alone.map((order) => settledResult(this.singles.add({ ...group, orders: [order] }))),
+    ]);
+    return new Map([...rest, ...alone.map(({ row }, index) => [row.id, results[index]!] as const)]);
   }
 }
 
-/** The kind of failure decides, so that no order fails because of a neighbour. */
-function afterFailure({ orders, retriesLeft, retryUntil }: Group, error: unknown): Next {
-  const failed = ended({ status: "rejected", reason: error });
-  const mayRetry = retriesLeft > 0;
-  if (error instanceof LockedKey) {
-    if (orders.length === 1) return ended(KEY_IN_USE);
-    // Orders without a key have nothing to do with it.
-    return {
-      together: orders.filter(({ claim }) => claim === undefined),
-      alone: orders.filter(({ claim }) => claim !== undefined),
-      pauseMs: 0,
-    };
-  }
-  if (isDatabaseTrouble(error)) {
-    if (!mayRetry || performance.now() > retryUntil) return failed;
-    return { together: orders, alone: [], pauseMs: RETRY_PAUSE_MS };
-  }
-  if (orders.length > 1) return { together: [], alone: orders, pauseMs: 0 };
-  // A COMMIT that was in flight at our lookup has happened since: it may be this very order.
-  if (isUniqueViolation(error) && mayRetry) return { together: orders, alone: [], pauseMs: 0 };
-  return failed;
-}
+const hasKey = ({ claim }: NewOrder): boolean => claim !== undefined;
 
-const ended = (result: Result): Next => ({ together: [], alone: [], pauseMs: 0, result });
+const settledResult = async (commit: Promise<Commit>): Promise<Result> =>
+  (await Promise.allSettled([commit]))[0];
 
 const NO_IDS: ReadonlySet<string> = new Set();
 
-/** Writes the orders whose keys are free, and their events; gives back the ids of the others. */
+/** Writes the orders whose keys are free, and their events; answers with the ids of the others. */
 async function writeOrders(
-  { sql, alongside, emit }: Transaction,
-  orders: Orders,
+  { sql, alongside, emit }: BatchTransaction,
+  orders: readonly NewOrder[],
   republishAfterMs: number,
 ): Promise<ReadonlySet<string>> {
-  const claimed = orders.filter((order): order is Claimed => order.claim !== undefined);
-  const taken = claimed.length > 0 ? await claimKeys(sql, claimed).catch(asLockedKey) : NO_IDS;
-  const accepted = taken.size > 0 ? orders.filter(({ order }) => !taken.has(order.id)) : orders;
-  if (accepted.length > 0) alongside(insertOrders(sql, accepted, republishAfterMs));
-  for (const { order, requestId } of accepted) {
-    emit("order.created", { subject: order.id, requestId, data: order });
-  }
+  const keys = orders.flatMap(({ row, claim }) => (claim ? [{ ...claim, orderId: row.id }] : []));
+  const taken = keys.length > 0 ? await claimKeys(sql, keys).catch(explainLockedKey) : NO_IDS;
+  const accepted = taken.size > 0 ? orders.filter(({ row }) => !taken.has(row.id)) : orders;
+  const rows = accepted.map(({ row }) => row);
+  if (rows.length > 0) alongside(insertOrders(sql, rows, republishAfterMs));
+  for (const { row, order } of accepted)
+    emit("order.created", { subject: row.id, requestId: row.requestId, data: order });
   return taken;
 }
 
 /** Another transaction has locked one of the keys for longer than the lock timeout. */
 class LockedKey extends Error {
   override readonly name = "LockedKey";
-
-  constructor(cause: unknown) {
-    super("another transaction has locked a key", { cause });
-  }
 }
 
 /** Only for a key: a locked table is database trouble, for orders with any key. */
-function asLockedKey(error: unknown): never {
-  throw isHeldRow(error) ? new LockedKey(error) : error;
+function explainLockedKey(error: unknown): never {
+  if (!isRowLockTimeout(error)) throw error;
+  throw new LockedKey("another transaction has locked a key", { cause: error });
 }
 
 /** What failed may have been committed all the same. */

@@ -1,14 +1,24 @@
+import { randomUUIDv7 } from "node:crypto";
 import { Injectable } from "@nestjs/common";
 import { ContractError } from "@shop/contracts/errors";
 import { fromCents, toCents } from "@shop/contracts/money";
-import type { Order } from "@shop/contracts/order";
+import { placeOrderBody, type Order, type PlaceOrderBody } from "@shop/contracts/order";
 import { Database } from "@shop/service-kit/database/database";
 import { isDatabaseTrouble } from "@shop/service-kit/database/database-errors";
-import { CommitOrders } from "./commit-orders.ts";
-import { findFirstAnswer } from "./idempotency.sql.ts";
-import { newOrder, type IdempotencyClaim, type OrderRequest } from "./new-order.ts";
+import { acceptRequestId, currentRequestId } from "@shop/service-kit/log/request-id";
+import { OrderEntity, toOrder } from "../orders/order.entity.ts";
 import { ProductDirectory } from "../products/product-directory.ts";
 import type { KnownProduct } from "../products/product-memory.ts";
+import { CommitOrders, type IdempotencyClaim, type NewOrder } from "./commit-orders.ts";
+import { IdempotencyKeyEntity } from "./idempotency-key.entity.ts";
+
+export interface OrderRequest {
+  readonly body: PlaceOrderBody;
+  /** `null` where authentication is off. */
+  readonly subject: string | null;
+  /** The Idempotency-Key. */
+  readonly key: string | undefined;
+}
 
 export interface Placed {
   readonly order: Order;
@@ -29,16 +39,16 @@ export class PlaceOrder {
   ) {}
 
   async execute(request: OrderRequest): Promise<Placed> {
-    const { claim } = request;
+    const claim = claimOf(request);
     if (!claim) return { order: await this.place(request), replayed: false };
 
-    const mark = JSON.stringify([claim.caller, claim.key]);
-    if (this.keysInProgress.has(mark)) throw idempotencyInProgress();
-    this.keysInProgress.add(mark);
+    const inProgress = JSON.stringify([claim.caller, claim.key]);
+    if (this.keysInProgress.has(inProgress)) throw idempotencyInProgress();
+    this.keysInProgress.add(inProgress);
     try {
       return await this.placeOnce(request, claim);
     } finally {
-      this.keysInProgress.delete(mark);
+      this.keysInProgress.delete(inProgress);
     }
   }
 
@@ -53,7 +63,7 @@ export class PlaceOrder {
     const before = needsOnlyDatabase ? undefined : await this.firstAnswer(claim);
     if (before) return { order: before, replayed: true };
     try {
-      return { order: await this.place(request), replayed: false };
+      return { order: await this.place(request, claim), replayed: false };
     } catch (refusal) {
       // A database in trouble would not answer this question either.
       const first = isDatabaseTrouble(refusal) ? undefined : await this.firstAnswer(claim);
@@ -62,14 +72,14 @@ export class PlaceOrder {
     }
   }
 
-  private async place(request: OrderRequest): Promise<Order> {
-    const order = newOrder(request, await this.unitPrice(request));
+  private async place(request: OrderRequest, claim?: IdempotencyClaim): Promise<Order> {
+    const order = newOrder(request, await this.unitPriceCents(request), claim);
     if ((await this.commitOrders.commit(order)) !== "committed") throw idempotencyInProgress();
     return order.order;
   }
 
   /** The current price, never the client's. A refusal rests on what product-service was asked after the request came. */
-  private async unitPrice({ body: { productId, price } }: OrderRequest): Promise<number> {
+  private async unitPriceCents({ body: { productId, price } }: OrderRequest): Promise<number> {
     const now = performance.now();
     const found = await this.products.find(productId);
     const refusal = refusalOf(found.product, price);
@@ -78,23 +88,56 @@ export class PlaceOrder {
     return accepted(product, refusalOf(product, price));
   }
 
-  private async firstAnswer(claim: IdempotencyClaim): Promise<Order | undefined> {
-    const first = await findFirstAnswer(this.database.sql, claim);
-    if (first && first.fingerprint !== claim.fingerprint) {
-      throw new ContractError(
-        "IDEMPOTENCY_KEY_REUSED",
-        "This Idempotency-Key was used for another order; take a new key for a new order",
-      );
-    }
-    return first?.order;
+  /** The order that the key stands for, as it was first answered. */
+  private firstAnswer({ caller, key, fingerprint }: IdempotencyClaim): Promise<Order | undefined> {
+    return this.database.withManager(async (manager) => {
+      const first = await manager.findOneBy(IdempotencyKeyEntity, { caller, key });
+      if (!first) return undefined;
+      if (first.fingerprint !== fingerprint) throw idempotencyKeyReused();
+      const now = toOrder(await manager.findOneByOrFail(OrderEntity, { id: first.orderId }));
+      return { ...now, status: "pending", reason: null, updatedAt: now.createdAt };
+    });
   }
 }
 
-const idempotencyInProgress = (): ContractError =>
-  new ContractError(
-    "IDEMPOTENCY_IN_PROGRESS",
-    "A request with this Idempotency-Key is in progress; repeat it in a moment for its answer",
-  );
+/** Without authentication all callers share their keys. */
+const claimOf = ({ body, subject, key }: OrderRequest): IdempotencyClaim | undefined =>
+  key === undefined ? undefined : { caller: subject ?? "", key, fingerprint: fingerprintOf(body) };
+
+const BODY_FIELDS = Object.keys(placeOrderBody.shape) as (keyof PlaceOrderBody)[];
+
+/**
+ * Every field of the schema, in its order: a body with another value is another body. Keys live for a day, so a new field must not
+ * change the text of bodies without it.
+ */
+function fingerprintOf(body: PlaceOrderBody): string {
+  const fields: Partial<Record<keyof PlaceOrderBody, unknown>> = {};
+  for (const field of BODY_FIELDS) fields[field] = body[field];
+  return JSON.stringify(fields);
+}
+
+/** The id is given here, and stays the same however often the commit is tried. */
+function newOrder(
+  { body: { productId, qty }, subject }: OrderRequest,
+  unitPriceCents: number,
+  claim: IdempotencyClaim | undefined,
+): NewOrder {
+  const now = new Date();
+  const row: NewOrder["row"] = {
+    id: randomUUIDv7(),
+    productId,
+    qty,
+    unitPriceCents: String(unitPriceCents),
+    totalPriceCents: String(unitPriceCents * qty),
+    status: "pending",
+    reason: null,
+    requestId: acceptRequestId(currentRequestId()),
+    subject,
+    createdAt: now,
+    updatedAt: now,
+  };
+  return { row, order: toOrder(row), claim };
+}
 
 function refusalOf(
   { id, priceCents }: KnownProduct,
@@ -113,3 +156,15 @@ function accepted({ priceCents }: KnownProduct, refusal: ContractError | undefin
     throw refusal ?? new Error("a product without a price was accepted");
   return priceCents;
 }
+
+const idempotencyInProgress = (): ContractError =>
+  new ContractError(
+    "IDEMPOTENCY_IN_PROGRESS",
+    "A request with this Idempotency-Key is in progress; repeat it in a moment for its answer",
+  );
+
+const idempotencyKeyReused = (): ContractError =>
+  new ContractError(
+    "IDEMPOTENCY_KEY_REUSED",
+    "This Idempotency-Key was used for another order; take a new key for a new order",
+  );

@@ -3,10 +3,10 @@ import { countWaiting } from "@shop/service-kit/outbox/outbox.sql";
 import type { ServiceKit } from "@shop/service-kit/service-kit";
 import type { Part } from "@shop/service-kit/run-service";
 import { StoppableLoop } from "@shop/service-kit/async/stoppable-loop";
-import { deleteOldKeys } from "../place/idempotency.sql.ts";
-import { countPendingFor } from "../orders/order.sql.ts";
+import { deleteOldKeys } from "../place/place.sql.ts";
+import { countPendingFor } from "./pending.sql.ts";
 import type { OrderSettings } from "../settings.ts";
-import type { TellAgain } from "./republish-orders.ts";
+import type { RepublishOrders } from "./republish-orders.ts";
 
 /** Far more than is on its way under load. The sweeper looks through all of them, so this keeps its statement short as well. */
 const MOST_WAITING = 10_000;
@@ -22,12 +22,16 @@ const UNTIL_CONNECTED_MS = 500;
  * Paused while the broker is away, and after it until most is told: what is told then would only wait beside what waits already.
  * For the same reason paused while nobody takes what lies in the queue, or too much lies there.
  */
-export function sweeping(kit: ServiceKit, tellAgain: TellAgain, settings: OrderSettings): Part {
+export function sweeping(
+  kit: ServiceKit,
+  republishOrders: RepublishOrders,
+  settings: OrderSettings,
+): Part {
   return loop(kit, "sweeper", async () => {
     if (!kit.publisher.available) return settings.sweepEveryMs;
     const waiting = await countWaiting(kit.database.sql, MOST_WAITING);
     if (waiting === MOST_WAITING || (await isQueued(kit))) return settings.sweepEveryMs;
-    const count = await tellAgain.sweep();
+    const count = await republishOrders.republish();
     if (count > 0) {
       kit.log.warn({ orders: count }, "told orders again that stayed pending too long");
     }

@@ -272,7 +272,7 @@ describe("many orders", () => {
     expect(await fixture.stock(id)).toEqual({ is: 0, should: 0 });
     const metrics = (await fixture.request("/metrics")).text;
     expect(metrics).toMatch(/^orders_decided_total\{status="done"\} \d+$/m);
-    expect(metrics).toMatch(/^orders_told_again_total \d+$/m);
+    expect(metrics).toMatch(/^orders_decided_before_total \d+$/m);
   });
 
   test("when two instances take thousands with many duplicates, then the stock adds up to the piece", async () => {

@@ -1,32 +1,32 @@
 import { Injectable } from "@nestjs/common";
 import type { EventOf } from "@shop/contracts/event";
-import type { Product } from "@shop/contracts/product";
 import { isUniqueViolation } from "@shop/service-kit/database/database-errors";
-import { LockPatience } from "@shop/service-kit/database/lock-patience";
+import { SkipLocked } from "@shop/service-kit/database/skip-locked";
 import { Metrics, type Counter } from "@shop/service-kit/observe/metrics";
-import { UnitOfWork, type Transaction } from "@shop/service-kit/outbox/unit-of-work";
-import { decideOrders, type Decision } from "./decisions.ts";
+import { UnitOfWork, type BatchTransaction } from "@shop/service-kit/outbox/unit-of-work";
 import { ProductCache, toText } from "../products/product-cache.ts";
+import { toProduct, type ProductEntity } from "../products/product.entity.ts";
+import { decideOrders, soldPieces } from "./decisions.ts";
+import type { StockMovementEntity } from "./stock.entity.ts";
 import {
   findExisting,
   findMovements,
   insertMovements,
   lockStock,
   takeFromStock,
-  type Movement,
 } from "./stock.sql.ts";
 
 type OrderCreated = EventOf<"order.created">;
 
 /**
- * `order.created` in batches: decides each order once, in one transaction with its stock and its `order.updated`, and tells
- * the stored outcome of those that were decided before.
+ * Consumes `order.created` in batches and decides each order once, in one transaction with its stock and its `order.updated`. For an
+ * order that was decided before it publishes the stored outcome again.
  */
 @Injectable()
-export class SettleOrders {
+export class DecideOrders {
   private readonly decided: Counter<"status">;
-  private readonly toldAgain: Counter;
-  private readonly patience = new LockPatience();
+  private readonly repeated: Counter;
+  private readonly skipLocked = new SkipLocked();
 
   constructor(
     private readonly work: UnitOfWork,
@@ -36,104 +36,86 @@ export class SettleOrders {
     this.decided = metrics.counter("orders_decided_total", "Orders decided here, once each", [
       "status",
     ]);
-    this.toldAgain = metrics.counter(
-      "orders_told_again_total",
-      "Orders that came again after their decision",
+    this.repeated = metrics.counter(
+      "orders_decided_before_total",
+      "Orders that came again after they were decided",
     );
   }
 
-  /** Gives back the events of products that somebody holds for long. */
+  /** Answers with the events to defer, because another transaction has locked their product for long. */
   async handle(events: readonly OrderCreated[]): Promise<readonly OrderCreated[]> {
     const orders = new Map(events.map((event) => [event.data.id, event]));
-    const { decisions, decidedBefore, changed, held } = await this.patience.run((skipLocked) =>
+    const { decidedBefore, decidedNow, changed, locked } = await this.skipLocked.run((skip) =>
       this.work
-        .transact((transaction) => settle(transaction, orders, skipLocked))
-        .catch(asDecidedElsewhere),
+        .transactBatch((transaction) => decide(transaction, orders, skip))
+        .catch(explainDecidedElsewhere),
     );
-    for (const { status } of decisions) this.decided.inc({ status });
-    this.toldAgain.inc(decidedBefore);
-    // Before the ack, so that a settled order and its product's stock are seen together.
-    const products = await changed;
+
+    // Before the ack, so that whoever sees the order's outcome also sees the product's stock.
+    const products = (await changed).map(toProduct);
     if (products.length > 0) await this.cache.store(products.map(toText));
-    return held.length === 0 ? [] : events.filter(({ data }) => held.includes(data.productId));
+    for (const { status } of decidedNow) this.decided.inc({ status });
+    this.repeated.inc(decidedBefore.length);
+    return events.filter(({ data }) => locked.includes(data.productId));
   }
 }
 
-interface Settled {
-  readonly decisions: readonly Decision[];
-  readonly decidedBefore: number;
+interface Decided {
+  readonly decidedBefore: readonly StockMovementEntity[];
+  readonly decidedNow: readonly StockMovementEntity[];
   /** Answered with the commit. */
-  readonly changed: Promise<readonly Product[]>;
-  /** Products whose orders were left out, since somebody holds them. */
-  readonly held: readonly number[];
+  readonly changed: Promise<readonly ProductEntity[]>;
+  /** Products whose orders were skipped. */
+  readonly locked: readonly number[];
 }
 
-/** Two round trips: look under locks, then write everything with the commit. */
-async function settle(
-  { sql, alongside, emit }: Transaction,
-  orders: ReadonlyMap<string, OrderCreated>,
+/** Two round trips: read under locks, then write everything with the commit. */
+async function decide(
+  { sql, alongside, emit }: BatchTransaction,
+  events: ReadonlyMap<string, OrderCreated>,
   skipLocked: boolean,
-): Promise<Settled> {
-  const wanted = [...orders.values()].map(({ data }) => data);
-  const productIds = [...new Set(wanted.map(({ productId }) => productId))];
-  const [stock, before, existing] = await Promise.all([
+): Promise<Decided> {
+  const orders = [...events.values()].map(({ data }) => data);
+  const productIds = [...new Set(orders.map(({ productId }) => productId))];
+  // Run in this order: the movements are read under the locks, so no other instance decides these orders meanwhile.
+  const [stock, decidedBefore, existing] = await Promise.all([
     lockStock(sql, productIds, skipLocked),
-    findMovements(sql, [...orders.keys()]),
+    findMovements(sql, [...events.keys()]),
     skipLocked ? findExisting(sql, productIds) : [],
   ]);
 
-  const held = existing.filter((id) => !stock.has(id));
-  const known = new Set(before.map(({ orderId }) => orderId));
-  const open = wanted
-    .filter(({ id, productId }) => !known.has(id) && !held.includes(productId))
+  const locked = existing.filter((id) => !stock.has(id));
+  const known = new Set(decidedBefore.map(({ orderId }) => orderId));
+  const undecided = orders
+    .filter(({ id, productId }) => !known.has(id) && !locked.includes(productId))
     .map(({ id, productId, qty }) => ({ orderId: id, productId, qty }));
-  const decisions = decideOrders(open, stock);
-  const decidedAt = new Date();
-  const sold = soldByProduct(decisions);
+  const decidedNow = decideOrders(undecided, { stock, decidedAt: new Date() });
+
+  if (decidedNow.length > 0) alongside(insertMovements(sql, decidedNow));
+  const sold = soldPieces(decidedNow);
   const changed = sold.size > 0 ? takeFromStock(sql, sold) : Promise.resolve([]);
   alongside(changed);
-  if (decisions.length > 0) alongside(insertMovements(sql, decisions, decidedAt));
-
-  for (const movement of [...before, ...decisions.map((made) => ({ ...made, decidedAt }))]) {
+  for (const { orderId, productId, status, reason, decidedAt } of decidedBefore.concat(decidedNow))
     emit("order.updated", {
-      subject: movement.orderId,
-      requestId: orders.get(movement.orderId)?.requestId,
-      data: toOutcome(movement),
+      subject: orderId,
+      requestId: events.get(orderId)?.requestId,
+      data: { orderId, productId, status, reason, decidedAt: decidedAt.toISOString() },
     });
-  }
-  return { decisions, decidedBefore: before.length, changed, held };
-}
-
-const toOutcome = ({ orderId, productId, status, reason, decidedAt }: Movement) => ({
-  orderId,
-  productId,
-  status,
-  reason,
-  decidedAt: decidedAt.toISOString(),
-});
-
-function soldByProduct(decisions: readonly Decision[]): Map<number, number> {
-  const sold = new Map<number, number>();
-  for (const { productId, qty, status } of decisions) {
-    if (status === "done") sold.set(productId, (sold.get(productId) ?? 0) + qty);
-  }
-  return sold;
+  return { decidedBefore, decidedNow, changed, locked };
 }
 
 /**
- * Another instance decided one of these orders between our look and our insert (its product is unknown to both, so no lock was
- * shared). Nothing was written: all of it is decided anew, with that one known, which is what "serialization failure" asks for.
+ * Another instance decided one of these orders between our read and our insert: its product does not exist, so no lock was shared.
+ * Nothing was written, and the whole batch is tried again; that is what the SQLSTATE "serialization failure" asks for.
  */
 class DecidedElsewhere extends Error {
   override readonly name = "DecidedElsewhere";
   readonly code = "40001";
 }
 
-function asDecidedElsewhere(error: unknown): never {
-  if (isUniqueViolation(error)) {
-    throw new DecidedElsewhere("an order was decided by another instance meanwhile", {
-      cause: error,
-    });
-  }
-  throw error;
+function explainDecidedElsewhere(error: unknown): never {
+  if (!isUniqueViolation(error)) throw error;
+  throw new DecidedElsewhere("another instance decided one of these orders meanwhile", {
+    cause: error,
+  });
 }

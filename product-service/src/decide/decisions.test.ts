@@ -1,63 +1,65 @@
 import { describe, expect, test } from "vitest";
-import { decideOrders } from "./decisions.ts";
+import { decideOrders, soldPieces } from "./decisions.ts";
 
-const orders = (...wanted: [productId: number, qty: number][]) =>
-  wanted.map(([productId, qty], index) => ({ orderId: `order-${index}`, productId, qty }));
+type Wanted = [productId: number, qty: number];
 
-const outcomes = (wanted: [number, number][], stock: Record<number, number>): string[] =>
+const decidedAt = new Date(0);
+
+const decide = (wanted: Wanted[], stock: Record<number, number>) =>
   decideOrders(
-    orders(...wanted),
-    new Map(Object.entries(stock).map(([id, qty]) => [Number(id), qty])),
-  ).map(({ status, reason }) => reason ?? status);
+    wanted.map(([productId, qty], index) => ({ orderId: `order-${index}`, productId, qty })),
+    { stock: new Map(Object.entries(stock).map(([id, qty]) => [Number(id), qty])), decidedAt },
+  );
+
+const outcomes = (wanted: Wanted[], stock: Record<number, number>): string[] =>
+  decide(wanted, stock).map(({ status, reason }) => reason ?? status);
 
 describe("deciding orders against the stock", () => {
-  test("when an order takes exactly what is left, then it is done and nothing is left", () => {
-    expect(
-      outcomes(
-        [
-          [1, 5],
-          [1, 1],
-        ],
-        { 1: 5 },
-      ),
-    ).toEqual(["done", "OUT_OF_STOCK"]);
+  test("gives an order exactly what is left, and nothing to the next", () => {
+    const wanted: Wanted[] = [
+      [1, 5],
+      [1, 1],
+    ];
+    expect(outcomes(wanted, { 1: 5 })).toEqual(["done", "OUT_OF_STOCK"]);
   });
 
-  test("when an order does not fit, then a later smaller one still may", () => {
-    expect(
-      outcomes(
-        [
-          [1, 4],
-          [1, 3],
-          [1, 1],
-          [1, 1],
-        ],
-        { 1: 5 },
-      ),
-    ).toEqual(["done", "OUT_OF_STOCK", "done", "OUT_OF_STOCK"]);
+  test("rejects an order that does not fit, and still accepts a later smaller one", () => {
+    const wanted: Wanted[] = [
+      [1, 4],
+      [1, 3],
+      [1, 1],
+      [1, 1],
+    ];
+    expect(outcomes(wanted, { 1: 5 })).toEqual(["done", "OUT_OF_STOCK", "done", "OUT_OF_STOCK"]);
   });
 
-  test("when there is no such product, then that is the reason, whatever the others have", () => {
-    expect(
-      outcomes(
-        [
-          [2, 1],
-          [1, 1],
-        ],
-        { 1: 1 },
-      ),
-    ).toEqual(["PRODUCT_NOT_FOUND", "done"]);
+  test("rejects an order for an unknown product for that reason, whatever the others have", () => {
+    const wanted: Wanted[] = [
+      [2, 1],
+      [1, 1],
+    ];
+    expect(outcomes(wanted, { 1: 1 })).toEqual(["PRODUCT_NOT_FOUND", "done"]);
   });
 
-  test("when a product has no stock, then it is out of stock, and not unknown", () => {
+  test("tells a product without stock from an unknown one", () => {
     expect(outcomes([[1, 1]], { 1: 0 })).toEqual(["OUT_OF_STOCK"]);
   });
 
-  test("when it has decided, then the order is told as it was, and the given stock is untouched", () => {
-    const stock = new Map([[1, 3]]);
-    expect(decideOrders(orders([1, 2]), stock)).toEqual([
-      { orderId: "order-0", productId: 1, qty: 2, status: "done", reason: null },
-    ]);
-    expect(stock.get(1)).toBe(3);
+  test("answers with the orders as they came, and counts the pieces that they take", () => {
+    const wanted: Wanted[] = [
+      [1, 2],
+      [1, 1],
+      [2, 9],
+    ];
+    const decided = decide(wanted, { 1: 3, 2: 1 });
+    expect(decided[0]).toEqual({
+      orderId: "order-0",
+      productId: 1,
+      qty: 2,
+      status: "done",
+      reason: null,
+      decidedAt,
+    });
+    expect(soldPieces(decided)).toEqual(new Map([[1, 3]]));
   });
 });

@@ -8,7 +8,7 @@ import {
   PrimaryGeneratedColumn,
 } from "typeorm";
 
-/** One row for each decided order, rejections included: the proof that each is applied once. Never pruned. */
+/** One row for each decided order, rejections included: the proof that each is decided once. Never pruned. */
 @Entity("stock_movements")
 @Check("stock_movements_status", `status IN ('done', 'rejected')`)
 @Check("stock_movements_reason", `(status = 'rejected') = (reason IS NOT NULL)`)
@@ -16,7 +16,7 @@ export class StockMovementEntity {
   @PrimaryColumn("uuid", { name: "order_id" })
   orderId!: string;
 
-  /** No foreign key: an order for a product that is gone is decided as well. */
+  /** No foreign key: an order for a deleted product is decided as well. */
   @Column("integer", { name: "product_id" })
   productId!: number;
 
@@ -29,7 +29,7 @@ export class StockMovementEntity {
   @Column("text", { nullable: true })
   reason!: RejectionReason | null;
 
-  @CreateDateColumn({ name: "decided_at", type: "timestamptz" })
+  @Column("timestamptz", { name: "decided_at", default: () => "now()" })
   decidedAt!: Date;
 }
 

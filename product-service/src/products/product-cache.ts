@@ -3,18 +3,18 @@ import { product, productId, type Product } from "@shop/contracts/product";
 import { RedisCache, type RedisConnection } from "@shop/service-kit/cache/redis-cache";
 import { z } from "zod";
 
-/** Bounds how long Redis may be wrong about anything that it missed. */
+/** Bounds how long Redis may be wrong after it has missed a change. */
 const TTL_MS = 5_000;
 /** Entries do not expire in step. */
 const TTL_JITTER_MS = 500;
 
-/** A product as it is answered: the very text, and the version in it. */
+/** A product as it is sent to clients: the text itself, and the version in it. */
 export interface ProductText {
   readonly version: number;
   readonly text: string;
 }
 
-type KeptProduct = ProductText & { readonly id: number };
+type CachedProduct = ProductText & { readonly id: number };
 
 const tombstone = z.object({ id: productId, version: z.int(), deleted: z.literal(true) });
 const entrySchema = z.union([product, tombstone]);
@@ -23,14 +23,14 @@ const keyOf = (id: number): string => `product:${id}`;
 const ttl = (): number => TTL_MS - Math.floor(Math.random() * TTL_JITTER_MS);
 
 /**
- * `product:{id}` in Redis. A newer version is never overwritten by an older one, and a deleted product leaves a tombstone with
- * its last version, so a reader that was slow can't bring back what is gone.
+ * `product:{id}` in Redis. A newer version is never overwritten by an older one, and a deleted product leaves a tombstone with its
+ * last version, so a slow reader cannot bring it back.
  */
 @Injectable()
 export class ProductCache {
   constructor(private readonly redis: RedisCache) {}
 
-  /** `undefined`: Redis does not say. */
+  /** `undefined`: Redis has not answered. */
   async read(id: number): Promise<ProductText | "deleted" | "absent" | undefined> {
     const text = await this.redis.ask((client) => client.get(keyOf(id)));
     if (text === undefined) return undefined;
@@ -39,23 +39,23 @@ export class ProductCache {
     return "deleted" in entry ? "deleted" : { version: entry.version, text };
   }
 
-  /** What a reader has found, and when it asked; there is no harm when Redis does not get it. */
-  async keep(found: KeptProduct, asOf: number): Promise<void> {
+  /** What a reader has found, and when it asked; no harm is done when it does not reach Redis. */
+  async storeRead(found: CachedProduct, asOf: number): Promise<void> {
     await this.redis.ask(storing([found], asOf));
   }
 
   /** What a writer has committed. */
-  async store(changed: readonly KeptProduct[]): Promise<void> {
+  async store(changed: readonly CachedProduct[]): Promise<void> {
     await this.redis.tell(storing(changed));
   }
 
-  async bury(id: number, version: number): Promise<void> {
+  async storeDeleted(id: number, version: number): Promise<void> {
     const text = JSON.stringify({ id, version, deleted: true } satisfies z.infer<typeof tombstone>);
     await this.redis.tell(storing([{ id, version, text }]));
   }
 }
 
-/** What is not ours (another release's, or put there by hand) is as good as nothing. */
+/** What cannot be read (another release's, or written by hand) counts as a miss. */
 function parse(text: string): z.infer<typeof entrySchema> | undefined {
   try {
     return entrySchema.safeParse(JSON.parse(text)).data;
@@ -65,7 +65,7 @@ function parse(text: string): z.infer<typeof entrySchema> | undefined {
 }
 
 const storing =
-  (products: readonly KeptProduct[], asOf: number = Date.now()) =>
+  (products: readonly CachedProduct[], asOf: number = Date.now()) =>
   (client: RedisConnection) =>
     client.storeVersioned(
       products.map(({ id, version, text }) => ({
@@ -77,7 +77,7 @@ const storing =
       })),
     );
 
-export const toText = (whole: Product): KeptProduct => ({
+export const toText = (whole: Product): CachedProduct => ({
   id: whole.id,
   version: whole.version,
   text: JSON.stringify(whole),

@@ -4,8 +4,9 @@ import type { Page, PageQuery } from "@shop/contracts/page";
 import { productCursor, productCursorPlace, type Product } from "@shop/contracts/product";
 import { SingleFlight } from "@shop/service-kit/async/single-flight";
 import { Database } from "@shop/service-kit/database/database";
+import { LessThan } from "typeorm";
 import { ProductCache, toText, type ProductText } from "./product-cache.ts";
-import { findProduct, listProducts } from "./product.sql.ts";
+import { ProductEntity, toProduct } from "./product.entity.ts";
 
 export const productNotFound = (id: number): ContractError =>
   new ContractError("PRODUCT_NOT_FOUND", `There is no product ${id}`);
@@ -29,8 +30,8 @@ export class ProductReads {
   }
 
   /**
-   * Not from Redis: what decides money must not rest on a cache that others may have written. The read begins after the call, so
-   * it sees all that was committed before.
+   * Not from Redis: a decision about money must not rest on a cache that others may have written. The read begins after the call,
+   * so it sees everything that was committed before.
    */
   async getFresh(id: number): Promise<ProductText> {
     const found = await this.loads.doAfter(id, () => this.load(id, false));
@@ -39,21 +40,26 @@ export class ProductReads {
   }
 
   async list({ limit, cursor }: PageQuery): Promise<Page<Product>> {
-    const before = cursor === undefined ? null : productCursorPlace(cursor);
-    const found = await listProducts(this.database.sql, { before, most: limit + 1 });
-    const items = found.slice(0, limit);
+    const below = cursor === undefined ? {} : { id: LessThan(productCursorPlace(cursor)) };
+    // Newest first: ids grow, so pages neither repeat nor skip what was there. One more than the page shows whether there is a next.
+    const found = await this.database.withManager((manager) =>
+      manager.find(ProductEntity, { where: below, order: { id: "DESC" }, take: limit + 1 }),
+    );
+    const items = found.slice(0, limit).map(toProduct);
     const last = items.at(-1);
     return { items, nextCursor: last && found.length > limit ? productCursor(last.id) : null };
   }
 
   private async load(id: number, redisAnswers: boolean): Promise<ProductText | undefined> {
     const asOf = Date.now();
-    const product = await findProduct(this.database.sql, id);
-    if (!product) return undefined;
-    const text = toText(product);
-    const kept = this.cache.keep(text, asOf);
-    // Nobody waits twice for a Redis that was silent a moment ago.
-    if (redisAnswers) await kept;
+    const found = await this.database.withManager((manager) =>
+      manager.findOneBy(ProductEntity, { id }),
+    );
+    if (!found) return undefined;
+    const text = toText(toProduct(found));
+    const stored = this.cache.storeRead(text, asOf);
+    // A caller does not wait twice for a Redis that was silent a moment ago.
+    if (redisAnswers) await stored;
     return text;
   }
 }

@@ -1,3 +1,5 @@
+import { fromCents } from "@shop/contracts/money";
+import type { Product } from "@shop/contracts/product";
 import {
   Check,
   Column,
@@ -37,3 +39,13 @@ export class ProductEntity {
   @UpdateDateColumn({ name: "updated_at", type: "timestamptz" })
   updatedAt!: Date;
 }
+
+export const toProduct = (row: ProductEntity): Product => ({
+  id: row.id,
+  name: row.name,
+  price: fromCents(Number(row.priceCents)),
+  qty: row.qty,
+  version: row.version,
+  createdAt: row.createdAt.toISOString(),
+  updatedAt: row.updatedAt.toISOString(),
+});

@@ -12,7 +12,9 @@ const VICTIMS = ["product-service", "order-service"] as const;
 /** Messages that came again, and changed nothing: counted by the program since its last start. */
 async function absorbedBy(program: string, { system }: Scene): Promise<number> {
   const text = await (await fetch(`${system.url(program)}/metrics`)).text();
-  const lines = text.matchAll(/^(?:orders_told_again_total|order_outcomes_repeated_total) (\d+)/gm);
+  const lines = text.matchAll(
+    /^(?:orders_decided_before_total|order_outcomes_repeated_total) (\d+)/gm,
+  );
   return [...lines].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 

@@ -42,7 +42,7 @@ export function dataSourceOptions(
     // Errors of idle connections: the pool drops the connection and the next query makes a new one.
     poolErrorHandler: () => undefined,
     extra: {
-      Client: HeardClient,
+      Client: ClientWithListener,
       lock_timeout: LOCK_TIMEOUT_MS,
       statement_timeout: STATEMENT_TIMEOUT_MS,
       query_timeout: QUERY_TIMEOUT_MS,
@@ -56,10 +56,10 @@ export function dataSourceOptions(
 }
 
 /**
- * A server that ends a connection in the very packet that opens it is told to nobody: the pool listens no more, and who
- * takes the connection not yet. Unheard it would end the process; heard it makes the connection's first statement fail.
+ * A server can end a connection in the very packet that opens it. The pool has stopped listening by then, and the caller has not
+ * begun: without a listener that error would end the process; with one the connection's first statement fails.
  */
-class HeardClient extends Client {
+class ClientWithListener extends Client {
   constructor(config?: string | ClientConfig) {
     super(config);
     this.on("error", () => undefined);

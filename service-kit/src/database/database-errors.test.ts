@@ -2,7 +2,12 @@ import { createDatabase } from "@shop/test-support/servers";
 import { Client, Pool } from "pg";
 import { DataSource } from "typeorm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DatabaseAway, isDatabaseTrouble, isHeldRow, isLockTimeout } from "./database-errors.ts";
+import {
+  DatabaseUnavailable,
+  isDatabaseTrouble,
+  isRowLockTimeout,
+  isLockTimeout,
+} from "./database-errors.ts";
 
 let url: string;
 let pool: Pool;
@@ -124,7 +129,7 @@ describe("the database is in the way", () => {
   test("when all addresses of the host refuse", () => {
     const refused = Object.assign(new Error(""), { code: "ECONNREFUSED" });
     expect(isDatabaseTrouble(new AggregateError([refused]))).toBe(true);
-    expect(isDatabaseTrouble(new DatabaseAway())).toBe(true);
+    expect(isDatabaseTrouble(new DatabaseUnavailable())).toBe(true);
   });
 });
 
@@ -149,7 +154,7 @@ describe("somebody else holds", () => {
     const error = await errorOf(pool.query(`SET lock_timeout = 50; ${waiting}`));
     await holder.end();
     expect(isLockTimeout(error)).toBe(true);
-    expect(isHeldRow(error)).toBe(isOne);
+    expect(isRowLockTimeout(error)).toBe(isOne);
     expect(isDatabaseTrouble(error)).toBe(true);
   });
 });

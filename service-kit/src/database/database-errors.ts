@@ -12,7 +12,7 @@ const LOST_CONNECTION =
 
 /** Whether the database, and not the data, is in the way: the same work may succeed later. */
 export function isDatabaseTrouble(error: unknown): boolean {
-  if (error instanceof DatabaseAway || error instanceof QueryRunnerAlreadyReleasedError)
+  if (error instanceof DatabaseUnavailable || error instanceof QueryRunnerAlreadyReleasedError)
     return true;
   if (!(error instanceof Error)) return false;
 
@@ -32,13 +32,17 @@ export function isDatabaseTrouble(error: unknown): boolean {
 export const isForbidden = (error: unknown): boolean =>
   error instanceof Error && "code" in error && error.code === "42501";
 
-/** Somebody else held a row, a key or a whole table for longer than one waits for it. */
+/** Another transaction had locked a row, a key or a whole table for longer than the lock timeout. */
 export const isLockTimeout = (error: unknown): error is Error =>
   error instanceof Error && "code" in error && error.code === "55P03";
 
 /** The same, of a row or a key only: with those PostgreSQL says where it waited. */
-export const isHeldRow = (error: unknown): boolean =>
+export const isRowLockTimeout = (error: unknown): boolean =>
   isLockTimeout(error) && "where" in error && error.where !== undefined;
+
+/** A statement before this one has failed, and with it the transaction. */
+export const isAbortedTransaction = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && error.code === "25P02";
 
 /** A row with this key is there already. */
 export const isUniqueViolation = (error: unknown): boolean =>
@@ -46,15 +50,15 @@ export const isUniqueViolation = (error: unknown): boolean =>
 
 const REFUSALS: ReadonlySet<unknown> = new Set(["ECONNREFUSED", "57P03"]);
 
-/** Nobody listens there, or whoever does is still starting. */
+/** No server listens there, or it is still starting. */
 export const isRefusal = (error: unknown): boolean =>
   error instanceof Error && "code" in error && REFUSALS.has(error.code);
 
-/** Before the first connection, after the last, or while there is nobody to connect to. */
-export class DatabaseAway extends Error {
-  override readonly name = "DatabaseAway";
+/** Before the first connection, after the last, or while the server refuses connections. */
+export class DatabaseUnavailable extends Error {
+  override readonly name = "DatabaseUnavailable";
 
   constructor() {
-    super("the database is not there");
+    super("the database is not available");
   }
 }

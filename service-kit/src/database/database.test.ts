@@ -6,7 +6,7 @@ import { connectSql, type Sql } from "@shop/test-support/sql";
 import { startTcpProxy, type TcpProxy } from "@shop/test-support/tcp-proxy";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createTestDatabase, createTestLog } from "../kit.fixture.ts";
-import { DatabaseAway, isDatabaseTrouble } from "./database-errors.ts";
+import { DatabaseUnavailable, isDatabaseTrouble } from "./database-errors.ts";
 import type { Database } from "./database.ts";
 
 /** The connections of this file, on a server that is shared with others. */
@@ -63,8 +63,8 @@ describe("while PostgreSQL is away", () => {
     await eventually(() => expect(testLog.lines.length).toBeGreaterThan(1));
     expect(database.connected).toBe(false);
     expect(await database.answers()).toBe(false);
-    await expect(database.sql.query("SELECT 1")).rejects.toThrow(DatabaseAway);
-    await expect(database.transaction(async () => 1)).rejects.toThrow(DatabaseAway);
+    await expect(database.sql.query("SELECT 1")).rejects.toThrow(DatabaseUnavailable);
+    await expect(database.batchTransaction(async () => 1)).rejects.toThrow(DatabaseUnavailable);
     expect(testLog.lines[0]).toMatchObject({ level: "warn", msg: "waiting for the database" });
     expect(JSON.stringify(testLog.lines)).not.toContain(new URL(url).password || "no password");
 
@@ -105,7 +105,8 @@ describe("while PostgreSQL is away", () => {
     await eventually(async () => {
       await timed(database.sql.query("SELECT 1"));
       const crowd = Array.from({ length: 50 }, () => timed(database.sql.query("SELECT 1")));
-      for (const one of await Promise.all(crowd)) expect(one.error).toBeInstanceOf(DatabaseAway);
+      for (const one of await Promise.all(crowd))
+        expect(one.error).toBeInstanceOf(DatabaseUnavailable);
     });
     await proxy.restore();
     await eventually(async () => expect(await database.answers()).toBe(true));
@@ -165,7 +166,7 @@ describe("a transaction", () => {
   beforeEach(start);
 
   test("when the work is done, then all of it is committed", async () => {
-    const result = await database.transaction(async (open) => {
+    const result = await database.batchTransaction(async (open) => {
       open.alongside(open.sql.query("INSERT INTO facts VALUES (1, 'a')"));
       await open.sql.query("INSERT INTO facts VALUES ($1, $2)", [2, "b"]);
       return "done";
@@ -177,7 +178,7 @@ describe("a transaction", () => {
   test("when the work throws, then nothing is committed and the connection is clean", async () => {
     const failure = new Error("no");
     await expect(
-      database.transaction(async (open) => {
+      database.batchTransaction(async (open) => {
         await open.sql.query("INSERT INTO facts VALUES (1)");
         throw failure;
       }),
@@ -187,14 +188,16 @@ describe("a transaction", () => {
   });
 
   test("when the work throws before its first statement, then the connection is clean", async () => {
-    await expect(database.transaction(() => Promise.reject(new Error("no")))).rejects.toThrow("no");
+    await expect(database.batchTransaction(() => Promise.reject(new Error("no")))).rejects.toThrow(
+      "no",
+    );
     expect(await openTransactions()).toEqual([]);
     expect(await database.answers()).toBe(true);
   });
 
   test("when a statement fails, then nothing of the transaction is committed", async () => {
     const { error } = await timed(
-      database.transaction(async (open) => {
+      database.batchTransaction(async (open) => {
         await open.sql.query("INSERT INTO facts VALUES (1)");
         await open.sql.query("INSERT INTO facts VALUES (1)");
       }),
@@ -203,9 +206,21 @@ describe("a transaction", () => {
     expect(await sql("SELECT * FROM facts")).toEqual([]);
   });
 
+  test("fails with the error of the first statement that failed, whichever is seen first", async () => {
+    const { error } = await timed(
+      database.batchTransaction(async ({ sql: own }) => {
+        const first = own.query("SELECT 1 / 0");
+        const second = own.query("SELECT 1");
+        first.catch(() => undefined);
+        await second;
+      }),
+    );
+    expect(error).toMatchObject({ code: "22012" });
+  });
+
   test("when a statement alongside fails, then the transaction fails with its error", async () => {
     const { error } = await timed(
-      database.transaction(async (open) => {
+      database.batchTransaction(async (open) => {
         open.alongside(open.sql.query("INSERT INTO facts VALUES (1)"));
         open.alongside(open.sql.query("INSERT INTO facts VALUES (1)"));
         open.alongside(open.sql.query("INSERT INTO facts VALUES (2)"));
@@ -218,7 +233,7 @@ describe("a transaction", () => {
 
   test("when the work swallows a statement's error, then it is not told that it was committed", async () => {
     const { error } = await timed(
-      database.transaction(async (open) => {
+      database.batchTransaction(async (open) => {
         await open.sql.query("INSERT INTO facts VALUES (1)");
         await open.sql.query("SELECT 1 / 0").catch(() => undefined);
       }),
@@ -230,7 +245,7 @@ describe("a transaction", () => {
   test("when its commit violates a deferred rule, then that is its error", async () => {
     await sql("CREATE TABLE late (id integer UNIQUE DEFERRABLE INITIALLY DEFERRED)");
     const { error } = await timed(
-      database.transaction(async (open) => {
+      database.batchTransaction(async (open) => {
         await open.sql.query("INSERT INTO late VALUES (1), (1)");
       }),
     );
@@ -241,7 +256,7 @@ describe("a transaction", () => {
   test("when a hundred run at once on four connections, then each has its own", async () => {
     await Promise.all(
       Array.from({ length: 100 }, (_, id) =>
-        database.transaction(async (open) => {
+        database.batchTransaction(async (open) => {
           await open.sql.query("INSERT INTO facts VALUES ($1)", [id]);
           if (id % 2 === 1) throw new Error("odd");
         }),
@@ -260,7 +275,7 @@ describe("when a connection breaks", () => {
   test("inside a transaction, then the work is not committed and that connection is never used again", async () => {
     let pid = 0;
     const { error } = await timed(
-      database.transaction(async (open) => {
+      database.batchTransaction(async (open) => {
         await open.sql.query("INSERT INTO facts VALUES (1)");
         [{ pid } = { pid }] = await open.sql.query<{ pid: number }>(
           "SELECT pg_backend_pid() AS pid",
@@ -281,7 +296,7 @@ describe("when a connection breaks", () => {
 
   test("between the last statement and the commit, then the caller hears of trouble", async () => {
     const { error } = await timed(
-      database.transaction(async (open) => {
+      database.batchTransaction(async (open) => {
         await open.sql.query("INSERT INTO facts VALUES (1)");
         await proxy.cut();
       }),
@@ -305,7 +320,7 @@ describe("when a connection breaks", () => {
     const workers = Array.from({ length: 6 }, async (_, worker) => {
       for (let turn = 0; !load.signal.aborted; turn += 1) {
         await database
-          .transaction(async (open) => {
+          .batchTransaction(async (open) => {
             await open.sql.query("INSERT INTO facts VALUES ($1)", [worker * 1_000_000 + turn]);
             await open.sql.query("SELECT pg_sleep(0.005)");
           })
@@ -369,7 +384,7 @@ describe("when something is stuck", () => {
   beforeEach(start);
 
   test("when the server hangs, then statements and transactions end in time, and work again afterwards", async () => {
-    const inside = database.transaction(async (open) => {
+    const inside = database.batchTransaction(async (open) => {
       await open.sql.query("INSERT INTO facts VALUES (1)");
       proxy.stall();
       await open.sql.query("INSERT INTO facts VALUES (2)");
@@ -394,7 +409,7 @@ describe("when something is stuck", () => {
 
   test("when the server hangs at the commit, then the caller hears of it in time, and no transaction stays open", async () => {
     const { error, ms } = await timed(
-      database.transaction(async (open) => {
+      database.batchTransaction(async (open) => {
         await open.sql.query("INSERT INTO facts VALUES (1)");
         proxy.stall();
       }),
@@ -422,7 +437,7 @@ describe("when something is stuck", () => {
 
   test("when another holds a lock, then the wait for it ends in time and others flow", async () => {
     await sql("INSERT INTO facts VALUES (1)");
-    const holding = database.transaction(async (open) => {
+    const holding = database.batchTransaction(async (open) => {
       await open.sql.query("SELECT * FROM facts WHERE id = 1 FOR UPDATE");
       const waiting = timed(database.sql.query("UPDATE facts SET note = 'x' WHERE id = 1"));
       await database.sql.query("INSERT INTO facts VALUES (2)");
@@ -438,7 +453,7 @@ describe("when something is stuck", () => {
     let release = (): void => undefined;
     const gate = new Promise<void>((resolve) => (release = resolve));
     const holders = Array.from({ length: 4 }, () =>
-      database.transaction(async (open) => {
+      database.batchTransaction(async (open) => {
         await open.sql.query("SELECT 1");
         await gate;
       }),

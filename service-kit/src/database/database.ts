@@ -1,18 +1,28 @@
-import type { DataSource, QueryRunner } from "typeorm";
+import type { DataSource, EntityManager, QueryRunner } from "typeorm";
 import { SingleFlight } from "../async/single-flight.ts";
 import { backoffMs, within } from "../async/limited-wait.ts";
 import type { Logger } from "../log/logger.ts";
 import { StoppableLoop } from "../async/stoppable-loop.ts";
-import { DatabaseAway, isRefusal } from "./database-errors.ts";
+import { DatabaseUnavailable, isRefusal } from "./database-errors.ts";
 import { sqlOn, type PgClient, type Sql } from "./sql.ts";
 import { runTransaction, type OpenTransaction } from "./transaction.ts";
 
 const CONNECT_BACKOFF = { first: 200, most: 2_000 };
 const PING_LIMIT_MS = 1_000;
-/** With nobody there one try to connect is made in this time, and not one for each request: each makes a client and a socket. */
+/** While the connection is refused it is tried once in this time, and not for each request: each try makes a client and a socket. */
 const REFUSED_FOR_MS = 100;
 /** Longer than a connection and its look at the migrations take; with the database away the service says so meanwhile. */
 const FIRST_TRY_MS = 2_000;
+
+export interface ManagedTransaction {
+  readonly manager: EntityManager;
+  readonly sql: Sql;
+}
+
+interface Connection {
+  readonly runner: QueryRunner;
+  readonly client: PgClient;
+}
 
 /**
  * The service's database: connects and migrates in the background, so that a service starts, and says what it waits
@@ -40,7 +50,7 @@ export class Database {
   /** Done when it is connected, or when the first try has failed or takes too long: then it goes on behind. */
   async start(): Promise<void> {
     this.connecting.start();
-    await within(FIRST_TRY_MS, this.firstTry.promise, () => new DatabaseAway()).catch(
+    await within(FIRST_TRY_MS, this.firstTry.promise, () => new DatabaseUnavailable()).catch(
       () => undefined,
     );
   }
@@ -56,7 +66,7 @@ export class Database {
     return this.ready;
   }
 
-  /** Whether it answers now; whoever asks meanwhile hears the same. */
+  /** Whether it answers now. Callers at the same time share one ping. */
   answers(): Promise<boolean> {
     return this.pings.do("ping", () => this.ping());
   }
@@ -64,7 +74,7 @@ export class Database {
   private async ping(): Promise<boolean> {
     if (!this.ready) return false;
     const ping = this.sql.query("SELECT 1");
-    return within(PING_LIMIT_MS, ping, () => new DatabaseAway()).then(
+    return within(PING_LIMIT_MS, ping, () => new DatabaseUnavailable()).then(
       () => true,
       () => false,
     );
@@ -73,24 +83,41 @@ export class Database {
   /** Single statements, each on a connection of the pool. */
   readonly sql: Sql = {
     query: <Row extends object>(text: string, values?: readonly unknown[]) =>
-      this.withClient((client) => sqlOn(client).query<Row>(text, values)),
+      this.withConnection(({ client }) => sqlOn(client).query<Row>(text, values)),
   };
 
-  /** Commits what `work` did, or nothing. */
-  transaction<T>(work: (transaction: OpenTransaction) => Promise<T>): Promise<T> {
-    return this.withClient((client) => runTransaction(client, work));
+  /** TypeORM's repositories, on one connection of the pool. */
+  withManager<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    return this.withConnection(({ runner }) => work(runner.manager));
   }
 
-  private async withClient<T>(work: (client: PgClient) => Promise<T>): Promise<T> {
+  /** Commits what `work` did, or nothing: TypeORM's own transaction, for its repositories and for SQL. */
+  transaction<T>(work: (open: ManagedTransaction) => Promise<T>): Promise<T> {
+    return this.withConnection(async ({ runner, client }) => {
+      try {
+        return await runner.manager.transaction((manager) => work({ manager, sql: sqlOn(client) }));
+      } finally {
+        // Its rollback has failed: a connection in an unknown state never goes back to the pool.
+        if (runner.isTransactionActive) client.end().catch(() => undefined);
+      }
+    });
+  }
+
+  /** The same for batches of SQL: two round trips less. */
+  batchTransaction<T>(work: (open: OpenTransaction) => Promise<T>): Promise<T> {
+    return this.withConnection(({ client }) => runTransaction(client, work));
+  }
+
+  private async withConnection<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     const isRefused = performance.now() - this.refusedAt < REFUSED_FOR_MS;
-    if (!this.ready || isRefused) throw new DatabaseAway();
+    if (!this.ready || isRefused) throw new DatabaseUnavailable();
     const runner = this.dataSource.createQueryRunner();
     let client: PgClient | undefined;
     try {
       client = await this.clientOf(runner);
-      return await work(client);
+      return await work({ runner, client });
     } finally {
-      // A wait that was given up has destroyed the stream. The pool hears of that too late, and would lend it to a neighbour.
+      // A wait that timed out has destroyed the stream. The pool hears of that too late, and would lend it to the next caller.
       if (client?.connection.stream.destroyed) void client.end();
       await runner.release();
     }

@@ -30,17 +30,22 @@ function nameOf(text: string): string | undefined {
   return name;
 }
 
-/** Statements on one connection. Those that are sent in the same turn go out in one packet, and come back in order. */
-export function sqlOn(client: PgClient): Sql {
+/**
+ * Statements on one connection. Those that are sent in the same turn go out in one packet, and come back in order; `onError` hears
+ * of failures in that order.
+ */
+export function sqlOn(client: PgClient, onError?: (error: unknown) => void): Sql {
   return {
     query: async <Row extends object>(text: string, values?: readonly unknown[]) => {
       corkForThisTurn(client.connection.stream);
-      const { rows } = await client.query({
-        text,
-        name: nameOf(text),
-        values: values?.map(asParameter),
-      });
-      return rows as Row[];
+      const statement = { text, name: nameOf(text), values: values?.map(asParameter) };
+      try {
+        const { rows } = await client.query(statement);
+        return rows as Row[];
+      } catch (error) {
+        onError?.(error);
+        throw error;
+      }
     },
   };
 }
@@ -49,7 +54,7 @@ const asParameter = (value: unknown): unknown =>
   Array.isArray(value) ? (arrayLiteral(value) ?? value) : value;
 
 /**
- * An array of texts and numbers as PostgreSQL reads it; nothing for an array with anything else in it, which is the client's to
+ * An array of texts, numbers and times as PostgreSQL reads it; nothing for an array with anything else in it, which is the client's to
  * write. The client runs two regular expressions over each element; here a text without quote or backslash is copied as it is.
  */
 function arrayLiteral(values: readonly unknown[]): string | undefined {
@@ -60,6 +65,7 @@ function arrayLiteral(values: readonly unknown[]): string | undefined {
 function elementOf(value: unknown): string | undefined {
   if (value === null) return "NULL";
   if (typeof value === "number") return String(value);
+  if (value instanceof Date) return value.toISOString();
   if (typeof value !== "string") return undefined;
   return /["\\]/.test(value) ? `"${value.replaceAll(/["\\]/g, String.raw`\$&`)}"` : `"${value}"`;
 }

@@ -1,14 +1,21 @@
 import { randomUUIDv7 } from "node:crypto";
 import { EVENT_VERSION, type EventData, type EventType } from "@shop/contracts/event";
-import type { Database } from "../database/database.ts";
+import type { Database, ManagedTransaction } from "../database/database.ts";
 import type { OpenTransaction } from "../database/transaction.ts";
 import { acceptRequestId, currentRequestId } from "../log/request-id.ts";
 import { LEASE_MS } from "./relay.ts";
 import { insertLeased, type OutboxRow } from "./outbox.sql.ts";
 
+type Emit = <T extends EventType>(type: T, event: NewEvent<T>) => void;
+
 /** A database transaction that events can be emitted in; there is no other way to emit one. */
-export interface Transaction extends OpenTransaction {
-  readonly emit: <T extends EventType>(type: T, event: NewEvent<T>) => void;
+export interface Transaction extends ManagedTransaction {
+  readonly emit: Emit;
+}
+
+/** The same for batches, which send SQL only. */
+export interface BatchTransaction extends OpenTransaction {
+  readonly emit: Emit;
 }
 
 export interface NewEvent<T extends EventType> {
@@ -25,20 +32,39 @@ export class UnitOfWork {
     private readonly relay: { offer(rows: readonly OutboxRow[]): void },
   ) {}
 
-  async transact<R>(work: (transaction: Transaction) => Promise<R>): Promise<R> {
-    // Handed on only after the commit.
+  /** For everything that is not a batch: repositories, and SQL beside them. */
+  transact<R>(work: (transaction: Transaction) => Promise<R>): Promise<R> {
+    return this.emitting(({ emit, rows }) =>
+      this.database.transaction(async (open) => {
+        const result = await work({ ...open, emit });
+        if (rows.length > 0) await insertLeased(open.sql, rows, LEASE_MS);
+        return result;
+      }),
+    );
+  }
+
+  transactBatch<R>(work: (transaction: BatchTransaction) => Promise<R>): Promise<R> {
+    return this.emitting(({ emit, rows }) =>
+      this.database.batchTransaction(async (open) => {
+        const result = await work({ ...open, emit });
+        if (rows.length > 0) open.alongside(insertLeased(open.sql, rows, LEASE_MS));
+        return result;
+      }),
+    );
+  }
+
+  private async emitting<R>(
+    commit: (events: { emit: Emit; rows: readonly OutboxRow[] }) => Promise<R>,
+  ): Promise<R> {
     const rows: OutboxRow[] = [];
-    const result = await this.database.transaction(async (open) => {
-      // What is committed together happened at one time, that of the first.
-      let occurredAt: string | undefined;
-      const emit: Transaction["emit"] = (type, event) => {
-        occurredAt ??= new Date().toISOString();
-        rows.push(toRow(type, event, occurredAt));
-      };
-      const answer = await work({ ...open, emit });
-      if (rows.length > 0) open.alongside(insertLeased(open.sql, rows, LEASE_MS));
-      return answer;
-    });
+    // What is committed together happened at one time, that of the first event.
+    let occurredAt: string | undefined;
+    const emit: Emit = (type, event) => {
+      occurredAt ??= new Date().toISOString();
+      rows.push(toRow(type, event, occurredAt));
+    };
+    const result = await commit({ emit, rows });
+    // Only after the commit.
     if (rows.length > 0) this.relay.offer(rows);
     return result;
   }

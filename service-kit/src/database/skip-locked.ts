@@ -3,19 +3,19 @@ import { isLockTimeout } from "./database-errors.ts";
 const SKIPPING_MS = 5_000;
 
 /**
- * Whether rows that somebody else holds are waited for. They are, since mostly it is for a moment; but after a wait in vain they
- * are skipped, until none was held for a while: what needs them must not keep the rest from going on.
+ * Decides whether a batch waits for locked rows. It does, since most locks last for a moment. After a lock timeout it skips them,
+ * until none was locked for a while: one locked row must not stop all the others.
  */
-export class LockPatience {
+export class SkipLocked {
   private skipUntil = 0;
 
-  /** `work` tells what it has left out because its row was held. */
-  async run<T extends { readonly held: readonly unknown[] }>(
+  /** `work` answers with what it has skipped. */
+  async run<T extends { readonly locked: readonly unknown[] }>(
     work: (skipLocked: boolean) => Promise<T>,
   ): Promise<T> {
     try {
       const result = await work(performance.now() < this.skipUntil);
-      if (result.held.length > 0) this.skip();
+      if (result.locked.length > 0) this.skip();
       return result;
     } catch (error) {
       if (isLockTimeout(error)) this.skip();
