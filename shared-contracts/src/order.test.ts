@@ -21,7 +21,7 @@ describe("a body for an order", () => {
     { productId: 2_147_483_647, qty: MAX_ORDER_QTY },
     { productId: 26, qty: 2, price: 19.99 },
     { productId: 26, qty: 2, price: 0 },
-  ])("when it is %j, then it is taken as it is", (body) => {
+  ])("accepts %j", (body) => {
     expect(placeOrderBody.parse(body)).toEqual(body);
   });
 
@@ -40,26 +40,23 @@ describe("a body for an order", () => {
     [JSON.parse('{"productId":26,"qty":1,"__proto__":{"price":0}}'), ["__proto__"]],
     [[], [""]],
     [undefined, [""]],
-  ])("when it is %j, then exactly %j is named", (body, paths) => {
+  ])("rejects %j and names exactly %j", (body, paths) => {
     const { error } = placeOrderBody.safeParse(body);
     expect(issuesToDetails(error?.issues ?? []).map(({ path }) => path)).toEqual(paths);
   });
 });
 
 describe("the id of an order", () => {
-  test.each([ID, "00000000-0000-0000-0000-000000000000"])(
-    "when it is %s, then it is a UUID, ours or not",
-    (id) => {
-      expect(orderId.parse(id)).toBe(id);
-    },
-  );
+  test.each([ID, "00000000-0000-0000-0000-000000000000"])("may be any UUID: %s", (id) => {
+    expect(orderId.parse(id)).toBe(id);
+  });
 
-  test("when it is in capitals, then it is read as the database spells it", () => {
+  test("is read in small letters, as the database spells it", () => {
     expect(orderId.parse(ID.toUpperCase())).toBe(ID);
   });
 
   test.each(["", "1", ID.slice(1), `${ID}0`, `{${ID}}`, ID.replaceAll("-", ""), `${ID}\n`, 26])(
-    "when it is %j, then it is refused",
+    "is not %j",
     (id) => {
       expect(orderId.safeParse(id).success).toBe(false);
     },
@@ -86,7 +83,7 @@ describe("an order in an answer", () => {
     { status: "rejected", reason: "OUT_OF_STOCK" },
     { status: "rejected", reason: "PRODUCT_NOT_FOUND" },
     { unitPrice: 9_999_999.99, qty: 10_000, totalPrice: 99_999_999_900 },
-  ])("when it has %j, then it is an order", (some) => {
+  ])("may have %j", (some) => {
     expect(order.parse({ ...sample, ...some })).toEqual({ ...sample, ...some });
     const page = { items: [{ ...sample, ...some }], nextCursor: orderCursor(ID) };
     expect(orderPage.parse(page)).toEqual(page);
@@ -100,13 +97,13 @@ describe("an order in an answer", () => {
     { totalPrice: -1 },
     { id: "1" },
     { createdAt: 1 },
-  ])("when it has %j, then it is not an order", (wrong) => {
+  ])("never has %j", (wrong) => {
     expect(order.safeParse({ ...sample, ...wrong }).success).toBe(false);
   });
 });
 
 describe("a cursor of the orders", () => {
-  test("when it is for an order, then it leads there again", () => {
+  test("leads to its order", () => {
     expect(orderCursorPlace(orderCursor(ID))).toBe(ID);
   });
 
@@ -115,14 +112,14 @@ describe("a cursor of the orders", () => {
     encodeCursor("product", ID),
     encodeCursor("order", `${ID}' OR '1'='1`),
     "",
-  ])("when it is %j, then it is a bad request", (cursor) => {
+  ])("is a bad request as %j", (cursor) => {
     expect(() => orderCursorPlace(cursor)).toThrow(
       expect.objectContaining({ code: "BAD_REQUEST" }),
     );
   });
 });
 
-test("the types are those of the schemas", () => {
+test("has the types of the schemas", () => {
   expectTypeOf<PlaceOrderBody>().toEqualTypeOf<{
     productId: number;
     qty: number;

@@ -32,15 +32,15 @@ describe("the name of a product", () => {
     ["Ñandú 電腦 🖥️", "Ñandú 電腦 🖥️"],
     ["'; DROP TABLE products; --", "'; DROP TABLE products; --"],
     ['"version":99', '"version":99'],
-  ])("when it is %j, then it is kept as %j", (given, kept) => {
+  ])("%j is kept as %j", (given, kept) => {
     expect(productName.parse(given)).toBe(kept);
   });
 
-  test("when it has 200 emoji, then it is taken although it has 400 code units", () => {
+  test("may have 200 emoji, which are 400 code units", () => {
     expect(productName.parse("🖥".repeat(200))).toHaveLength(400);
   });
 
-  test("when it has 200 characters between spaces, then it is taken", () => {
+  test("may have 200 characters between spaces", () => {
     expect(productName.parse(` ${"n".repeat(200)} `)).toHaveLength(200);
   });
 
@@ -61,11 +61,11 @@ describe("the name of a product", () => {
     ["null", null],
     ["a list", ["Laptop"]],
     ["nothing at all", undefined],
-  ])("when it is %s, then it is refused", (_what, value) => {
+  ])("is not %s", (_what, value) => {
     expect(productName.safeParse(value).success).toBe(false);
   });
 
-  test("its pattern for readers of the schema says what is taken, to the character", () => {
+  test("has a pattern for readers of the schema that accepts the same names", () => {
     const pattern = new RegExp(String(productName.meta()?.["pattern"]), "u");
     const characters = Array.from({ length: 0x3_100 }, (_, code) => String.fromCodePoint(code));
     const shapes = (one: string) => [one, `a${one}`, `${one}a`, `a${one}b`, ` ${one} `];
@@ -79,12 +79,12 @@ describe("the name of a product", () => {
 });
 
 describe("a body for a product", () => {
-  test("when it is complete, then it is taken with its name trimmed", () => {
+  test("is accepted with its name trimmed", () => {
     expect(createProductBody.parse({ ...body, name: " x " })).toEqual({ ...body, name: "x" });
     expect(replaceProductBody.parse(body)).toEqual(body);
   });
 
-  test("when a replacement has no qty, then none is made up", () => {
+  test("may leave out qty in a replacement", () => {
     expect(replaceProductBody.parse({ name: "x", price: 1 })).toEqual({ name: "x", price: 1 });
   });
 
@@ -100,12 +100,12 @@ describe("a body for a product", () => {
     ["null for a number", { ...body, qty: null }, ["qty"]],
     ["a boolean for a number", { ...body, qty: true }, ["qty"]],
     ["fields that are not known", { ...body, id: 1, version: 2 }, ["id", "version"]],
-  ])("when it has %s, then exactly the wrong fields are named", (_what, value, paths) => {
+  ])("is rejected with %s, and exactly the wrong fields are named", (_what, value, paths) => {
     expect(pathsOf(createProductBody, value)).toEqual(paths);
   });
 
   test.each([null, undefined, [], "text", 5, true])(
-    "when it is %j, then it says that an object is wanted",
+    "is rejected as %j: an object is wanted",
     (value) => {
       for (const schema of [createProductBody, replaceProductBody]) {
         expect(issuesToDetails(schema.safeParse(value).error!.issues)).toEqual([
@@ -115,20 +115,20 @@ describe("a body for a product", () => {
     },
   );
 
-  test("when it has `__proto__` as a key of its own, then that is a field that is not known", () => {
+  test("is rejected with `__proto__` as an unknown field", () => {
     const value: unknown = JSON.parse(`{"name":"x","price":1,"qty":1,"__proto__":{"admin":true}}`);
     expect(pathsOf(createProductBody, value)).toEqual(["__proto__"]);
     expect(pathsOf(replaceProductBody, value)).toEqual(["__proto__"]);
   });
 
   test.each(["constructor", "toString", "hasOwnProperty"])(
-    "when it has the key %s, then that is a field that is not known",
+    "is rejected with %s as an unknown field",
     (key) => {
       expect(pathsOf(createProductBody, { ...body, [key]: 1 })).toEqual([key]);
     },
   );
 
-  test("when an integer is out of range, then the message says the range and nothing else", () => {
+  test("is rejected with the range of an integer that is out of it", () => {
     for (const qty of [-1, 1.5, MAX_STOCK + 1, 1e21, Infinity, "1", null]) {
       const messages = createProductBody
         .safeParse({ ...body, qty })
@@ -139,11 +139,11 @@ describe("a body for a product", () => {
 });
 
 describe("the stock of a product", () => {
-  test.each([0, 1, MAX_STOCK])("when it is %d, then it is taken", (qty) => {
+  test.each([0, 1, MAX_STOCK])("may be %d", (qty) => {
     expect(stock.parse(qty)).toBe(qty);
   });
 
-  test("when it is written as 1.0 or 1e0, then it is 1, by JSON's own rules", () => {
+  test("is 1 as 1.0 or 1e0, by JSON's own rules", () => {
     expect(stock.parse(JSON.parse("1.0"))).toBe(1);
     expect(stock.parse(JSON.parse("1e0"))).toBe(1);
   });
@@ -154,7 +154,7 @@ describe("the id of a product in a path", () => {
     ["1", 1],
     ["26", 26],
     [String(MAX_PRODUCT_ID), MAX_PRODUCT_ID],
-  ])("when it is %s, then it is a number", (text, id) => {
+  ])("is a number: %s", (text, id) => {
     expect(productIdText.parse(text)).toBe(id);
   });
 
@@ -175,13 +175,13 @@ describe("the id of a product in a path", () => {
     String(MAX_PRODUCT_ID + 1),
     "9".repeat(10),
     "9".repeat(400),
-  ])("when it is %j, then it is refused", (text) => {
+  ])("is not %j", (text) => {
     expect(productIdText.safeParse(text).success).toBe(false);
   });
 });
 
 describe("a cursor of the products", () => {
-  test.each([1, 26, MAX_PRODUCT_ID])("when it is for %d, then it leads there again", (id) => {
+  test.each([1, 26, MAX_PRODUCT_ID])("leads to product %d", (id) => {
     expect(productCursorPlace(productCursor(id))).toBe(id);
   });
 
@@ -192,7 +192,7 @@ describe("a cursor of the products", () => {
     ["SQL", encodeCursor("product", "1; DROP TABLE products")],
     ["the orders' list", encodeCursor("order", "26")],
     ["a sign", encodeCursor("product", "-1")],
-  ])("when it is of %s, then it is a bad request", (_what, cursor) => {
+  ])("is a bad request with %s", (_what, cursor) => {
     expect(() => productCursorPlace(cursor)).toThrow(
       expect.objectContaining({ code: "BAD_REQUEST" }),
     );
@@ -204,7 +204,7 @@ describe("a product in an answer", () => {
   const at = "2026-11-20T10:15:30.123Z";
   const sample: Product = { id: 26, ...body, version: 1, createdAt: at, updatedAt: at };
 
-  test("when it is whole, then it is taken, in a page as well", () => {
+  test("is accepted, in a page as well", () => {
     expect(product.parse(sample)).toEqual(sample);
     const page = { items: [sample], nextCursor: null };
     expect(productPage.parse(page)).toEqual(page);
@@ -219,12 +219,12 @@ describe("a product in an answer", () => {
     { qty: -1 },
     { createdAt: "yesterday" },
     { updatedAt: "2026-11-20T10:15:30.123" },
-  ])("when it has %j, then it is not a product", (wrong) => {
+  ])("never has %j", (wrong) => {
     expect(product.safeParse({ ...sample, ...wrong }).success).toBe(false);
   });
 });
 
-test("the types are those of the schemas", () => {
+test("has the types of the schemas", () => {
   expectTypeOf<CreateProductBody>().toEqualTypeOf<{ name: string; price: number; qty: number }>();
   expectTypeOf<ReplaceProductBody>().toEqualTypeOf<{
     name: string;

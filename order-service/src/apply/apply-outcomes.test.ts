@@ -99,7 +99,7 @@ describe("an outcome", () => {
     },
   );
 
-  test("of an order from a clock that was ahead does not come before the order", async () => {
+  test("is not dated before its order, also when the order's clock was ahead", async () => {
     const [order] = (await placed(1)) as [Order];
     await fixture.sql(
       `UPDATE orders SET created_at = created_at + interval '1 hour',
@@ -111,7 +111,7 @@ describe("an outcome", () => {
     expect(now.updatedAt).toBe(now.createdAt);
   });
 
-  test("that is told again changes nothing", async () => {
+  test("that comes again changes nothing", async () => {
     const [order, last] = (await placed(2)) as [Order, Order];
     await fixture.decide(order);
     const first = await settled(order);
@@ -150,7 +150,7 @@ describe("an outcome", () => {
     for (const order of orders) expect((await settled(order)).status).toBe("done");
   });
 
-  test("of an order that nobody knows is ignored, and the next one is applied", async () => {
+  test("of an unknown order is ignored, and the next one is applied", async () => {
     const [order] = (await placed(1)) as [Order];
     await fixture.decide({ id: randomUUIDv7(), productId: order.productId });
     await fixture.decide(order);
@@ -159,7 +159,7 @@ describe("an outcome", () => {
     expect(await fixture.broker.depth(DEAD)).toBe(0);
   });
 
-  test("that names another product settles nothing, is counted, and keeps no true one from it", async () => {
+  test("that names another product is counted, and does not keep the true one from its order", async () => {
     const [blocker, ...orders] = (await placed(6)) as [Order, ...Order[]];
     const forged = orders.map((order) => ({ ...outcome(order), productId: order.productId + 1 }));
     await inOneBatch(blocker, async () => {
@@ -198,7 +198,7 @@ describe("an outcome", () => {
   });
 });
 
-test("each of many outcomes, told three times and shuffled, is applied once", async () => {
+test("is applied once, of many that come three times and shuffled", async () => {
   const orders = await placed(150);
   const reasonOf = (n: number) => ([null, "OUT_OF_STOCK", "PRODUCT_NOT_FOUND"] as const)[n % 3]!;
   const outcomes = orders.map((order, n) => outcome(order, reasonOf(n)));
@@ -215,11 +215,11 @@ test("each of many outcomes, told three times and shuffled, is applied once", as
 
 const metrics = async (): Promise<string> => (await fixture.request("/metrics")).text;
 
-describe("a message that is none", () => {
+describe("a message that is not an order.updated", () => {
   const decision = { orderId: randomUUIDv7(), productId: 1, decidedAt: new Date().toISOString() };
   const event = (data: object): string => JSON.stringify(eventOf("order.updated", data as Outcome));
 
-  test("goes to the dead queue as it is, and the others are on time", async () => {
+  test("is dead-lettered as it is, and the others are on time", async () => {
     const poison = [
       "{not json",
       "",
@@ -252,7 +252,7 @@ describe("a message that is none", () => {
     await emptied();
   });
 
-  test("for the database goes to the dead queue alone, and the rest of its batch is applied", async () => {
+  test("is dead-lettered alone when the database rejects it, and the rest of its batch is applied", async () => {
     const [bad] = (await placed(1)) as [Order];
     const [blocker, ...orders] = (await placed(20)) as [Order, ...Order[]];
     await fixture.sql(
@@ -274,8 +274,8 @@ describe("a message that is none", () => {
   });
 });
 
-describe("while the database is away", () => {
-  test("outcomes wait, none is lost and none goes to the dead queue", async () => {
+describe("a database that is away", () => {
+  test("makes outcomes wait; none is lost, and none is dead-lettered", async () => {
     const orders = await placed(40);
     await fixture.ways.database.cut();
     await fixture.broker.tellAll(
@@ -311,7 +311,7 @@ test("two instances share the outcomes, and each order gets its own", async () =
   }
 });
 
-test("D12: when somebody holds one order for long, then the others get their outcome meanwhile, and that one after", async () => {
+test("D12: an order that is locked for long waits, and the others get their outcome meanwhile", async () => {
   const orders = await placed(20);
   const [held, ...free] = orders;
   await fixture.sql.holding(

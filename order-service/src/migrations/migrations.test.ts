@@ -21,13 +21,13 @@ const tables = async (): Promise<string[]> =>
     )
   ).map(({ tablename }) => tablename);
 
-test("the tables are as the entities say: TypeORM finds nothing to change", async () => {
+test("makes the tables that the entities declare: TypeORM finds nothing to change", async () => {
   await dataSource.runMigrations();
   const { upQueries } = await dataSource.driver.createSchemaBuilder().log();
   expect(upQueries.map(({ query }) => query)).toEqual([]);
 });
 
-test("down takes back all that up made, and up works again", async () => {
+test("takes back by down all that up made, and goes up again", async () => {
   await dataSource.runMigrations();
   expect(await tables()).toEqual(["idempotency_keys", "migrations", "orders", "outbox"]);
   for (const _ of orderSchema.migrations) await dataSource.undoLastMigration();
@@ -36,7 +36,7 @@ test("down takes back all that up made, and up works again", async () => {
   expect(await tables()).toEqual(["idempotency_keys", "migrations", "orders", "outbox"]);
 });
 
-test("the database itself refuses what an order can never be", async () => {
+test("lets the database itself refuse what an order can never be", async () => {
   await dataSource.runMigrations();
   const insert = (status: string, reason: string | null) =>
     dataSource.query(

@@ -31,7 +31,7 @@ const idsOf = async (path: string, headers: Record<string, string>): Promise<str
 };
 
 describe("with an internal token", () => {
-  test("nobody is answered without it, and nothing says what is here", async () => {
+  test("answers 401 without it, whatever the path", async () => {
     for (const token of ["", `${TOKEN}x`, TOKEN.toUpperCase()]) {
       const headers = { "x-internal-token": token };
       for (const path of ["/orders/product/1", "/no-such-route", "/metrics/x"]) {
@@ -43,13 +43,13 @@ describe("with an internal token", () => {
     }
   });
 
-  test("health and metrics need none", async () => {
+  test("answers health and metrics without it", async () => {
     for (const path of ["/health/live", "/health/ready", "/metrics"]) {
       expect((await fixture.request(path)).status).toBe(200);
     }
   });
 
-  test("product-service is asked with it", async () => {
+  test("asks product-service with it", async () => {
     const { id } = fixture.products.put();
     await placeAs("asks", id);
     expect(fixture.products.tokens.at(-1)).toBe(TOKEN);
@@ -57,7 +57,7 @@ describe("with an internal token", () => {
 });
 
 describe("a caller", () => {
-  test("reads its own orders only; another's is not there", async () => {
+  test("reads its own orders only; another's is 404", async () => {
     const { id: productId } = fixture.products.put();
     const [anna, bert] = [await placeAs("anna", productId), await placeAs("bert", productId)];
 
@@ -82,7 +82,7 @@ describe("a caller", () => {
     );
   });
 
-  test("never sees another's list, whoever filled the cache before", async () => {
+  test("never sees another's list, whatever is in the cache", async () => {
     const { id: productId } = fixture.products.put();
     const anna = await placeAs("anna", productId);
     const all = as("clerk", "orders:read");
@@ -132,7 +132,7 @@ describe("a caller", () => {
     expect((await place("anna", 2)).status).toBe(422);
   });
 
-  test("stays with the order, and is told to nobody", async () => {
+  test("is stored with the order, and neither answered nor published", async () => {
     const heard = await fixture.broker.hear("order.created");
     const { id: productId } = fixture.products.put();
     const order = await placeAs("anna", productId);
@@ -145,7 +145,7 @@ describe("a caller", () => {
 });
 
 describe("without an internal token", () => {
-  test("nobody is believed who says on whose behalf it calls", async () => {
+  test("ignores the headers that name a caller", async () => {
     const service = await fixture.startAnother({ INTERNAL_TOKEN: "" });
     try {
       const { id: productId } = fixture.products.put();

@@ -39,7 +39,7 @@ const timed = async <T>(work: Promise<T>): Promise<{ answer: T; ms: number }> =>
 };
 
 describe("the first page", () => {
-  test("is stored by its first reader, for 5 seconds at most, as text that a person can read", async () => {
+  test("is cached by its first reader as readable text, for 5 seconds at most", async () => {
     const { productId, orders } = await productWith(2);
     expect(await fixture.cache.get(keyOf(productId))).toBeNull();
     const page = await list(productId);
@@ -50,14 +50,14 @@ describe("the first page", () => {
     expect(ttlMs).toBeLessThanOrEqual(5_000);
   });
 
-  test("comes from the cache to its next readers", async () => {
+  test("is answered from the cache to the next readers", async () => {
     const { productId, orders } = await productWith(2);
     const before = await list(productId);
     await removeBehindBack(orders[0]!);
     expect(await list(productId)).toEqual(before);
   });
 
-  test("of an empty list is cached as well", async () => {
+  test("is cached as well when it is empty", async () => {
     const { id: productId } = fixture.products.put();
     expect(await list(productId)).toEqual({ items: [], nextCursor: null });
     expect(await fixture.cache.get(keyOf(productId))).toBe('{"items":[],"nextCursor":null}');
@@ -78,7 +78,7 @@ describe("the first page", () => {
     }
   });
 
-  test("that is not the last keeps its place for the next page", async () => {
+  test("keeps the next page's place where it is not the last", async () => {
     const { productId, orders } = await productWith(22);
     await list(productId, "?limit=5");
     const cached = await list(productId);
@@ -87,7 +87,7 @@ describe("the first page", () => {
     expect(rest).toEqual({ items: orders.slice(20), nextCursor: null });
   });
 
-  test("is loaded once for any number of readers at once", async () => {
+  test("is loaded once for all readers at the same time", async () => {
     const { productId, orders } = await productWith(1);
     const readers: Promise<unknown>[] = [];
     // Not for long: who waits for a lock gives up after 1.5 seconds.
@@ -114,7 +114,7 @@ describe("other pages", () => {
     expect(await fixture.cache.get(keyOf(productId))).toBeNull();
   });
 
-  test("those after a cursor are not cached", async () => {
+  test("are not cached after a cursor", async () => {
     const { productId, orders } = await productWith(3);
     const { nextCursor } = await list(productId, "?limit=1");
     await removeBehindBack(orders[2]!);
@@ -125,8 +125,8 @@ describe("other pages", () => {
   });
 });
 
-describe("who writes", () => {
-  test("sees it in the next read, each time, with readers all around", async () => {
+describe("a writer", () => {
+  test("sees its order in the next read, each time, beside many readers", async () => {
     const { id: productId } = fixture.products.put();
     const writing = new AbortController();
     const readers = Array.from({ length: 4 }, async () => {
@@ -144,7 +144,7 @@ describe("who writes", () => {
     await Promise.all(readers);
   });
 
-  test("at one instance sees it at another", async () => {
+  test("sees its order at another instance", async () => {
     const another = await fixture.startAnother();
     try {
       await fixture.ready(another.url);
@@ -159,7 +159,7 @@ describe("who writes", () => {
     }
   });
 
-  test("outcomes are seen as soon as they are applied", async () => {
+  test("sees an outcome as soon as it is applied", async () => {
     const { productId, orders } = await productWith(2);
     await list(productId);
     await fixture.decide(orders[1]!);
@@ -169,7 +169,7 @@ describe("who writes", () => {
     );
   });
 
-  test("a reader that is slower than a writer stores nothing", async () => {
+  test("keeps slower readers from caching what they read before", async () => {
     const { productId, orders } = await productWith(1);
     let reading: Promise<unknown> = Promise.resolve();
     await fixture.sql.holding("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE", async () => {
@@ -184,7 +184,7 @@ describe("who writes", () => {
     expect(await fixture.cache.get(keyOf(productId))).not.toBeNull();
   });
 
-  test("is not joined to a load from before the write", async () => {
+  test("does not share a load from before its write", async () => {
     const { productId, orders } = await productWith(1);
     const reading: Promise<unknown>[] = [];
     await fixture.sql.holding("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE", async () => {
@@ -199,7 +199,7 @@ describe("who writes", () => {
   });
 });
 
-describe("rubbish in Redis", () => {
+describe("unreadable text in Redis", () => {
   test.each(["{", '"text"', "{}", "[]", "7", '{"items":[}'])(
     "%s is as good as nothing",
     async (rubbish) => {
@@ -210,15 +210,15 @@ describe("rubbish in Redis", () => {
     },
   );
 
-  test("of another kind is as good as nothing, too", async () => {
+  test("counts as a miss also under a key of another type", async () => {
     const { productId, orders } = await productWith(1);
     await fixture.cache.lPush(keyOf(productId), "a list");
     expect(await list(productId)).toEqual({ items: orders, nextCursor: null });
   });
 });
 
-describe("without Redis", () => {
-  test("dead: lists are right, own writes are seen, and caching goes on when it is back", async () => {
+describe("a Redis", () => {
+  test("that is dead makes no list wrong, and caches again when it is back", async () => {
     const { productId, orders } = await productWith(2);
     await list(productId);
     await fixture.redis.kill();
@@ -234,7 +234,7 @@ describe("without Redis", () => {
     });
   });
 
-  test("silent: lists are right and bounded, and what was missed is caught up with", async () => {
+  test("that is silent makes no list wrong or slow, and learns what it has missed", async () => {
     const { productId, orders } = await productWith(2);
     await list(productId);
     await fixture.redis.pause();

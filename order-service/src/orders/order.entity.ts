@@ -2,7 +2,7 @@ import { fromCents } from "@shop/contracts/money";
 import type { Order, OrderStatus, RejectionReason } from "@shop/contracts/order";
 import { Check, Column, Entity, Index, PrimaryColumn } from "typeorm";
 
-/** `insert: false` stands for what a new order does not have, or what its INSERT computes. */
+/** `insert: false` stands for what a new order does not have, and for what its INSERT computes (place.sql.ts). */
 @Entity("orders")
 @Index("orders_by_product", { synchronize: false })
 @Index("orders_by_subject", { synchronize: false })
@@ -24,10 +24,10 @@ export class OrderEntity {
   @Column("bigint", { name: "unit_price_cents" })
   unitPriceCents!: string;
 
-  @Column("bigint", { name: "total_price_cents" })
+  @Column({ type: "bigint", name: "total_price_cents", insert: false })
   totalPriceCents!: string;
 
-  @Column("text")
+  @Column({ type: "text", insert: false })
   status!: OrderStatus;
 
   @Column({ type: "text", nullable: true, insert: false })
@@ -43,7 +43,7 @@ export class OrderEntity {
   @Column("timestamptz", { name: "created_at" })
   createdAt!: Date;
 
-  @Column("timestamptz", { name: "updated_at" })
+  @Column({ type: "timestamptz", name: "updated_at", insert: false })
   updatedAt!: Date;
 
   /** When the reconciler republishes the order, if it is still pending then. */

@@ -28,7 +28,7 @@ const walk = async (path: string, between: () => Promise<unknown>): Promise<Orde
 };
 
 describe("POST /orders", () => {
-  test("when the body is valid, then the order is pending, stored, told and answered with its place", async () => {
+  test("stores, publishes and answers a pending order with its Location", async () => {
     const told = await fixture.broker.hear("order.created");
     const { id: productId } = fixture.products.put({ price: 19.99 });
     const { status, headers, body } = await fixture.request("/orders", {
@@ -67,7 +67,7 @@ describe("POST /orders", () => {
     [0.07, 3, 0.21],
     [1.1, 3, 3.3],
     [0, 5, 0],
-  ])("the total of %d x %d is exact to the cent", async (price, qty, total) => {
+  ])("calculates the total of %d x %d exactly to the cent", async (price, qty, total) => {
     const { id: productId } = fixture.products.put({ price });
     const order = await fixture.placed({ productId, qty });
     expect(order).toMatchObject({ unitPrice: price, totalPrice: total });
@@ -103,7 +103,7 @@ describe("POST /orders", () => {
       { productId: "x", qty: 0, price: -1, note: "" },
       ["productId", "qty", "price", "note"],
     ],
-  ])("%s is refused with every wrong field named", async (_, change, fields) => {
+  ])("rejects %s and names every wrong field", async (_, change, fields) => {
     const { id: productId } = fixture.products.put();
     const { status, body } = await fixture.place({ productId, qty: 1, ...change });
     expect(status).toBe(400);
@@ -124,25 +124,25 @@ describe("POST /orders", () => {
     ["bytes that are not UTF-8", Buffer.from([0x22, 0xff, 0x22]), 400, "MALFORMED_JSON"],
     ["__proto__", '{"productId":1,"qty":1,"__proto__":{"a":1}}', 400, "VALIDATION_FAILED"],
     ["over 100 kB", `{"note":"${"x".repeat(103_000)}"}`, 413, "PAYLOAD_TOO_LARGE"],
-  ])("a body that is %s is refused", async (_, body, status, code) => {
+  ])("rejects a body that is %s", async (_, body, status, code) => {
     const answer = await fixture.request("/orders", { method: "POST", body });
     expect(answer).toMatchObject({ status, body: { code } });
   });
 
-  test("a body of another type is refused with 415", async () => {
+  test("rejects another media type with 415", async () => {
     const headers = { "content-type": "text/plain" };
     const answer = await fixture.request("/orders", { body: '{"productId":1,"qty":1}', headers });
     expect(answer).toMatchObject({ status: 415, body: { code: "UNSUPPORTED_MEDIA_TYPE" } });
   });
 
-  test("JSON's own ways to write a number are numbers", async () => {
+  test("reads numbers by JSON's own rules", async () => {
     const { id } = fixture.products.put();
     const { status, body } = await fixture.place(`{"productId":${id}.0,"qty":7,"qty":2e0}`);
     expect(status).toBe(201);
     expect(body).toMatchObject({ productId: id, qty: 2 });
   });
 
-  test("a price that is right is taken, and one that is not is refused with the one that is", async () => {
+  test("accepts the current price, and rejects another one with the current one", async () => {
     const { id: productId } = fixture.products.put({ price: 0.3 });
     expect((await fixture.place({ productId, qty: 1, price: 0.3 })).status).toBe(201);
     const { status, body } = await fixture.place({ productId, qty: 1, price: 0.31 });
@@ -154,7 +154,7 @@ describe("POST /orders", () => {
     expect(await countOrders(productId)).toBe(1);
   });
 
-  test("a product that nobody knows is 404, and nothing is written", async () => {
+  test("answers 404 for an unknown product, and writes nothing", async () => {
     const { status, body } = await fixture.place({ productId: 2_147_483_647, qty: 1 });
     expect(status).toBe(404);
     expect(body.code).toBe("PRODUCT_NOT_FOUND");
@@ -162,7 +162,7 @@ describe("POST /orders", () => {
     expect(await fixture.sql("SELECT 1 FROM outbox WHERE payload LIKE '%2147483647%'")).toEqual([]);
   });
 
-  test("the request's id goes with the question to product-service", async () => {
+  test("asks product-service with the request's id", async () => {
     const { id: productId } = fixture.products.put();
     await fixture.place({ productId, qty: 1 }, { "x-request-id": "asks-with-it" });
     expect(fixture.products.requestIds).toContain("asks-with-it");
@@ -171,19 +171,19 @@ describe("POST /orders", () => {
 
 describe("GET /orders/:id", () => {
   test.each(["1", "not-a-uuid", "019a9f4e-7d2c-7f00-8a51-3c1d5e7f9b2", "%00"])(
-    "%s is not an id: 400",
+    "rejects %s as an id",
     async (id) => {
       const answer = await fixture.request(`/orders/${id}`);
       expect(answer).toMatchObject({ status: 400, body: { code: "VALIDATION_FAILED" } });
     },
   );
 
-  test("an id that no order has is 404", async () => {
+  test("answers 404 for an unknown id", async () => {
     const answer = await fixture.request("/orders/019a9f4e-7d2c-7f00-8a51-3c1d5e7f9b20");
     expect(answer).toMatchObject({ status: 404, body: { code: "ORDER_NOT_FOUND", details: [] } });
   });
 
-  test("an id in capitals is the same id", async () => {
+  test("finds an id in capitals", async () => {
     const order = await fixture.placed({ productId: fixture.products.put().id });
     const { body } = await fixture.request(`/orders/${order.id.toUpperCase()}`);
     expect(body).toEqual(order);
@@ -191,13 +191,13 @@ describe("GET /orders/:id", () => {
 });
 
 describe("GET /orders/product/:productId", () => {
-  test("when there are none, then the list is empty", async () => {
+  test("answers an empty list without orders", async () => {
     const { status, body } = await fixture.request("/orders/product/2147483646");
     expect(status).toBe(200);
     expect(body).toEqual({ items: [], nextCursor: null });
   });
 
-  test("when there are some, then they come newest first, 20 unless told", async () => {
+  test("answers orders newest first, 20 without a limit", async () => {
     const { id: productId } = fixture.products.put();
     const placed: Order[] = [];
     for (let n = 0; n < 23; n += 1) placed.push(await fixture.placed({ productId }));
@@ -214,7 +214,7 @@ describe("GET /orders/product/:productId", () => {
   });
 
   test.each([1, 7, 20, 21])(
-    "pages of %d neither skip nor repeat while orders arrive",
+    "neither skips nor repeats in pages of %d while orders arrive",
     async (limit) => {
       const { id: productId } = fixture.products.put();
       const before = await Promise.all(
@@ -231,7 +231,7 @@ describe("GET /orders/product/:productId", () => {
   );
 
   test.each(["0", "01", "-1", "1.0", "abc", "2147483648", "99999999999", "%31%20"])(
-    "product %s is not an id: 400",
+    "rejects %s as a product's id",
     async (id) => {
       const answer = await fixture.request(`/orders/product/${id}`);
       expect(answer).toMatchObject({ status: 400, body: { code: "VALIDATION_FAILED" } });
@@ -247,7 +247,7 @@ describe("GET /orders/product/:productId", () => {
     ["limit=1&limit=2", "limit"],
     ["cursor=a&cursor=b", "cursor"],
     ["offset=1", "offset"],
-  ])("the query %s is refused by name", async (query, path) => {
+  ])("rejects the query %s by name", async (query, path) => {
     const { status, body } = await fixture.request(`/orders/product/1?${query}`);
     expect(status).toBe(400);
     expect(body.code).toBe("VALIDATION_FAILED");
@@ -262,14 +262,14 @@ describe("GET /orders/product/:productId", () => {
     Buffer.from("product:12").toString("base64url"),
     `${Buffer.from("order:019a9f4e-7d2c-7f00-8a51-3c1d5e7f9b20").toString("base64url")}=`,
     "A".repeat(500),
-  ])("the cursor %j is not ours: 400", async (cursor) => {
+  ])("rejects the cursor %j", async (cursor) => {
     const answer = await fixture.request(`/orders/product/1?cursor=${cursor}`);
     expect(answer).toMatchObject({ status: 400, body: { code: "BAD_REQUEST" } });
   });
 });
 
 describe("every route", () => {
-  test("HEAD answers as GET does, without the body", async () => {
+  test("answers HEAD as GET, without the body", async () => {
     const order = await fixture.placed({ productId: fixture.products.put().id });
     for (const path of [`/orders/${order.id}`, `/orders/product/${order.productId}`]) {
       const get = await fixture.request(path);
@@ -289,19 +289,16 @@ describe("every route", () => {
     ["PUT", "/orders/019a9f4e-7d2c-7f00-8a51-3c1d5e7f9b20"],
     ["DELETE", "/orders/019a9f4e-7d2c-7f00-8a51-3c1d5e7f9b20"],
     ["GET", "/products/1"],
-  ])("%s %s is not a route: 404", async (method, path) => {
+  ])("answers 404 for %s %s, which is no route", async (method, path) => {
     const answer = await fixture.request(path, { method });
     expect(answer).toMatchObject({ status: 404, body: { code: "NOT_FOUND" } });
   });
 
-  test.each(["", "bad id", "x".repeat(65), 'a"b'])(
-    "the request id %j is not taken, and a new one is made",
-    async (id) => {
-      const { headers } = await fixture.request("/orders/product/1", {
-        headers: { "x-request-id": id },
-      });
-      expect(headers["x-request-id"]).toMatch(/^[A-Za-z0-9._-]{1,64}$/);
-      expect(headers["x-request-id"]).not.toBe(id);
-    },
-  );
+  test.each(["", "bad id", "x".repeat(65), 'a"b'])("replaces the request id %j", async (id) => {
+    const { headers } = await fixture.request("/orders/product/1", {
+      headers: { "x-request-id": id },
+    });
+    expect(headers["x-request-id"]).toMatch(/^[A-Za-z0-9._-]{1,64}$/);
+    expect(headers["x-request-id"]).not.toBe(id);
+  });
 });

@@ -73,7 +73,7 @@ describe("orders that arrive together", () => {
     expect(quantities).toEqual(Array.from({ length: 600 }, (_, n) => 1 + n));
   });
 
-  test("do not fail because of a neighbour, which fails alone and leaves nothing", async () => {
+  test("do not fail because of a neighbour; it fails alone and leaves nothing", async () => {
     const { id: productId } = fixture.products.put();
     const bad = fixture.products.put().id;
     await Promise.all([fixture.placed({ productId }), fixture.placed({ productId: bad })]);
@@ -110,7 +110,7 @@ describe("orders that arrive together", () => {
 });
 
 describe("a 201", () => {
-  test("comes only after the order and its event are committed", async () => {
+  test("comes after the order and its event are committed", async () => {
     const { id: productId } = fixture.products.put();
     await fixture.placed({ productId });
     await eventually(async () => expect(await fixture.sql("SELECT 1 FROM outbox")).toEqual([]));
@@ -149,7 +149,7 @@ describe("a 201", () => {
   });
 });
 
-describe("while the database is in the way", () => {
+describe("a database", () => {
   const works = (): Promise<void> =>
     eventually(async () => {
       const { id: productId } = fixture.products.put();
@@ -157,7 +157,7 @@ describe("while the database is in the way", () => {
       expect((await fixture.request(`/orders/product/${productId}`)).body.items).toHaveLength(1);
     });
 
-  test("gone: every request is answered 503 soon, and all works again when it is back", async () => {
+  test("that is gone makes every request 503 soon, and all works when it is back", async () => {
     const { id: productId } = fixture.products.put();
     const order = await fixture.placed({ productId });
     await fixture.ways.database.cut();
@@ -177,7 +177,7 @@ describe("while the database is in the way", () => {
     expect(await rowsOf(productId)).toHaveLength(1);
   });
 
-  test("silent: every request is answered 503 in a few seconds, and all works again when it speaks", async () => {
+  test("that is silent makes every request 503 in a few seconds, and all works when it answers", async () => {
     const { id: productId } = fixture.products.put();
     await fixture.placed({ productId });
     fixture.ways.database.stall();
@@ -193,7 +193,7 @@ describe("while the database is in the way", () => {
     await works();
   });
 
-  test("a table that somebody has locked for long: 503 in a few seconds, nothing is written", async () => {
+  test("with a table locked for long makes orders 503 in a few seconds, and nothing is written", async () => {
     const { id: productId } = fixture.products.put();
     await fixture.sql.holding("LOCK TABLE orders IN SHARE MODE", async () => {
       const answers: Promise<{ answer: Answer; ms: number }>[] = [];
@@ -213,7 +213,7 @@ describe("while the database is in the way", () => {
   });
 
   test.each(["orders", "idempotency_keys"])(
-    "the whole table %s locked for long: nobody is told that a key is in use, and reads have connections",
+    "with the whole table %s locked for long calls no key in use, and leaves connections for reads",
     async (table) => {
       const { id: productId } = fixture.products.put();
       const known = await fixture.placed({ productId });
@@ -238,7 +238,7 @@ describe("while the database is in the way", () => {
     },
   );
 
-  test("connections lost at any instant, also around COMMIT: one order for each 201, one for each key", async () => {
+  test("that loses connections at any instant, also around COMMIT, has one order for each 201 and each key", async () => {
     const told = await fixture.broker.hear("order.created");
     const { id: productId } = fixture.products.put();
     const answers: Answer[] = [];
@@ -301,7 +301,7 @@ test.each([
   ["without a key", {}],
   ["with a key", { "idempotency-key": "commit-in-flight" }],
 ])(
-  "an order whose COMMIT is in flight while it is retried is a 201, and is in its list: %s",
+  "answers 201 for an order whose COMMIT is in flight while it is retried, and lists it: %s",
   async (_, headers) => {
     const { id: productId } = fixture.products.put();
     const lock = 20_261_121;
@@ -332,7 +332,7 @@ test.each([
   },
 );
 
-test("many keys that somebody else holds for long leave connections for others", async () => {
+test("leaves connections for others while many keys are locked for long", async () => {
   const { id: productId } = fixture.products.put();
   const known = await fixture.placed({ productId });
   const held = `INSERT INTO idempotency_keys (caller, key, fingerprint, order_id)
@@ -357,7 +357,7 @@ test("many keys that somebody else holds for long leave connections for others",
   });
 });
 
-test("a key that somebody else holds for long concerns its own order only", async () => {
+test("lets a key that is locked for long delay its own order only", async () => {
   const { id: productId } = fixture.products.put();
   const held = `INSERT INTO idempotency_keys (caller, key, fingerprint, order_id)
     VALUES ('', 'held', '{}', '019a9f4e-7d2c-7f00-8a51-3c1d5e7f9b20')`;

@@ -86,14 +86,14 @@ describe("a product that is looked up", () => {
     expect(fixture.products.asked(id)).toBe(0);
   });
 
-  test("is asked for when Redis knew it longer ago", async () => {
+  test("is asked for when Redis has it from longer ago", async () => {
     const { id } = fixture.products.put({ price: 10 });
     await remember(id, { priceCents: 999, ageMs: 5_001 });
     expect((await order(id)).body.unitPrice).toBe(10);
     expect(fixture.products.asked(id)).toBe(1);
   });
 
-  test("is asked for once by any number of orders at once", async () => {
+  test("is asked for once by all orders at the same time", async () => {
     const { id } = fixture.products.put();
     const release = fixture.products.hold();
     const orders = Promise.all(Array.from({ length: 60 }, () => order(id)));
@@ -103,14 +103,14 @@ describe("a product that is looked up", () => {
     expect(fixture.products.asked(id)).toBe(1);
   });
 
-  test("a change that nobody told of is seen when what is known is 5 seconds old", async () => {
+  test("shows a change without an event when what is known is 5 seconds old", async () => {
     const { id } = fixture.products.put({ price: 2 });
     await remember(id, { priceCents: 100, ageMs: 4_000 });
     expect((await order(id)).body.unitPrice).toBe(1);
     await eventually(async () => expect((await order(id)).body.unitPrice).toBe(2), 1_500);
   });
 
-  test("rubbish in Redis is as good as nothing", async () => {
+  test("is asked for when Redis has unreadable text", async () => {
     for (const rubbish of ["{", "null", '"text"', "{}"]) {
       const { id } = fixture.products.put({ price: 3 });
       await fixture.cache.set(`product:${id}`, rubbish);
@@ -120,7 +120,7 @@ describe("a product that is looked up", () => {
 });
 
 describe("product events", () => {
-  test("a change is seen at once, in memory and in Redis, without asking", async () => {
+  test("show a change at once, in memory and in Redis, without asking", async () => {
     const { id } = fixture.products.put({ price: 5 });
     await order(id);
     await tell("product.updated", fixture.products.put({ id, price: 7 }));
@@ -131,14 +131,14 @@ describe("product events", () => {
     expect(fixture.products.asked(id)).toBe(1);
   });
 
-  test("a new product is known before anybody asks for it", async () => {
+  test("make a new product known before it is asked for", async () => {
     const product = fixture.products.put({ price: 4 });
     await tell("product.created", product);
     expect((await order(product.id)).body.unitPrice).toBe(4);
     expect(fixture.products.asked(product.id)).toBe(0);
   });
 
-  test("an event that was long on its way is not taken for news of now", async () => {
+  test("that were long on their way do not count as new", async () => {
     const product = fixture.products.put({ price: 4 });
     const requestId = `event-${(lastEvent += 1)}`;
     const occurredAt = new Date(Date.now() - MINUTE_MS).toISOString();
@@ -150,7 +150,7 @@ describe("product events", () => {
     expect(fixture.products.asked(product.id)).toBe(1);
   });
 
-  test("an event from a clock that is ahead is as old as its arrival", async () => {
+  test("from a clock that is ahead are as old as their arrival", async () => {
     const product = fixture.products.put({ price: 4 });
     const requestId = `event-${(lastEvent += 1)}`;
     const occurredAt = new Date(Date.now() + MINUTE_MS).toISOString();
@@ -161,7 +161,7 @@ describe("product events", () => {
     );
   });
 
-  test("an older event does not take the place of a newer one", async () => {
+  test("do not replace newer ones", async () => {
     const first = fixture.products.put({ price: 1 });
     const second = fixture.products.put({ id: first.id, price: 2 });
     await tell("product.updated", second);
@@ -171,7 +171,7 @@ describe("product events", () => {
     expect(fixture.products.asked(first.id)).toBe(0);
   });
 
-  test("an answer that is older than an event does not take its place", async () => {
+  test("are not replaced by an older answer", async () => {
     const { id } = fixture.products.put({ price: 1 });
     const release = fixture.products.hold();
     const placing = order(id);
@@ -182,7 +182,7 @@ describe("product events", () => {
     expect((await order(id)).body.unitPrice).toBe(2);
   });
 
-  test("a deleted product is 404, after product-service was asked", async () => {
+  test("make a deleted product 404, after product-service was asked", async () => {
     const { id, version } = fixture.products.put();
     await order(id);
     fixture.products.remove(id);
@@ -195,7 +195,7 @@ describe("product events", () => {
     expect((await order(id)).status).toBe(404);
   });
 
-  test("a deletion that nobody told of is found out when what is known is 5 seconds old", async () => {
+  test("are not needed for a deletion to be found when what is known is 5 seconds old", async () => {
     const id = 1_999_999_998;
     await remember(id, { priceCents: 100, ageMs: 4_000 });
     expect((await order(id)).status).toBe(201);
@@ -218,7 +218,7 @@ describe("product events", () => {
     }
   });
 
-  test("a hint that is none is left out, and the next one is taken", async () => {
+  test("that cannot be read are skipped, and the next one counts", async () => {
     const product = fixture.products.put({ price: 8 });
     await fixture.broker.send("product.updated", "{not json");
     await fixture.broker.send("product.updated", '{"type":"order.created"}');
@@ -236,7 +236,7 @@ describe("a refusal", () => {
     expect((await order(id, { price: 5 })).status).toBe(409);
   });
 
-  test("because there is no such product never rests on what is remembered", async () => {
+  test("because the product is unknown never rests on the cache", async () => {
     const { id } = fixture.products.put({ price: 5 });
     await remember(id, { priceCents: null, version: 1, ageMs: 0 });
     expect(await order(id)).toMatchObject({ status: 201, body: { unitPrice: 5 } });
@@ -322,8 +322,8 @@ describe("a product whose version went back", () => {
   });
 });
 
-describe("what is forged", () => {
-  test("an event with the highest version decides a price for the bound of staleness only", async () => {
+describe("a forgery", () => {
+  test("of an event with the highest version decides a price within the staleness bound only", async () => {
     const product = fixture.products.put({ price: 10 });
     const { id } = product;
     await order(id);
@@ -339,7 +339,7 @@ describe("what is forged", () => {
     ["from a time to come", (now: number) => ({ asOf: now + 60 * MINUTE_MS })],
     ["from the highest time", () => ({ asOf: Number.MAX_SAFE_INTEGER })],
     ["without an end, from an hour ago", (now: number) => ({ asOf: now - 60 * MINUTE_MS })],
-  ])("a value in Redis %s decides no price, and is replaced", async (_, with_) => {
+  ])("of a value in Redis %s decides no price, and is replaced", async (_, with_) => {
     const { id } = fixture.products.put({ price: 10 });
     const forged = { id, version: HIGHEST, priceCents: 1, ...with_(Date.now()) };
     await fixture.cache.set(`product:${id}`, JSON.stringify(forged));
@@ -347,7 +347,7 @@ describe("what is forged", () => {
     await eventually(async () => expect(await remembered(id)).toMatchObject({ priceCents: 1000 }));
   });
 
-  test("a value that somebody writes into Redis again and again changes no price that was asked for", async () => {
+  test("that is written into Redis again and again changes no price that was asked for", async () => {
     const { id } = fixture.products.put({ price: 10 });
     expect((await order(id)).body.unitPrice).toBe(10);
     const asked = fixture.products.asked(id);
@@ -359,17 +359,17 @@ describe("what is forged", () => {
     });
   });
 
-  test("product-service is asked for what is so now, past its own cache", async () => {
+  test("in product-service's cache does not count: it is asked past it", async () => {
     const { id } = fixture.products.put();
     await order(id);
     expect(fixture.products.cacheControl.at(-1)).toBe("no-cache");
   });
 });
 
-describe("while product-service is away", () => {
+describe("a product-service that is away", () => {
   afterEach(recover);
 
-  test("known products can be ordered, those from longer ago as well", async () => {
+  test("lets known products be ordered, those from longer ago as well", async () => {
     const [known, old] = [fixture.products.put({ price: 2 }), fixture.products.put({ price: 3 })];
     await order(known.id);
     await remember(old.id, { priceCents: 300, ageMs: 59 * MINUTE_MS });
@@ -378,7 +378,7 @@ describe("while product-service is away", () => {
     expect(await order(old.id)).toMatchObject({ status: 201, body: { unitPrice: 3 } });
   });
 
-  test("a product that is unknown, or known from over an hour ago, is 503 and not 404", async () => {
+  test("makes a product 503, and not 404, when it is unknown or from over an hour ago", async () => {
     const [unknown, older] = [fixture.products.put(), fixture.products.put()];
     await remember(older.id, { priceCents: 300, ageMs: 61 * MINUTE_MS });
     await fixture.products.goDown();
@@ -392,14 +392,14 @@ describe("while product-service is away", () => {
     }
   });
 
-  test("a price that is not the known one is 503, since nobody can say which one holds", async () => {
+  test("makes a price other than the known one 503, since it may be right", async () => {
     const { id } = fixture.products.put({ price: 2 });
     await order(id);
     await fixture.products.goDown();
     expect((await order(id, { price: 3 })).status).toBe(503);
   });
 
-  test("nothing waits long for a product-service that is silent", async () => {
+  test("keeps no order waiting for long when it is silent", async () => {
     const [known, unknown] = [fixture.products.put(), fixture.products.put()];
     await remember(known.id, { priceCents: 300, ageMs: MINUTE_MS });
     const release = fixture.products.hold();
@@ -463,8 +463,8 @@ describe("while product-service is away", () => {
   );
 });
 
-describe("while Redis is away", () => {
-  test("orders go on, and a change is seen after a second", async () => {
+describe("a Redis that is away", () => {
+  test("does not stop orders, and a change is seen after a second", async () => {
     await fixture.redis.kill();
     try {
       const { id } = fixture.products.put({ price: 1 });
@@ -477,7 +477,7 @@ describe("while Redis is away", () => {
     await fixture.ready();
   });
 
-  test("a Redis that is silent keeps no order for long", async () => {
+  test("keeps no order waiting for long when it is silent", async () => {
     await fixture.redis.pause();
     try {
       for (let n = 0; n < 5; n += 1) {

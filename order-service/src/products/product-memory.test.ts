@@ -26,7 +26,7 @@ test("holds 10,000 products and forgets the one that was put the longest ago", (
 });
 
 describe("an event", () => {
-  test("of an older version does not take a newer one's place, and the newer one is given back", () => {
+  test("of an older version does not replace a newer one, and the newer one is answered", () => {
     const memory = new ProductMemory();
     const newer = product(1, 5);
     memory.putEvent(newer);
@@ -42,7 +42,7 @@ describe("an event", () => {
     expect(memory.get(1, ALWAYS)).toEqual(later);
   });
 
-  test("from more than 5 seconds later takes the place of any version", () => {
+  test("from more than 5 seconds later replaces any version", () => {
     const memory = new ProductMemory();
     const now = Date.now();
     memory.putEvent({ ...product(1, HIGHEST), asOf: now - 5 * SECOND_MS - 1 });
@@ -55,7 +55,7 @@ describe("an event", () => {
 });
 
 describe("an answer", () => {
-  test("takes the place of what was known when it was asked for, whatever the versions", () => {
+  test("replaces what was known when it was asked for, whatever the versions", () => {
     const memory = new ProductMemory();
     const now = Date.now();
     memory.putAnswer({ ...product(1, HIGHEST), asOf: now - 2 });
@@ -64,7 +64,7 @@ describe("an answer", () => {
     expect(memory.get(1, FRESH)).toEqual(answer);
   });
 
-  test("does not take the place of a newer event that came meanwhile", () => {
+  test("does not replace a newer event that came meanwhile", () => {
     const memory = new ProductMemory();
     const event = product(1, 5);
     memory.putEvent(event);
@@ -75,7 +75,7 @@ describe("an answer", () => {
   });
 });
 
-describe("what stands in Redis", () => {
+describe("a value in Redis", () => {
   const inRedis = (priceCents: number, { version = 1, ageMs = 1 } = {}) => ({
     ...product(1, version),
     priceCents,
@@ -91,13 +91,13 @@ describe("what stands in Redis", () => {
     expect(old.get(1, ALWAYS)).toMatchObject({ priceCents: 100 });
   });
 
-  test("decides nothing when it is from a time to come, and is not remembered", () => {
+  test("decides nothing when it is from the future, and is not remembered", () => {
     const memory = new ProductMemory();
     expect(memory.putShared(inRedis(100, { ageMs: -60 * SECOND_MS }))).toBeUndefined();
     expect(memory.get(1, ALWAYS)).toBeUndefined();
   });
 
-  test("goes on for what this process was answered less than 5 seconds ago, and never changes it", () => {
+  test("confirms what product-service answered less than 5 seconds ago, and never changes it", () => {
     const memory = new ProductMemory();
     memory.putAnswer(inRedis(100, { ageMs: 4 * SECOND_MS }));
     expect(memory.putShared(inRedis(100, { version: 2 }))).toMatchObject({ version: 2 });
@@ -107,7 +107,7 @@ describe("what stands in Redis", () => {
     expect(memory.putAnswer(answer)).toEqual(answer);
   });
 
-  test("does not go on without an answer for longer than 5 seconds, however often it is renewed there", () => {
+  test("does not count without an answer for longer than 5 seconds, however often it is renewed", () => {
     const memory = new ProductMemory();
     memory.putShared(inRedis(100, { ageMs: 4 * SECOND_MS }));
     expect(memory.putShared(inRedis(100))).toBeDefined();

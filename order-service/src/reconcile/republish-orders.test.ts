@@ -121,7 +121,7 @@ function batchSizes(rows: readonly Told[]): number[] {
 }
 
 describe("an order that stays pending", () => {
-  test("because its order.created was lost is told again, as it is and with its own request id", async () => {
+  test("because its order.created was lost is republished as it is, with its own request id", async () => {
     await nobodyTakes();
     const heard = await fixture.broker.hear("order.created");
     const { id: productId } = fixture.products.put();
@@ -167,7 +167,7 @@ describe("an order that stays pending", () => {
     }
   });
 
-  test("for ever is still told, and its count does not run over", async () => {
+  test("for weeks is still republished, and its count does not overflow", async () => {
     const orders = await placed(1);
     await fixture.sql("UPDATE orders SET times_told_again = 1000 WHERE id = $1", [orders[0]!.id]);
     await makeOverdue(orders);
@@ -178,7 +178,7 @@ describe("an order that stays pending", () => {
     });
   });
 
-  test("is left alone once it is settled", async () => {
+  test("is not republished once it is settled", async () => {
     const [settled, pending] = (await placed(2)) as [Order, Order];
     await fixture.decide(settled);
     await eventually(async () =>
@@ -189,7 +189,7 @@ describe("an order that stays pending", () => {
     expect(await told([settled])).toMatchObject([{ times: 0 }]);
   });
 
-  test("is left alone while its event is still in the outbox, and told when that is gone", async () => {
+  test("is not republished while its event is in the outbox, and is when that is gone", async () => {
     const [waiting, lost] = (await placed(2)) as [Order, Order];
     await fixture.sql(
       `INSERT INTO outbox (id, type, subject, request_id, payload, leased_until)
@@ -205,13 +205,13 @@ describe("an order that stays pending", () => {
 });
 
 describe("many at once", () => {
-  test("are told 500 at a time", async () => {
+  test("are republished 500 at a time", async () => {
     const orders = await insertPending(1_250, "now() + interval '1 hour'");
     await makeOverdue(orders);
     expect(batchSizes(await toldAgain(orders, 1))).toEqual([500, 500, 250]);
   });
 
-  test("are told 500 at a time also when the planner expects none", async () => {
+  test("are republished 500 at a time also when the planner expects none", async () => {
     await insertPending(2_000, "now() + interval '1 hour'");
     await fixture.sql("UPDATE orders SET status = 'done'");
     await fixture.sql("VACUUM ANALYZE orders");
@@ -220,7 +220,7 @@ describe("many at once", () => {
     expect(batchSizes(await toldAgain(orders, 1))).toEqual([500, 500, 250]);
   });
 
-  test("are told once each by two instances", async () => {
+  test("are republished once each by two instances", async () => {
     const heard = await fixture.broker.hear("order.created");
     const another = await fixture.startAnother();
     try {
@@ -242,8 +242,8 @@ describe("many at once", () => {
   });
 });
 
-describe("while something is away", () => {
-  test("the broker: nothing is told again, and then it is", async () => {
+describe("republishing", () => {
+  test("waits for the broker", async () => {
     const orders = await placed(3);
     await without(fixture.ways.broker, async () => {
       await eventually(async () =>
@@ -255,7 +255,7 @@ describe("while something is away", () => {
     await fixture.ready();
   });
 
-  test("product-service: nothing is told again while its queue has messages, and then it is", async () => {
+  test("waits for product-service while its queue has messages", async () => {
     await nobodyTakes();
     const orders = await placed(3);
     await expectNotToldAgain(orders);
@@ -263,7 +263,7 @@ describe("while something is away", () => {
     await toldAgain(orders, 1);
   });
 
-  test("what product-service needs to keep up: nothing is told again while thousands wait, and then it is", async () => {
+  test("waits for product-service to keep up while thousands of messages wait", async () => {
     await nobodyTakes();
     onTestFinished(await fixture.broker.takeFrom(QUEUE, { hangs: true }));
     const [earlier] = (await placed(1)) as [Order];
@@ -277,7 +277,7 @@ describe("while something is away", () => {
     await toldAgain(orders, 1);
   });
 
-  test("the queue itself: orders are republished, and are in it when product-service has declared it again", async () => {
+  test("goes on without the queue, and its orders are there when product-service has declared it again", async () => {
     const orders = await placed(3);
     await nobodyTakes();
     // Who takes what comes meanwhile, so that it does not come back to its sender.
@@ -291,7 +291,7 @@ describe("while something is away", () => {
     await eventually(async () => expect(await fixture.broker.depth(QUEUE)).toBe(3));
   });
 
-  test("the database: sweeping goes on when it is back", async () => {
+  test("goes on when the database is back", async () => {
     const orders = await placed(1);
     await without(fixture.ways.database, () =>
       eventually(() =>
@@ -305,7 +305,7 @@ describe("while something is away", () => {
   });
 });
 
-test("nothing is told again while much is still to be told for the first time", async () => {
+test("waits while much is in the outbox", async () => {
   await fixture.sql(
     `INSERT INTO outbox (id, type, subject, request_id, payload, leased_until)
      SELECT gen_random_uuid(), 'order.created', n::text, 'r', '{}', now() + interval '1 hour'
@@ -322,7 +322,7 @@ test("nothing is told again while much is still to be told for the first time", 
   await toldAgain(orders, 1);
 });
 
-test("orders that have been pending for longer than the sweeper waits are counted", async () => {
+test("counts orders that are pending for longer than the reconciler waits", async () => {
   const pendingTooLong = async (count: number): Promise<void> =>
     expect((await fixture.request("/metrics")).text).toContain(
       `orders_pending_too_long ${count}\n`,

@@ -24,8 +24,8 @@ function shuffled<T>(items: readonly T[]): T[] {
     .map(({ item }) => item);
 }
 
-describe("an order that was created", () => {
-  test("when there is stock, then it is taken, and done is told under the order's request id", async () => {
+describe("an order", () => {
+  test("takes its stock, and its outcome is published under its request id", async () => {
     const product = await fixture.createProduct({ qty: 10 });
     const updates = await fixture.broker.hear("product.updated");
     const order = orderFor(product.id, { qty: 3 });
@@ -54,7 +54,7 @@ describe("an order that was created", () => {
     expect(updates).toEqual([]);
   });
 
-  test("when it takes exactly the rest, then it is done; then the next is out of stock, and writes nothing else", async () => {
+  test("may take exactly the rest; the next one is out of stock and changes no product", async () => {
     const { id } = await fixture.createProduct({ qty: 5 });
     const [exact, late] = [orderFor(id, { qty: 5 }), orderFor(id, { qty: 1 })];
     await fixture.broker.tell("order.created", exact);
@@ -65,13 +65,13 @@ describe("an order that was created", () => {
     expect((await fixture.request(`/products/${id}`)).body).toMatchObject({ qty: 0, version: 2 });
   });
 
-  test("when there is no such product, then it is rejected for that", async () => {
+  test("is rejected when its product is unknown", async () => {
     const order = orderFor(2_147_483_647);
     await fixture.broker.tell("order.created", order);
     await eventually(() => expect(outcomesOf(order.id)).toEqual(["PRODUCT_NOT_FOUND"]));
   });
 
-  test("when the product was deleted while its orders were pending, then they are rejected for that", async () => {
+  test("is rejected when its product was deleted while it was pending", async () => {
     const { id } = await fixture.createProduct({ qty: 1_000 });
     const early = ordersFor(id, 20);
     await tellAll(early);
@@ -85,7 +85,7 @@ describe("an order that was created", () => {
     expect(await fixture.outcomes(id)).toEqual({ done: 20, PRODUCT_NOT_FOUND: 50 });
   });
 
-  test("when the product is deleted under a stream of orders, then each is done before or rejected after", async () => {
+  test("is done before its product is deleted, or rejected after", async () => {
     const { id } = await fixture.createProduct({ qty: 1_000_000 });
     const orders = ordersFor(id, 600);
     const streaming = tellAll(orders);
@@ -100,8 +100,8 @@ describe("an order that was created", () => {
   });
 });
 
-describe("an order that is told again", () => {
-  test("when it comes many times at once and later, then stock is taken once and the outcome is told again", async () => {
+describe("an order that comes again", () => {
+  test("takes its stock once, and its outcome is published again", async () => {
     const { id } = await fixture.createProduct({ qty: 10 });
     const order = orderFor(id, { qty: 4 });
     await tellAll(Array(20).fill(order));
@@ -118,7 +118,7 @@ describe("an order that is told again", () => {
     await fixture.allSettled([order]);
   });
 
-  test("when it was rejected and there is stock by now, then it stays rejected", async () => {
+  test("stays rejected although there is stock now", async () => {
     const { id } = await fixture.createProduct({ qty: 0 });
     const order = orderFor(id);
     await fixture.broker.tell("order.created", order);
@@ -130,7 +130,7 @@ describe("an order that is told again", () => {
     expect(await fixture.stock(id)).toEqual({ is: 5, should: 5 });
   });
 
-  test("when its product was deleted after it was done, then it is done all the same", async () => {
+  test("stays done although its product was deleted", async () => {
     const { id } = await fixture.createProduct();
     const order = orderFor(id);
     await fixture.broker.tell("order.created", order);
@@ -140,7 +140,7 @@ describe("an order that is told again", () => {
     await eventually(() => expect(outcomesOf(order.id)).toEqual(["done", "done"]));
   });
 
-  test("when its id comes in capitals, then it is the same order", async () => {
+  test("is the same order with its id in capitals", async () => {
     const { id } = await fixture.createProduct({ qty: 10 });
     const order = orderFor(id);
     await tellAll([order, { ...order, id: order.id.toUpperCase() }]);
@@ -149,7 +149,7 @@ describe("an order that is told again", () => {
     expect(await fixture.stock(id)).toEqual({ is: 9, should: 9 });
   });
 
-  test("when another instance decides it at the same moment, then its outcome is told, and the others are settled", async () => {
+  test("gets the outcome of another instance that decided it at the same moment, and the rest of its batch is decided", async () => {
     const { id } = await fixture.createProduct({ qty: 10 });
     const [theirs, ours] = [orderFor(1_666_666_666), orderFor(id)];
     await fixture.sql.holding(
@@ -171,7 +171,7 @@ describe("an order that is told again", () => {
     );
   });
 
-  test("D12: when somebody holds one product for long, then the orders of the others are settled meanwhile, and its own after", async () => {
+  test("D12: waits while its product is locked for long, and orders of other products are decided meanwhile", async () => {
     const [stuck, free] = [
       await fixture.createProduct({ qty: 100 }),
       await fixture.createProduct({ qty: 100 }),
@@ -196,7 +196,7 @@ describe("an order that is told again", () => {
     expect(await fixture.stock(free.id)).toEqual({ is: 70, should: 70 });
   });
 
-  test("when all come three times and shuffled, then each is applied once", async () => {
+  test("is decided once when all come three times and shuffled", async () => {
     const products = await Promise.all([40, 0, 1_000].map((qty) => fixture.createProduct({ qty })));
     const orders = [...products.map(({ id }) => id), 1_999_999_999].flatMap((id) =>
       ordersFor(id, 100),
@@ -210,8 +210,8 @@ describe("an order that is told again", () => {
   });
 });
 
-describe("a message that is no order.created", () => {
-  test("when poison comes among orders, then it goes to the dead queue and the orders are settled in time", async () => {
+describe("a message that is not an order.created", () => {
+  test("is dead-lettered, and the orders around it are decided in time", async () => {
     const { id } = await fixture.createProduct({ qty: 100 });
     const event = (data: object, envelope: object = {}): string =>
       JSON.stringify(eventOf("order.created", { ...orderFor(id), ...data }, envelope));
@@ -254,7 +254,7 @@ describe("a message that is no order.created", () => {
     expect(Math.max(...lines.map((line) => JSON.stringify(line).length))).toBeLessThan(2_000);
   });
 
-  test("when an event has fields that are not known yet, then it is settled", async () => {
+  test("is one also with fields that are not known yet", async () => {
     const { id } = await fixture.createProduct();
     const order = { ...orderFor(id), coupon: "new" };
     await fixture.broker.tell("order.created", order, { version: 2, traceparent: "new" });
@@ -263,7 +263,7 @@ describe("a message that is no order.created", () => {
 });
 
 describe("many orders", () => {
-  test("when 1,000 buyers want 100 pieces, then 100 are done and 900 rejected", async () => {
+  test("sell 100 pieces to 100 of 1,000 buyers", async () => {
     const { id } = await fixture.createProduct({ qty: 100 });
     const orders = ordersFor(id, 1_000);
     await tellAll(orders);
@@ -275,7 +275,7 @@ describe("many orders", () => {
     expect(metrics).toMatch(/^orders_decided_before_total \d+$/m);
   });
 
-  test("when two instances take thousands with many duplicates, then the stock adds up to the piece", async () => {
+  test("add up to the piece with two instances and many duplicates", async () => {
     const other = await fixture.startAnother();
     await fixture.ready(other.url);
     try {
@@ -299,7 +299,7 @@ describe("many orders", () => {
     }
   });
 
-  test("when the price changes without qty under a stream of sales, then no sale is lost", async () => {
+  test("lose no sale beside replacements without qty", async () => {
     const { id } = await fixture.createProduct({ qty: 1_000 });
     const orders = ordersFor(id, 700);
     const sales = (async () => {
@@ -326,7 +326,7 @@ describe("many orders", () => {
     );
   });
 
-  test("when qty is set under a stream of sales, then stock is initial + adjustments − done", async () => {
+  test("add up to initial + adjustments − done beside replacements with qty", async () => {
     const { id } = await fixture.createProduct({ qty: 50 });
     const orders = ordersFor(id, 500, { qty: 2 });
     const sales = (async () => {

@@ -89,18 +89,21 @@ async function decide(
   const undecided = orders
     .filter(({ id, productId }) => !known.has(id) && !locked.includes(productId))
     .map(({ id, productId, qty }) => ({ orderId: id, productId, qty }));
-  const decidedNow = decideOrders(undecided, { stock, decidedAt: new Date() });
+  const decidedAt = new Date();
+  const decidedNow = decideOrders(undecided, { stock, decidedAt });
 
-  if (decidedNow.length > 0) alongside(insertMovements(sql, decidedNow));
+  if (decidedNow.length > 0) alongside(insertMovements(sql, decidedNow, decidedAt));
   const sold = soldPieces(decidedNow);
   const changed = sold.size > 0 ? takeFromStock(sql, sold) : Promise.resolve([]);
   alongside(changed);
-  for (const { orderId, productId, status, reason, decidedAt } of decidedBefore.concat(decidedNow))
+  for (const movement of decidedBefore.concat(decidedNow)) {
+    const { orderId, productId, status, reason } = movement;
     emit("order.updated", {
       subject: orderId,
       requestId: events.get(orderId)?.requestId,
-      data: { orderId, productId, status, reason, decidedAt: decidedAt.toISOString() },
+      data: { orderId, productId, status, reason, decidedAt: movement.decidedAt.toISOString() },
     });
+  }
   return { decidedBefore, decidedNow, changed, locked };
 }
 

@@ -29,7 +29,8 @@ export class StockMovementEntity {
   @Column("text", { nullable: true })
   reason!: RejectionReason | null;
 
-  @Column("timestamptz", { name: "decided_at", default: () => "now()" })
+  /** One for a whole batch, so it is not among the columns that are inserted for each row. */
+  @Column({ type: "timestamptz", name: "decided_at", default: () => "now()", insert: false })
   decidedAt!: Date;
 }
 

@@ -42,8 +42,8 @@ export const findMovements = (
 ): Promise<StockMovementEntity[]> => sql.query(FIND_MOVEMENTS, [orderIds]);
 
 const MOVEMENTS = insertedColumns<StockMovementEntity>(StockMovementEntity);
-const INSERT_MOVEMENTS = `INSERT INTO stock_movements (${MOVEMENTS.names})
-   SELECT * FROM ${MOVEMENTS.rows} AS m (${MOVEMENTS.names}) ORDER BY order_id`;
+const INSERT_MOVEMENTS = `INSERT INTO stock_movements (${MOVEMENTS.names}, decided_at)
+   SELECT m.*, $${MOVEMENTS.nextParameter} FROM ${MOVEMENTS.rows} AS m (${MOVEMENTS.names}) ORDER BY order_id`;
 
 /**
  * Fails as a whole when another instance has decided one of the orders meanwhile. In id order, so that two batches with the same
@@ -52,8 +52,9 @@ const INSERT_MOVEMENTS = `INSERT INTO stock_movements (${MOVEMENTS.names})
 export async function insertMovements(
   sql: Sql,
   movements: readonly StockMovementEntity[],
+  decidedAt: Date,
 ): Promise<void> {
-  await sql.query(INSERT_MOVEMENTS, MOVEMENTS.parameters(movements));
+  await sql.query(INSERT_MOVEMENTS, [...MOVEMENTS.parameters(movements), decidedAt]);
 }
 
 const TAKE_FROM_STOCK = `UPDATE products AS p SET qty = p.qty - s.qty, version = p.version + 1,

@@ -40,8 +40,8 @@ const timed = async <T>(work: Promise<T>): Promise<{ answer: T; ms: number }> =>
   return { answer: await work, ms: performance.now() - startedAt };
 };
 
-describe("what is in Redis", () => {
-  test("when a product is written, sold or read, then its key is plain JSON that lives for 5 s at most", async () => {
+describe("a product in Redis", () => {
+  test("is plain JSON under a readable key, for 5 s at most, after a write, a sale and a read", async () => {
     const product = await fixture.createProduct({ qty: 10 });
     const key = `product:${product.id}`;
     const expectPlain = async (wanted: unknown): Promise<void> => {
@@ -61,7 +61,7 @@ describe("what is in Redis", () => {
     await expectPlain((await read(product.id)).body);
   });
 
-  test("when a product is deleted, then a tombstone with its last version stands in its place", async () => {
+  test("is replaced by a tombstone with its last version when it is deleted", async () => {
     const { id } = await fixture.createProduct();
     await fixture.request(`/products/${id}`, { method: "DELETE" });
     expect(await inRedis(id)).toEqual({ id, version: 2, deleted: true });
@@ -71,7 +71,7 @@ describe("what is in Redis", () => {
     expect((await read(id)).status).toBe(404);
   });
 
-  test("when the key is there, then it answers; when it is gone, then the database does", async () => {
+  test("answers reads; without it the database does", async () => {
     const { id } = await fixture.createProduct({ price: 1 });
     await fixture.sql("UPDATE products SET price_cents = 200 WHERE id = $1", [id]);
     expect((await read(id)).body.price).toBe(1);
@@ -81,7 +81,7 @@ describe("what is in Redis", () => {
   });
 
   test.each(["nonsense", "null", "{}", "[]", '"text"', '{"version":"1"}', '{"deleted":true', ""])(
-    "when somebody has put %j there, then reads and writes are right and it is put right",
+    "is replaced where it was overwritten by hand with %j",
     async (junk) => {
       const product = await fixture.createProduct();
       await fixture.cache.set(`product:${product.id}`, junk);
@@ -97,19 +97,19 @@ describe("what is in Redis", () => {
     },
   );
 
-  test("when a name looks like a version, then newer values still take its place", async () => {
+  test("is replaced by a newer one also when its name looks like a version", async () => {
     const { id } = await fixture.createProduct({ name: '","version":999,"x":"' });
     const replaced = await replace(id, { name: "now" });
     expect(await inRedis(id)).toEqual(replaced.body);
   });
 });
 
-describe("a read that asks for what is so now", () => {
+describe("a read past the cache", () => {
   const readNow = (id: number) =>
     fixture.request(`/products/${id}`, { headers: { "cache-control": "no-cache" } });
   const HIGHEST = Number.MAX_SAFE_INTEGER;
 
-  test("does not rest on Redis, and puts right what stands there without an end", async () => {
+  test("does not rest on Redis, and replaces an entry without an expiry", async () => {
     const product = await fixture.createProduct({ price: 10 });
     const forged = { ...product, price: 1, version: HIGHEST };
     await fixture.cache.set(`product:${product.id}`, JSON.stringify(forged));
@@ -118,7 +118,7 @@ describe("a read that asks for what is so now", () => {
     expect(await fixture.cache.pTTL(`product:${product.id}`)).toBeGreaterThan(0);
   });
 
-  test("finds a product that Redis has as deleted, and misses one that is only there", async () => {
+  test("finds a product that is deleted in Redis only, and misses one that exists in Redis only", async () => {
     const product = await fixture.createProduct();
     const { id } = product;
     await fixture.cache.set(`product:${id}`, JSON.stringify({ id, version: 9, deleted: true }));
@@ -129,8 +129,8 @@ describe("a read that asks for what is so now", () => {
   });
 });
 
-describe("after the database was set back", () => {
-  test("then every read shows what it has now as soon as a value's time in Redis is over", async () => {
+describe("a database that was restored from a backup", () => {
+  test("is what every read shows when the entry in Redis has expired", async () => {
     const product = await fixture.createProduct({ price: 10 });
     const { id } = product;
     for (let n = 0; n < 3; n += 1) await replace(id, { price: 20 });
@@ -146,7 +146,7 @@ describe("after the database was set back", () => {
 });
 
 describe("a slow reader", () => {
-  test("when a product changed between a read and its set, then the old value is not left in Redis", async () => {
+  test("does not leave an old value in Redis when the product changed before its set", async () => {
     const { id } = await fixture.createProduct();
     fixture.ways.redis.stall();
     // It asks Redis in vain, reads version 1, and its set is on the way.
@@ -159,7 +159,7 @@ describe("a slow reader", () => {
     expect((await read(id)).body).toEqual(replaced.body);
   });
 
-  test("when the product was deleted between a read and its set, then it does not come back", async () => {
+  test("does not bring back a product that was deleted before its set", async () => {
     const { id } = await fixture.createProduct();
     fixture.ways.redis.stall();
     expect((await read(id)).body.version).toBe(1);
@@ -170,7 +170,7 @@ describe("a slow reader", () => {
     expect((await read(id)).status).toBe(404);
   });
 
-  test("when its set arrives late, then the value's time has gone on meanwhile", async () => {
+  test("does not lengthen the life of a value whose set arrives late", async () => {
     const { id } = await fixture.createProduct();
     await fixture.cache.del(`product:${id}`);
     fixture.ways.redis.stall();
@@ -183,7 +183,7 @@ describe("a slow reader", () => {
     expect(await fixture.cache.pTTL(`product:${id}`)).toBeLessThanOrEqual(5_000 - 1_500);
   });
 
-  test("when two instances read, write and sell at once, then all of them end with what is in the database", async () => {
+  test("leaves what is in the database, with two instances that read, write and sell at once", async () => {
     const { id } = await fixture.createProduct({ qty: 1_000 });
     const urls = [fixture.service.url, other.url];
     const writing = new AbortController();
@@ -218,8 +218,8 @@ describe("a slow reader", () => {
   });
 });
 
-describe("when Redis loses everything", () => {
-  test("then readers of one product share one load", async () => {
+describe("a Redis that loses everything", () => {
+  test("makes readers of one product share one load", async () => {
     const product = await fixture.createProduct();
     const getsSoFar = async (): Promise<number> =>
       Number(/cmdstat_get:calls=(\d+)/.exec(await fixture.cache.info("commandstats"))?.[1] ?? 0);
@@ -243,7 +243,7 @@ describe("when Redis loses everything", () => {
     expect(answers.every(({ body }) => body.id === product.id)).toBe(true);
   });
 
-  test("then reads under way are all right", async () => {
+  test("makes no read wrong", async () => {
     const products = await Promise.all(
       Array.from({ length: 10 }, (_, n) => fixture.createProduct({ name: `p${n}`, price: n })),
     );
@@ -264,8 +264,8 @@ describe("when Redis loses everything", () => {
 describe.each([
   { how: "dead", hurt: () => fixture.redis.kill(), heal: () => fixture.redis.restart() },
   { how: "stalled", hurt: () => fixture.redis.pause(), heal: () => fixture.redis.resume() },
-])("when Redis is $how", ({ hurt, heal }) => {
-  test("then every read and write is right and in time, and afterwards it is used again", async () => {
+])("a Redis that is $how", ({ hurt, heal }) => {
+  test("makes no read or write wrong or late, and is used again afterwards", async () => {
     const product = await fixture.createProduct({ qty: 100 });
     await hurt();
     const all = await Promise.all([

@@ -16,7 +16,7 @@ const pathsIn = (body: { details: { path: string }[] }): string[] =>
   body.details.map(({ path }) => path);
 
 describe("POST /products", () => {
-  test("when the body is valid, then the product is stored, told and answered with its place", async () => {
+  test("stores, publishes and answers the product with its Location", async () => {
     const told = await fixture.broker.hear("product.created");
     const { status, headers, body } = await fixture.request("/products", {
       body: { name: "  Laptop Pro ", price: 1999.99, qty: 25 },
@@ -48,18 +48,15 @@ describe("POST /products", () => {
     ["the most of everything", { name: "n".repeat(200), price: 9_999_999.99, qty: 1_000_000_000 }],
     ["200 code points of two units each", { name: "😀".repeat(200), price: 0.01, qty: 1 }],
     ["quotes and a version in its name", { name: '","version":99,"', price: 0.29, qty: 1 }],
-  ])(
-    "when the product has %s, then it is answered as it was sent, now and later",
-    async (_, body) => {
-      const created = await fixture.request("/products", { body });
-      expect(created.status).toBe(201);
-      expect(created.body).toMatchObject(body);
-      await fixture.cache.del(`product:${created.body.id}`);
-      expect((await fixture.request(`/products/${created.body.id}`)).body).toEqual(created.body);
-    },
-  );
+  ])("answers a product with %s as it was sent, now and later", async (_, body) => {
+    const created = await fixture.request("/products", { body });
+    expect(created.status).toBe(201);
+    expect(created.body).toMatchObject(body);
+    await fixture.cache.del(`product:${created.body.id}`);
+    expect((await fixture.request(`/products/${created.body.id}`)).body).toEqual(created.body);
+  });
 
-  test("when numbers are written as 1.0 and 1e0, and a key comes twice, then JSON's own rules hold", async () => {
+  test("reads 1.0, 1e0 and a repeated key by JSON's own rules", async () => {
     const { status, body } = await fixture.request("/products", {
       body: '{"name":"first","price":1.0,"qty":1e0,"name":"last"}',
     });
@@ -93,7 +90,7 @@ describe("POST /products", () => {
     ["null", "null", [""]],
     ["deep nesting", `${"[".repeat(40_000)}${"]".repeat(40_000)}`, [""]],
   ])(
-    "when the body has %s, then 400 names every wrong field and nothing is stored",
+    "rejects a body with %s, names every wrong field and stores nothing",
     async (_, body, paths) => {
       const before = await productCount();
       const answer = await fixture.request("/products", { body });
@@ -111,7 +108,7 @@ describe("POST /products", () => {
     ["cut off", '{"name":'],
     ["not JSON", "name=Laptop"],
     ["not UTF-8", Buffer.from([...Buffer.from('{"name":"'), 0xff, 0xfe, ...Buffer.from('"}')])],
-  ])("when the body is %s, then 400 MALFORMED_JSON", async (_, body) => {
+  ])("rejects a body that is %s as MALFORMED_JSON", async (_, body) => {
     const answer = await fixture.request("/products", { body });
     expect(answer.status).toBe(400);
     expect(answer.body).toEqual({
@@ -121,7 +118,7 @@ describe("POST /products", () => {
     });
   });
 
-  test("when there is no body, then 400 says what is expected, whatever media type is named", async () => {
+  test("rejects a missing body and says what is expected, whatever the media type", async () => {
     for (const type of [undefined, "application/json"]) {
       const headers: Record<string, string> = type === undefined ? {} : { "content-type": type };
       const answer = await fixture.request("/products", { method: "POST", headers });
@@ -134,7 +131,7 @@ describe("POST /products", () => {
   });
 
   test.each(["text/plain", "application/x-www-form-urlencoded", "application/xml", "nonsense"])(
-    "when the body is sent as %s, then 415",
+    "rejects the media type %s with 415",
     async (type) => {
       const answer = await fixture.request("/products", {
         body: JSON.stringify(valid),
@@ -145,7 +142,7 @@ describe("POST /products", () => {
     },
   );
 
-  test("when the media type has parameters, then it is taken", async () => {
+  test("accepts a media type with parameters", async () => {
     const { status } = await fixture.request("/products", {
       body: JSON.stringify(valid),
       headers: { "content-type": "application/json; charset=utf-8" },
@@ -153,7 +150,7 @@ describe("POST /products", () => {
     expect(status).toBe(201);
   });
 
-  test("when the body is over 100 kB, then 413", async () => {
+  test("rejects a body over 100 kB with 413", async () => {
     const { status, body } = await fixture.request("/products", {
       body: { ...valid, name: "n".repeat(101 * 1024) },
     });
@@ -161,7 +158,7 @@ describe("POST /products", () => {
     expect(body).toMatchObject({ code: "PAYLOAD_TOO_LARGE" });
   });
 
-  test("when the request has no usable id, then the answer has a new one", async () => {
+  test("gives a request without a usable id a new one", async () => {
     for (const given of ["has space", "x".repeat(65), "ä"]) {
       const { headers } = await fixture.request("/products", {
         headers: { "x-request-id": Buffer.from(given).toString("latin1") },
@@ -185,7 +182,7 @@ describe("a product's path", () => {
     "%201",
     "1%00",
   ];
-  test.each(bad)("when the id is %s, then 400 for every method", async (id) => {
+  test.each(bad)("rejects the id %s with 400, for every method", async (id) => {
     const body = { name: "Laptop", price: 1 };
     for (const call of [{}, { method: "PUT", body }, { method: "DELETE" }]) {
       const answer = await fixture.request(`/products/${id}`, call);
@@ -194,7 +191,7 @@ describe("a product's path", () => {
     }
   });
 
-  test.each(["2147483647", "1999999999"])("when there is no product %s, then 404", async (id) => {
+  test.each(["2147483647", "1999999999"])("answers 404 for the unknown product %s", async (id) => {
     const body = { name: "Laptop", price: 1 };
     for (const call of [{}, { method: "PUT", body }, { method: "DELETE" }]) {
       const answer = await fixture.request(`/products/${id}`, call);
@@ -207,7 +204,7 @@ describe("a product's path", () => {
     }
   });
 
-  test("when the path can't be decoded or is no route, then the answer has the contract's shape", async () => {
+  test("answers in the contract's shape where the path cannot be decoded or is no route", async () => {
     for (const [path, status] of [
       ["/products/%ff", 400],
       ["/products/%", 400],
@@ -228,7 +225,7 @@ describe("a product's path", () => {
 });
 
 describe("GET /products/:id", () => {
-  test("when the client has the version, then 304 without a body", async () => {
+  test("answers 304 without a body to a client that has the version", async () => {
     const { id } = await fixture.createProduct();
     for (const tag of ['"1"', 'W/"1"', "*", '"7", "1"', '"7",W/"1"']) {
       const answer = await fixture.request(`/products/${id}`, {
@@ -240,7 +237,7 @@ describe("GET /products/:id", () => {
     }
   });
 
-  test("when the client has another version, then the product is answered", async () => {
+  test("answers the product to a client that has another version", async () => {
     const product = await fixture.createProduct();
     for (const tag of ['"2"', "1", '"11"', '""', 'W/"01"']) {
       const answer = await fixture.request(`/products/${product.id}`, {
@@ -251,7 +248,7 @@ describe("GET /products/:id", () => {
     }
   });
 
-  test("when the method is HEAD, then status and headers are GET's and the body is empty", async () => {
+  test("answers HEAD with GET's status and headers and no body", async () => {
     const { id } = await fixture.createProduct();
     for (const path of [
       `/products/${id}`,
@@ -273,7 +270,7 @@ describe("GET /products/:id", () => {
 });
 
 describe("PUT /products/:id", () => {
-  test("when qty is given, then all is replaced, told, and the change of stock is written down", async () => {
+  test("replaces and publishes the product, and records the change of stock", async () => {
     const { id, createdAt } = await fixture.createProduct({ qty: 10 });
     const told = await fixture.broker.hear("product.updated");
     const { status, headers, body } = await fixture.request(`/products/${id}`, {
@@ -295,7 +292,7 @@ describe("PUT /products/:id", () => {
     );
   });
 
-  test("when qty is left out or the same, then the stock stays and no adjustment is written", async () => {
+  test("leaves the stock and records no adjustment without qty, or with the same", async () => {
     const { id } = await fixture.createProduct({ qty: 10 });
     for (const body of [
       { name: "Desk", price: 5 },
@@ -314,7 +311,7 @@ describe("PUT /products/:id", () => {
     ["every field wrong", { name: "", price: -1, qty: -1, no: 1 }, ["name", "no", "price", "qty"]],
     ["null for qty", { name: "Desk", price: 1, qty: null }, ["qty"]],
     ["version in it", { name: "Desk", price: 1, version: 1 }, ["version"]],
-  ])("when the body has %s, then 400 names it and nothing changes", async (_, body, paths) => {
+  ])("rejects a body with %s, names the fields and changes nothing", async (_, body, paths) => {
     const product = await fixture.createProduct();
     const answer = await fixture.request(`/products/${product.id}`, { method: "PUT", body });
     expect(answer.status).toBe(400);
@@ -322,7 +319,7 @@ describe("PUT /products/:id", () => {
     expect((await fixture.request(`/products/${product.id}`)).body).toEqual(product);
   });
 
-  test("when If-Match names the version, in any of its forms, then the product is replaced", async () => {
+  test("replaces the product when If-Match names its version, in any form", async () => {
     const { id } = await fixture.createProduct();
     for (const [index, tag] of ['"1"', 'W/"2"', "*", '"1", "4"', '"9",W/"5"'].entries()) {
       const answer = await fixture.request(`/products/${id}`, {
@@ -334,7 +331,7 @@ describe("PUT /products/:id", () => {
     }
   });
 
-  test("when If-Match is stale, then 412, and nothing is changed or told", async () => {
+  test("answers 412 to a stale If-Match, and changes and publishes nothing", async () => {
     const product = await fixture.createProduct();
     const told = await fixture.broker.hear("product.updated");
     for (const tag of ['"2"', '"0", W/"7"', "1", '""']) {
@@ -353,7 +350,7 @@ describe("PUT /products/:id", () => {
     await eventually(() => expect(told.map(({ data }) => data.id)).toEqual([last.id]));
   });
 
-  test("when many replace the version that they have read, then one wins and the others get 412", async () => {
+  test("lets one of many writers of the same version win, and answers 412 to the others", async () => {
     const { id } = await fixture.createProduct();
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, price) =>
@@ -395,7 +392,7 @@ describe("updatedAt", () => {
 });
 
 describe("DELETE /products/:id", () => {
-  test("when the product is deleted, then it is gone at once, told once, and a second time is 404", async () => {
+  test("deletes the product at once, publishes it once, and answers 404 the second time", async () => {
     const { id } = await fixture.createProduct();
     await fixture.request(`/products/${id}`, { method: "PUT", body: { name: "x", price: 1 } });
     const told = await fixture.broker.hear("product.deleted");
@@ -424,7 +421,7 @@ describe("DELETE /products/:id", () => {
     expect(told[0]).toMatchObject({ requestId: "delete-1", data: { id, version: 3 } });
   });
 
-  test("when a client names a media type without a body, then it is deleted all the same", async () => {
+  test("ignores a media type without a body", async () => {
     const { id } = await fixture.createProduct();
     const { status } = await fixture.request(`/products/${id}`, {
       method: "DELETE",
@@ -435,7 +432,7 @@ describe("DELETE /products/:id", () => {
 });
 
 describe("GET /products", () => {
-  test("when there are more than the limit, then pages go newest first to a last one without a cursor", async () => {
+  test("answers pages newest first, and the last one without a cursor", async () => {
     const created: number[] = [];
     for (let n = 0; n < 5; n += 1) created.push((await fixture.createProduct()).id);
     const first = await fixture.request("/products?limit=3");
@@ -450,7 +447,7 @@ describe("GET /products", () => {
     );
   });
 
-  test("when no limit is given, then a page has 20; at 100 it has 100", async () => {
+  test("answers 20 products without a limit, and 100 at most", async () => {
     await Promise.all(Array.from({ length: 101 }, () => fixture.createProduct()));
     expect((await fixture.request("/products")).body.items).toHaveLength(20);
     const { items, nextCursor } = (await fixture.request("/products?limit=100")).body;
@@ -458,7 +455,7 @@ describe("GET /products", () => {
     expect(nextCursor).toEqual(expect.any(String));
   });
 
-  test("when products come and go between the pages, then none that stayed is skipped or repeated", async () => {
+  test("neither skips nor repeats a product that stayed while others come and go", async () => {
     const before = await Promise.all(Array.from({ length: 30 }, () => fixture.createProduct()));
     const newest = Math.max(...before.map(({ id }) => id));
     const existing = await fixture.sql<{ id: number }>("SELECT id FROM products");
@@ -481,7 +478,7 @@ describe("GET /products", () => {
     expect(new Set([...seen, ...deleted])).toEqual(new Set(existing.map(({ id }) => id)));
   });
 
-  test("when the last page is exactly full, then it has no cursor", async () => {
+  test("answers no cursor where the last page is exactly full", async () => {
     const rows = await fixture.sql<{ id: number }>("SELECT id FROM products ORDER BY id LIMIT 3");
     const cursorBefore = Buffer.from(`product:${rows[2]!.id}`).toString("base64url");
     const { body } = await fixture.request(`/products?limit=2&cursor=${cursorBefore}`);
@@ -502,7 +499,7 @@ describe("GET /products", () => {
     ["page=2", "page"],
     ["limit[]=1", "limit[]"],
     ["__proto__=1", "__proto__"],
-  ])("when the query is %s, then 400 names it", async (query, path) => {
+  ])("rejects the query %s by name", async (query, path) => {
     const answer = await fixture.request(`/products?${query}`);
     expect(answer.status).toBe(400);
     expect(answer.body).toMatchObject({ code: "VALIDATION_FAILED" });
@@ -521,7 +518,7 @@ describe("GET /products", () => {
     ["an injection", cursorOf("product:1 OR 1=1")],
     ["too long", "x".repeat(2_000)],
     ["bytes", "%00%ff"],
-  ])("when the cursor is %s, then 400 BAD_REQUEST", async (_, cursor) => {
+  ])("rejects a cursor that is %s as BAD_REQUEST", async (_, cursor) => {
     const answer = await fixture.request(`/products?cursor=${cursor}`);
     expect(answer.status).toBe(400);
     expect(answer.body).toMatchObject({ code: "BAD_REQUEST" });
@@ -530,7 +527,7 @@ describe("GET /products", () => {
 });
 
 describe("a write that fails", () => {
-  test("when it is refused or its event can't be stored, then nothing is told and nothing is left in the outbox", async () => {
+  test("publishes nothing and leaves nothing in the outbox, also when its event cannot be stored", async () => {
     const events = await fixture.broker.hear(
       "product.created",
       "product.updated",

@@ -133,7 +133,7 @@ describe("the database is in the way", () => {
   });
 });
 
-describe("somebody else holds", () => {
+describe("another transaction has locked", () => {
   test.each<[string, string, string, boolean]>([
     ["a row", "SELECT FROM held FOR UPDATE", "UPDATE held SET id = 2", true],
     [

@@ -43,6 +43,8 @@ async function start(): Promise<void> {
   await sql("TRUNCATE facts");
 }
 
+type SqlWork = (own: Pick<Database["sql"], "query">) => Promise<unknown>;
+
 const openTransactions = () =>
   sql(`SELECT pid FROM pg_stat_activity
        WHERE ${OURS} AND state LIKE 'idle in transaction%'`);
@@ -56,8 +58,8 @@ const timed = async (work: Promise<unknown>): Promise<{ error: unknown; ms: numb
   return { error, ms: performance.now() - startedAt };
 };
 
-describe("while PostgreSQL is away", () => {
-  test("when the service starts, then it waits, says so without its password, and connects when the server comes", async () => {
+describe("a PostgreSQL that is away", () => {
+  test("is waited for at the start, without its password in the log, and connected when it comes", async () => {
     await proxy.cut();
     void database.start();
     await eventually(() => expect(testLog.lines.length).toBeGreaterThan(1));
@@ -73,20 +75,20 @@ describe("while PostgreSQL is away", () => {
     expect(await database.answers()).toBe(true);
   });
 
-  test("when it is stopped before the server came, then it stops at once", async () => {
+  test("does not delay a stop before it came", async () => {
     await proxy.cut();
     void database.start();
     await eventually(() => expect(testLog.lines).not.toEqual([]));
     expect((await timed(database.stop())).ms).toBeLessThan(1_000);
   });
 
-  test("when it is stopped while the server accepts and says nothing, then it stops within the limits", async () => {
+  test("delays a stop within the limits when it accepts and says nothing", async () => {
     proxy.stall();
     void database.start();
     expect((await timed(database.stop())).ms).toBeLessThan(4_000);
   });
 
-  test("when it is stopped in the middle of connecting, then it stops and leaves no connection", async () => {
+  test("keeps no connection when the stop comes while connecting", async () => {
     void database.start();
     await database.stop();
     expect(database.connected).toBe(false);
@@ -95,7 +97,7 @@ describe("while PostgreSQL is away", () => {
     );
   });
 
-  test("when it goes away and comes back, then the next statement works on a new connection", async () => {
+  test("is used on new connections when it comes back", async () => {
     await start();
     await proxy.cut();
     expect(await database.answers()).toBe(false);
@@ -123,23 +125,23 @@ describe("an array given to a statement", () => {
     ],
     ["nothing", []],
     ["gaps", [null, "a", null]],
-  ])("when it holds %s, then exactly these arrive", async (_, texts) => {
+  ])("arrives exactly, with %s", async (_, texts) => {
     const [row] = await database.sql.query("SELECT $1::text[] AS texts", [texts]);
     expect(row).toEqual({ texts });
   });
 
-  test("when it holds numbers, then they arrive, the strangest as well", async () => {
+  test("arrives with numbers, the strangest as well", async () => {
     const numbers = [0, -1, 0.5, 1e21, Number.MAX_VALUE, NaN, Infinity, null];
     const [row] = await database.sql.query("SELECT $1::float8[] AS numbers", [numbers]);
     expect(row).toEqual({ numbers });
   });
 
-  test("when it holds nothing at some place, then that is NULL", async () => {
+  test("arrives with NULL in place of undefined", async () => {
     const [row] = await database.sql.query("SELECT $1::text[] AS texts", [["a", undefined]]);
     expect(row).toEqual({ texts: ["a", null] });
   });
 
-  test("when it holds anything else, then the client's own way is taken", async () => {
+  test("is left to the client with anything else in it", async () => {
     const [row] = await database.sql.query(
       "SELECT $1::timestamptz[] AS times, $2::integer[] AS tables, $3::boolean[] AS answers",
       [
@@ -162,10 +164,92 @@ describe("an array given to a statement", () => {
   });
 });
 
-describe("a transaction", () => {
+describe.each([
+  {
+    how: "TypeORM's transaction",
+    run: (work: SqlWork) => database.transaction(({ sql: own }) => work(own)),
+  },
+  {
+    how: "a batch's transaction",
+    run: (work: SqlWork) => database.batchTransaction(({ sql: own }) => work(own)),
+  },
+])("$how", ({ run }) => {
   beforeEach(start);
 
-  test("when the work is done, then all of it is committed", async () => {
+  test("commits nothing when its work throws, and leaves a clean connection", async () => {
+    const failure = new Error("no");
+    const failing = run(async (own) => {
+      await own.query("INSERT INTO facts VALUES (1)");
+      throw failure;
+    });
+    await expect(failing).rejects.toBe(failure);
+    expect(await sql("SELECT * FROM facts")).toEqual([]);
+    expect(await openTransactions()).toEqual([]);
+  });
+
+  test("leaves a clean connection when its work throws before its first statement", async () => {
+    await expect(run(() => Promise.reject(new Error("no")))).rejects.toThrow("no");
+    expect(await openTransactions()).toEqual([]);
+    expect(await database.answers()).toBe(true);
+  });
+
+  test("commits nothing when a statement fails", async () => {
+    const { error } = await timed(
+      run(async (own) => {
+        await own.query("INSERT INTO facts VALUES (1)");
+        await own.query("INSERT INTO facts VALUES (1)");
+      }),
+    );
+    expect(error).toMatchObject({ code: "23505" });
+    expect(await sql("SELECT * FROM facts")).toEqual([]);
+  });
+
+  test("fails with the error of a deferred rule", async () => {
+    await sql("CREATE TABLE IF NOT EXISTS late (id integer UNIQUE DEFERRABLE INITIALLY DEFERRED)");
+    const { error } = await timed(run((own) => own.query("INSERT INTO late VALUES (1), (1)")));
+    expect(error).toMatchObject({ code: "23505" });
+    expect(await openTransactions()).toEqual([]);
+  });
+
+  test("commits nothing on a connection that breaks, and never uses that again", async () => {
+    let pid = 0;
+    const { error } = await timed(
+      run(async (own) => {
+        await own.query("INSERT INTO facts VALUES (1)");
+        [{ pid } = { pid }] = await own.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+        await sql("SELECT pg_terminate_backend($1)", [pid]);
+        await own.query("INSERT INTO facts VALUES (2)");
+      }),
+    );
+    expect(isDatabaseTrouble(error)).toBe(true);
+    expect(await sql("SELECT * FROM facts")).toEqual([]);
+    const pids = await Promise.all(
+      Array.from({ length: 8 }, () =>
+        database.sql.query<{ pid: number }>("SELECT pg_backend_pid() AS pid"),
+      ),
+    );
+    expect(pids.flat().map((row) => row.pid)).not.toContain(pid);
+  });
+
+  test("ends in time when the server hangs at the commit, and stays open nowhere", async () => {
+    const { error, ms } = await timed(
+      run(async (own) => {
+        await own.query("INSERT INTO facts VALUES (1)");
+        proxy.stall();
+      }),
+    );
+    expect(isDatabaseTrouble(error)).toBe(true);
+    expect(ms).toBeLessThan(STUCK_LIMIT_MS);
+    proxy.flow();
+    await eventually(async () => expect(await openTransactions()).toEqual([]));
+    await eventually(async () => expect(await database.answers()).toBe(true));
+  });
+});
+
+describe("a batch's transaction", () => {
+  beforeEach(start);
+
+  test("commits all of its work", async () => {
     const result = await database.batchTransaction(async (open) => {
       open.alongside(open.sql.query("INSERT INTO facts VALUES (1, 'a')"));
       await open.sql.query("INSERT INTO facts VALUES ($1, $2)", [2, "b"]);
@@ -173,37 +257,6 @@ describe("a transaction", () => {
     });
     expect(result).toBe("done");
     expect(await sql("SELECT id FROM facts ORDER BY id")).toEqual([{ id: 1 }, { id: 2 }]);
-  });
-
-  test("when the work throws, then nothing is committed and the connection is clean", async () => {
-    const failure = new Error("no");
-    await expect(
-      database.batchTransaction(async (open) => {
-        await open.sql.query("INSERT INTO facts VALUES (1)");
-        throw failure;
-      }),
-    ).rejects.toBe(failure);
-    expect(await sql("SELECT * FROM facts")).toEqual([]);
-    expect(await openTransactions()).toEqual([]);
-  });
-
-  test("when the work throws before its first statement, then the connection is clean", async () => {
-    await expect(database.batchTransaction(() => Promise.reject(new Error("no")))).rejects.toThrow(
-      "no",
-    );
-    expect(await openTransactions()).toEqual([]);
-    expect(await database.answers()).toBe(true);
-  });
-
-  test("when a statement fails, then nothing of the transaction is committed", async () => {
-    const { error } = await timed(
-      database.batchTransaction(async (open) => {
-        await open.sql.query("INSERT INTO facts VALUES (1)");
-        await open.sql.query("INSERT INTO facts VALUES (1)");
-      }),
-    );
-    expect(error).toMatchObject({ code: "23505" });
-    expect(await sql("SELECT * FROM facts")).toEqual([]);
   });
 
   test("fails with the error of the first statement that failed, whichever is seen first", async () => {
@@ -218,7 +271,7 @@ describe("a transaction", () => {
     expect(error).toMatchObject({ code: "22012" });
   });
 
-  test("when a statement alongside fails, then the transaction fails with its error", async () => {
+  test("fails with the error of a statement alongside", async () => {
     const { error } = await timed(
       database.batchTransaction(async (open) => {
         open.alongside(open.sql.query("INSERT INTO facts VALUES (1)"));
@@ -231,7 +284,7 @@ describe("a transaction", () => {
     expect(await openTransactions()).toEqual([]);
   });
 
-  test("when the work swallows a statement's error, then it is not told that it was committed", async () => {
+  test("fails when its work swallows a statement's error", async () => {
     const { error } = await timed(
       database.batchTransaction(async (open) => {
         await open.sql.query("INSERT INTO facts VALUES (1)");
@@ -242,18 +295,7 @@ describe("a transaction", () => {
     expect(await sql("SELECT * FROM facts")).toEqual([]);
   });
 
-  test("when its commit violates a deferred rule, then that is its error", async () => {
-    await sql("CREATE TABLE late (id integer UNIQUE DEFERRABLE INITIALLY DEFERRED)");
-    const { error } = await timed(
-      database.batchTransaction(async (open) => {
-        await open.sql.query("INSERT INTO late VALUES (1), (1)");
-      }),
-    );
-    expect(error).toMatchObject({ code: "23505" });
-    expect(await openTransactions()).toEqual([]);
-  });
-
-  test("when a hundred run at once on four connections, then each has its own", async () => {
+  test("has a connection of its own, also of a hundred on four connections", async () => {
     await Promise.all(
       Array.from({ length: 100 }, (_, id) =>
         database.batchTransaction(async (open) => {
@@ -269,32 +311,10 @@ describe("a transaction", () => {
   });
 });
 
-describe("when a connection breaks", () => {
+describe("a connection that breaks", () => {
   beforeEach(start);
 
-  test("inside a transaction, then the work is not committed and that connection is never used again", async () => {
-    let pid = 0;
-    const { error } = await timed(
-      database.batchTransaction(async (open) => {
-        await open.sql.query("INSERT INTO facts VALUES (1)");
-        [{ pid } = { pid }] = await open.sql.query<{ pid: number }>(
-          "SELECT pg_backend_pid() AS pid",
-        );
-        await sql("SELECT pg_terminate_backend($1)", [pid]);
-        await open.sql.query("INSERT INTO facts VALUES (2)");
-      }),
-    );
-    expect(isDatabaseTrouble(error)).toBe(true);
-    expect(await sql("SELECT * FROM facts")).toEqual([]);
-    const pids = await Promise.all(
-      Array.from({ length: 8 }, () =>
-        database.sql.query<{ pid: number }>("SELECT pg_backend_pid() AS pid"),
-      ),
-    );
-    expect(pids.flat().map((row) => row.pid)).not.toContain(pid);
-  });
-
-  test("between the last statement and the commit, then the caller hears of trouble", async () => {
+  test("before the commit makes the transaction fail as database trouble", async () => {
     const { error } = await timed(
       database.batchTransaction(async (open) => {
         await open.sql.query("INSERT INTO facts VALUES (1)");
@@ -307,13 +327,13 @@ describe("when a connection breaks", () => {
     await eventually(async () => expect(await database.answers()).toBe(true));
   });
 
-  test("while it is idle in the pool, then nobody notices", async () => {
+  test("while it is idle is replaced unnoticed", async () => {
     await database.sql.query("SELECT 1");
     await sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${OURS}`);
     await eventually(async () => expect(await database.answers()).toBe(true));
   });
 
-  test("again and again under load, then every error is trouble, and nothing leaks", async () => {
+  test("again and again under load makes only database trouble, and nothing leaks", async () => {
     const errors: unknown[] = [];
     let committed = 0;
     const load = new AbortController();
@@ -364,7 +384,7 @@ describe("a server that ends a connection in the moment it is made", () => {
   }
 
   // A real server does so when it is stopped, but not at a time of our choice.
-  test("when that happens, then the process lives and tries again", async () => {
+  test("does not end the process, which tries again", async () => {
     const server = createServer((socket) => {
       socket.on("error", () => undefined);
       socket.once("data", () => socket.end(welcomeAndGoodbye()));
@@ -380,10 +400,10 @@ describe("a server that ends a connection in the moment it is made", () => {
   });
 });
 
-describe("when something is stuck", () => {
+describe("whatever is stuck", () => {
   beforeEach(start);
 
-  test("when the server hangs, then statements and transactions end in time, and work again afterwards", async () => {
+  test("the server: statements and transactions end in time, and work again afterwards", async () => {
     const inside = database.batchTransaction(async (open) => {
       await open.sql.query("INSERT INTO facts VALUES (1)");
       proxy.stall();
@@ -407,21 +427,7 @@ describe("when something is stuck", () => {
     expect(await sql("SELECT * FROM facts")).toEqual([]);
   });
 
-  test("when the server hangs at the commit, then the caller hears of it in time, and no transaction stays open", async () => {
-    const { error, ms } = await timed(
-      database.batchTransaction(async (open) => {
-        await open.sql.query("INSERT INTO facts VALUES (1)");
-        proxy.stall();
-      }),
-    );
-    expect(isDatabaseTrouble(error)).toBe(true);
-    expect(ms).toBeLessThan(STUCK_LIMIT_MS);
-    proxy.flow();
-    await eventually(async () => expect(await openTransactions()).toEqual([]));
-    await eventually(async () => expect(await database.answers()).toBe(true));
-  });
-
-  test("when a wait is given up, then its connection is not lent to whoever is next", async () => {
+  test("a statement that timed out: its connection is not lent to the next caller", async () => {
     const one = createTestDatabase(proxy.through(url), testLog.log, { poolSize: 1 });
     await one.start();
     expect(await one.answers()).toBe(true);
@@ -435,7 +441,7 @@ describe("when something is stuck", () => {
     await one.stop();
   });
 
-  test("when another holds a lock, then the wait for it ends in time and others flow", async () => {
+  test("a lock: the wait for it ends in time, and others go on", async () => {
     await sql("INSERT INTO facts VALUES (1)");
     const holding = database.batchTransaction(async (open) => {
       await open.sql.query("SELECT * FROM facts WHERE id = 1 FOR UPDATE");
@@ -449,7 +455,7 @@ describe("when something is stuck", () => {
     expect(ms).toBeLessThan(2_400);
   });
 
-  test("when all connections are in use, then the next one waits for a limited time", async () => {
+  test("all connections: the next caller waits for a limited time", async () => {
     let release = (): void => undefined;
     const gate = new Promise<void>((resolve) => (release = resolve));
     const holders = Array.from({ length: 4 }, () =>

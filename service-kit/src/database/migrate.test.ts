@@ -65,7 +65,7 @@ const connections = () =>
     "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'test'",
   );
 
-test("when four instances start at once, then each migration is applied once and all get ready", async () => {
+test("applies each migration once when four instances start at once, and all get ready", async () => {
   const log = createTestLog();
   const databases = Array.from({ length: 4 }, () =>
     createTestDatabase(url, log.log, { poolSize: 2, schema: both }),
@@ -79,7 +79,7 @@ test("when four instances start at once, then each migration is applied once and
   expect(applied.toSorted((a, b) => Number(a) - Number(b))).toEqual([0, 0, 0, 2]);
 });
 
-test("when a newer version starts beside an older one, then only what is new is applied", async () => {
+test("applies only what is new when a newer version starts beside an older one", async () => {
   expect(await migrateTo(first)).toBe(1);
   expect(await migrateTo(both)).toBe(1);
   expect(await migrateTo(both)).toBe(0);
@@ -87,7 +87,7 @@ test("when a newer version starts beside an older one, then only what is new is 
   expect(await migrateTo(first)).toBe(0);
 });
 
-test("when a migration fails, then it leaves nothing, the one before it stays, and the lock is free", async () => {
+test("leaves nothing of a migration that fails, keeps the one before it, and frees the lock", async () => {
   const printed = vi.spyOn(console, "log");
   await expect(migrateTo(failing)).rejects.toThrow("division by zero");
   // What is not JSON has no place on standard output.
@@ -99,7 +99,7 @@ test("when a migration fails, then it leaves nothing, the one before it stays, a
   expect(await migrateTo(both)).toBe(1);
 });
 
-test("when a migration takes longer than a statement may, then it is not cut off", async () => {
+test("lets a migration take longer than a statement may", async () => {
   class Slow1700000000001 implements MigrationInterface {
     async up(runner: QueryRunner): Promise<void> {
       await runner.query("SELECT pg_sleep(2.7)");
@@ -110,13 +110,13 @@ test("when a migration takes longer than a statement may, then it is not cut off
   expect(await migrateTo({ entities: [], migrations: [Slow1700000000001] })).toBe(1);
 });
 
-describe("where another account owns the tables", () => {
+describe("tables of another account", () => {
   let serviceUrl: string;
   beforeEach(async () => {
     serviceUrl = await createAccount(url);
   });
 
-  test("the service's account uses rows, and can't change tables or touch the machine", async () => {
+  test("let the service's account use rows, and not change tables or touch the machine", async () => {
     const owner = { DATABASE_URL: serviceUrl, MIGRATION_DATABASE_URL: url };
     expect(await migrateTo(both, owner)).toBe(2);
     const service = connectSql(serviceUrl);
@@ -144,7 +144,7 @@ describe("where another account owns the tables", () => {
     await service.end();
   });
 
-  test("the service starts when nothing is pending, and says what to do when something is", async () => {
+  test("let the service start when nothing is pending, else it says what to do", async () => {
     const log = createTestLog();
     const database = createTestDatabase(serviceUrl, log.log, { poolSize: 2, schema: both });
     started.push(database);
