@@ -100,8 +100,8 @@ describe("POST /orders", () => {
     ["unknown fields", { status: "done", unitPrice: 1 }, ["status", "unitPrice"]],
     [
       "everything wrong at once",
-      { productId: "x", qty: 0, price: -1, note: "" },
-      ["productId", "qty", "price", "note"],
+      { productId: "x", qty: 0, price: -1, unknown: "" },
+      ["productId", "qty", "price", "unknown"],
     ],
   ])("rejects %s and names every wrong field", async (_, change, fields) => {
     const { id: productId } = fixture.products.put();

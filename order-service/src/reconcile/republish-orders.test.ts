@@ -145,7 +145,7 @@ describe("an order that stays pending", () => {
     expect(again!.id).not.toBe(first!.id);
     const message = await fixture.broker.take(QUEUE);
     expect(JSON.parse(message!.content.toString()).data).toEqual(order);
-    expect((await fixture.request("/metrics")).text).toMatch(/^orders_swept_total [1-9]/m);
+    expect((await fixture.request("/metrics")).text).toMatch(/^orders_republished_total [1-9]/m);
     await eventually(() =>
       expect(fixture.log.lines).toContainEqual(
         expect.objectContaining({
