@@ -63,7 +63,7 @@ describe("kill -9", () => {
     await fixture.allSettled(orders);
     expect(await fixture.stock(id)).toEqual({ is: 20, should: 20 });
     const metrics = (await call(`${second.url}/metrics`)).text;
-    const again = /^orders_told_again_total (\d+)$/m.exec(metrics)?.[1];
+    const again = /^orders_decided_before_total (\d+)$/m.exec(metrics)?.[1];
     expect(Number(again)).toBeGreaterThanOrEqual(committed);
   });
 

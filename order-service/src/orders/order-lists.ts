@@ -7,7 +7,7 @@ import { RedisCache } from "@shop/service-kit/cache/redis-cache";
 import { SingleFlight } from "@shop/service-kit/async/single-flight";
 import { Database } from "@shop/service-kit/database/database";
 import { selectedColumns } from "@shop/service-kit/database/columns";
-import { OrderEntity, toOrder } from "./order.entity.ts";
+import { OrderEntity, toOrder, type OrderRow } from "./order.entity.ts";
 
 /** Bounds how long a list may be stale after Redis has missed a change of it. */
 const LIST_TTL_MS = 5_000;
@@ -73,8 +73,8 @@ export class OrderLists {
     // One more than the page shows whether there is a next.
     const most = query.limit + 1;
     const rows = await (subject === undefined
-      ? this.database.sql.query<OrderEntity>(LIST_ORDERS, [[productId], below, most])
-      : this.database.sql.query<OrderEntity>(LIST_ORDERS_OF, [[subject], productId, below, most]));
+      ? this.database.sql.query<OrderRow>(LIST_ORDERS, [[productId], below, most])
+      : this.database.sql.query<OrderRow>(LIST_ORDERS_OF, [[subject], productId, below, most]));
     return pageText(rows.map(toOrder), query.limit);
   }
 }

@@ -47,16 +47,17 @@ export class OrderEntity {
   updatedAt!: Date;
 
   /** When the reconciler republishes the order, if it is still pending then. */
-  @Column({ type: "timestamptz", name: "next_tell_at", insert: false })
+  @Column({ type: "timestamptz", name: "next_tell_at", insert: false, select: false })
   nextRepublishAt!: Date;
 
-  @Column({ type: "smallint", name: "times_told_again", default: 0, insert: false })
+  @Column({ type: "smallint", name: "times_told_again", default: 0, insert: false, select: false })
   timesRepublished!: number;
 }
 
-export type NewOrderRow = Omit<OrderEntity, "nextRepublishAt" | "timesRepublished">;
+/** What is read and written of an order by anything but the reconciler's own statement. */
+export type OrderRow = Omit<OrderEntity, "nextRepublishAt" | "timesRepublished">;
 
-export const toOrder = (row: NewOrderRow): Order => ({
+export const toOrder = (row: OrderRow): Order => ({
   id: row.id,
   productId: row.productId,
   qty: row.qty,

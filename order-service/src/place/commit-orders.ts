@@ -10,7 +10,7 @@ import {
   isUniqueViolation,
 } from "@shop/service-kit/database/database-errors";
 import { UnitOfWork, type BatchTransaction } from "@shop/service-kit/outbox/unit-of-work";
-import type { NewOrderRow } from "../orders/order.entity.ts";
+import type { OrderRow } from "../orders/order.entity.ts";
 import { OrderLists } from "../orders/order-lists.ts";
 import { ORDER_SETTINGS, type OrderSettings } from "../settings.ts";
 import type { IdempotencyKeyEntity } from "./idempotency-key.entity.ts";
@@ -33,7 +33,7 @@ const RETRY_PAUSE_MS = 50;
 export type IdempotencyClaim = Pick<IdempotencyKeyEntity, "caller" | "key" | "fingerprint">;
 
 export interface NewOrder {
-  readonly row: NewOrderRow;
+  readonly row: OrderRow;
   /** The row as it is answered and published. */
   readonly order: Order;
   readonly claim: IdempotencyClaim | undefined;

@@ -35,7 +35,8 @@ function exampleOf(field: Field): unknown {
 }
 
 /** Another value of the same kind. */
-const other = (value: unknown): unknown => (typeof value === "number" ? value + 1 : `${value} 2`);
+const other = (value: unknown): unknown =>
+  typeof value === "number" ? value + 1 : `${String(value)} 2`;
 
 const place = (request: object, key = `every-field-${(lastKey += 1)}`) =>
   fixture.place(request, { "idempotency-key": key });

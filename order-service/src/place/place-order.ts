@@ -81,11 +81,12 @@ export class PlaceOrder {
   /** The current price, never the client's. A refusal rests on what product-service was asked after the request came. */
   private async unitPriceCents({ body: { productId, price } }: OrderRequest): Promise<number> {
     const now = performance.now();
-    const found = await this.products.find(productId);
-    const refusal = refusalOf(found.product, price);
-    if (refusal === undefined || found.askedAt >= now) return accepted(found.product, refusal);
-    const { product } = await this.products.ask(productId);
-    return accepted(product, refusalOf(product, price));
+    let { product, askedAt } = await this.products.find(productId);
+    if (refusalOf(product, price) && askedAt < now)
+      ({ product, askedAt } = await this.products.ask(productId));
+    const refusal = refusalOf(product, price);
+    if (refusal || product.priceCents === null) throw refusal ?? productNotFound(productId);
+    return product.priceCents;
   }
 
   /** The order that the key stands for, as it was first answered. */
@@ -143,19 +144,15 @@ function refusalOf(
   { id, priceCents }: KnownProduct,
   seen: number | undefined,
 ): ContractError | undefined {
-  if (priceCents === null)
-    return new ContractError("PRODUCT_NOT_FOUND", `There is no product ${id}`);
+  if (priceCents === null) return productNotFound(id);
   if (seen === undefined || toCents(seen) === priceCents) return undefined;
   return new ContractError("PRICE_CHANGED", `The unit price is ${fromCents(priceCents)} now`, [
     { path: "price", message: `is ${fromCents(priceCents)} now` },
   ]);
 }
 
-function accepted({ priceCents }: KnownProduct, refusal: ContractError | undefined): number {
-  if (refusal || priceCents === null)
-    throw refusal ?? new Error("a product without a price was accepted");
-  return priceCents;
-}
+const productNotFound = (id: number): ContractError =>
+  new ContractError("PRODUCT_NOT_FOUND", `There is no product ${id}`);
 
 const idempotencyInProgress = (): ContractError =>
   new ContractError(

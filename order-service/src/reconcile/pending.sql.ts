@@ -1,6 +1,6 @@
 import { selectedColumns } from "@shop/service-kit/database/columns";
 import type { Sql } from "@shop/service-kit/database/sql";
-import { OrderEntity } from "../orders/order.entity.ts";
+import { OrderEntity, type OrderRow } from "../orders/order.entity.ts";
 
 /** Counted up to `most`: in an outage every order is pending. */
 export async function countPendingFor(
@@ -32,4 +32,4 @@ const TAKE_OVERDUE = `UPDATE orders AS o SET times_told_again = least(o.times_to
 export const takeOverduePending = (
   sql: Sql,
   { firstWaitMs, most }: { firstWaitMs: number; most: number },
-): Promise<OrderEntity[]> => sql.query(TAKE_OVERDUE, [firstWaitMs, most]);
+): Promise<OrderRow[]> => sql.query(TAKE_OVERDUE, [firstWaitMs, most]);

@@ -130,6 +130,8 @@ describe("an order that stays pending", () => {
       { "x-request-id": "lost-1" },
     );
     await eventually(() => expect(heardOf(heard, order)).toHaveLength(1));
+    // It may reach one queue before the other.
+    await eventually(async () => expect(await fixture.broker.depth(QUEUE)).toBe(1));
     await fixture.broker.purge(QUEUE);
     const [{ wait }] = (await told([order])) as [Told];
     expect(wait).toBeGreaterThan(FIRST_WAIT_MS - LOOKED_AT_AFTER_MS);

@@ -13,9 +13,10 @@ type ColumnArgs = ReturnType<typeof columnsOf>[number];
 
 const nameOf = ({ options, propertyName }: ColumnArgs): string => options.name ?? propertyName;
 
-/** What to SELECT or RETURN so that rows have the entity's properties: `id AS "id", product_id AS "productId"`. */
+/** What to SELECT or RETURN so that rows have the entity's properties: `o.id AS "id", o.product_id AS "productId"`. */
 export function selectedColumns(entity: EntityClass, tableAlias: string): string {
   return columnsOf(entity)
+    .filter(({ options }) => options.select !== false)
     .map((column) => `${tableAlias}.${nameOf(column)} AS "${column.propertyName}"`)
     .join(", ");
 }
@@ -30,7 +31,7 @@ export interface InsertedColumns<Row> {
   readonly parameters: (rows: readonly Row[]) => unknown[][];
 }
 
-/** All that a batch inserts: every column but those with `insert: false` and those that PostgreSQL dates. */
+/** What a batch inserts: every column but those with `insert: false` and those that PostgreSQL dates. */
 export function insertedColumns<Row extends object>(entity: EntityClass): InsertedColumns<Row> {
   const columns = columnsOf(entity).filter(
     ({ options, mode }) => options.insert !== false && mode === "regular",
