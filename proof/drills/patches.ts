@@ -34,8 +34,8 @@ const LATE = "await new Promise((go) => setTimeout(go, Math.random() * 200));";
 export const SLOW_READERS: readonly Patch[] = [
   {
     file: "product-service/dist/products/product-reads.js",
-    find: "const text = toText(product);",
-    replace: `const text = toText(product); ${LATE}`,
+    find: "const text = toText(toProduct(found));",
+    replace: `const text = toText(toProduct(found)); ${LATE}`,
   },
   {
     file: "order-service/dist/orders/order-lists.js",

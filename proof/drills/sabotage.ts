@@ -20,13 +20,13 @@ export const SABOTAGE: Record<string, Sabotage> = {
     patches: [
       {
         file: SETTLE_ORDERS,
-        find: "findMovements(sql, [...orders.keys()]),",
+        find: "findMovements(sql, [...events.keys()]),",
         replace: "[],",
       },
       {
         file: "product-service/dist/decide/stock.sql.js",
-        find: "     ORDER BY 1`",
-        replace: "     ORDER BY 1 ON CONFLICT DO NOTHING`",
+        find: "ORDER BY order_id`",
+        replace: "ORDER BY order_id ON CONFLICT DO NOTHING`",
       },
     ],
   },
@@ -73,9 +73,9 @@ export const SABOTAGE: Record<string, Sabotage> = {
       },
       {
         file: "order-service/dist/place/place-order.js",
-        find: "const { claim } = request;",
+        find: "const claim = claimOf(request);",
         replace:
-          'if (!globalThis.brokerIsUp) throw new ContractError("UNAVAILABLE", "no broker"); const { claim } = request;',
+          'if (!globalThis.brokerIsUp) throw new ContractError("UNAVAILABLE", "no broker"); const claim = claimOf(request);',
       },
     ],
   },
