@@ -71,8 +71,10 @@ describe("the name of a product", () => {
       ["n", "🖥"].flatMap((one) => [one.repeat(length), `\t${one.repeat(length)}\u3000`]),
     );
     const names = [...characters, "\ufeff", "🖥"].flatMap(shapes).concat(lengths);
-    const told = names.filter((name) => pattern.test(name) !== productName.safeParse(name).success);
-    expect(told).toEqual([]);
+    const different = names.filter(
+      (name) => pattern.test(name) !== productName.safeParse(name).success,
+    );
+    expect(different).toEqual([]);
   });
 });
 

@@ -55,7 +55,7 @@ const allSettled = (orders: readonly Order[]): Promise<(string | null)[]> =>
 const emptied = (): Promise<void> =>
   eventually(async () => expect(await fixture.broker.depth(QUEUE)).toBe(0));
 
-/** While nobody can change an order, so that all that is told meanwhile waits and is one batch then. */
+/** While no order can be changed, so that all outcomes that come meanwhile are one batch then. */
 const inOneBatch = (blocker: Order, tell: () => Promise<void>): Promise<void> =>
   fixture.sql.holding("LOCK TABLE orders IN SHARE MODE", async () => {
     await fixture.broker.tell("order.updated", outcome(blocker));

@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from "typeorm";
 
-/** Who placed an order; nobody in particular where authentication is off. */
+/** The subject that placed an order; null where authentication is off. */
 export class OrderSubjects1700000000002 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query("ALTER TABLE orders ADD COLUMN subject text");

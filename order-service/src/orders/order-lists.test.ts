@@ -176,7 +176,7 @@ describe("a writer", () => {
       reading = list(productId);
       await eventually(async () => expect(await waitingForLocks()).toHaveLength(1));
       // What a writer does after its commit.
-      await fixture.cache.set(`${keyOf(productId)}:token`, "somebody has written");
+      await fixture.cache.set(`${keyOf(productId)}:token`, "another token");
     });
     expect(await reading).toEqual({ items: orders, nextCursor: null });
     expect(await fixture.cache.get(keyOf(productId))).toBeNull();
@@ -190,7 +190,7 @@ describe("a writer", () => {
     await fixture.sql.holding("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE", async () => {
       reading.push(list(productId));
       await eventually(async () => expect(await waitingForLocks()).toHaveLength(1));
-      await fixture.cache.set(`${keyOf(productId)}:token`, "somebody has written");
+      await fixture.cache.set(`${keyOf(productId)}:token`, "another token");
       reading.push(list(productId));
       await eventually(async () => expect(await waitingForLocks()).toHaveLength(2));
     });
@@ -202,9 +202,9 @@ describe("a writer", () => {
 describe("unreadable text in Redis", () => {
   test.each(["{", '"text"', "{}", "[]", "7", '{"items":[}'])(
     "%s is as good as nothing",
-    async (rubbish) => {
+    async (unreadable) => {
       const { productId, orders } = await productWith(1);
-      await fixture.cache.set(keyOf(productId), rubbish);
+      await fixture.cache.set(keyOf(productId), unreadable);
       expect(await list(productId)).toEqual({ items: orders, nextCursor: null });
       expect(JSON.parse((await fixture.cache.get(keyOf(productId))) ?? "").items).toEqual(orders);
     },

@@ -29,7 +29,7 @@ const walk = async (path: string, between: () => Promise<unknown>): Promise<Orde
 
 describe("POST /orders", () => {
   test("stores, publishes and answers a pending order with its Location", async () => {
-    const told = await fixture.broker.hear("order.created");
+    const events = await fixture.broker.hear("order.created");
     const { id: productId } = fixture.products.put({ price: 19.99 });
     const { status, headers, body } = await fixture.request("/orders", {
       body: { productId, qty: 3 },
@@ -56,7 +56,7 @@ describe("POST /orders", () => {
     });
     expect(await countOrders(productId)).toBe(1);
     await eventually(() =>
-      expect(told).toContainEqual(expect.objectContaining({ requestId: "place-1", data: body })),
+      expect(events).toContainEqual(expect.objectContaining({ requestId: "place-1", data: body })),
     );
     expect((await fixture.request(headers["location"] as string)).body).toEqual(body);
   });

@@ -53,7 +53,7 @@ const expectUnavailable = (answer: Answer): void =>
 
 describe("orders that arrive together", () => {
   test("share transactions, and each has an answer, a row and an event of its own", async () => {
-    const told = await fixture.broker.hear("order.created");
+    const events = await fixture.broker.hear("order.created");
     const { id: productId } = fixture.products.put();
     const answers = await many(600, (n) => fixture.place({ productId, qty: 1 + n }));
     expect(statuses(answers)).toEqual({ 201: 600 });
@@ -64,7 +64,7 @@ describe("orders that arrive together", () => {
     expect(new Set(rows.map(({ batch }) => batch)).size).toBeLessThan(120);
     await eventually(() =>
       expect(
-        eachOnce(told)
+        eachOnce(events)
           .map(({ data }) => data.id)
           .toSorted(),
       ).toEqual(ids),
@@ -127,7 +127,7 @@ describe("a 201", () => {
   });
 
   test("means that the event is in the outbox, also while the broker is away", async () => {
-    const told = await fixture.broker.hear("order.created");
+    const events = await fixture.broker.hear("order.created");
     const { id: productId } = fixture.products.put();
     await fixture.ways.broker.cut();
     const answers = await many(30, () => fixture.place({ productId, qty: 1 }));
@@ -140,7 +140,7 @@ describe("a 201", () => {
     );
     await fixture.ways.broker.restore();
     await eventually(() =>
-      expect(told.map(({ data }) => data)).toEqual(
+      expect(events.map(({ data }) => data)).toEqual(
         expect.arrayContaining(answers.map(({ body }) => body)),
       ),
     );
@@ -239,7 +239,7 @@ describe("a database", () => {
   );
 
   test("that loses connections at any instant, also around COMMIT, has one order for each 201 and each key", async () => {
-    const told = await fixture.broker.hear("order.created");
+    const events = await fixture.broker.hear("order.created");
     const { id: productId } = fixture.products.put();
     const answers: Answer[] = [];
     const enough = new AbortController();
@@ -287,9 +287,9 @@ describe("a database", () => {
     );
     expect(keys.filter(({ order_id: id }) => !committed.has(id))).toEqual([]);
     expect(new Set([...keyed].map(({ body }) => body.id)).size).toBe(keys.length);
-    // Every order is told, also the ones whose commit nobody knew of.
+    // Every order is published, also those whose commit was not known of.
     await eventually(async () => {
-      const heard = new Set(told.map(({ data }) => data.id));
+      const heard = new Set(events.map(({ data }) => data.id));
       expect([...committed].filter((id) => !heard.has(id))).toEqual([]);
       expect(await fixture.sql("SELECT 1 FROM outbox")).toEqual([]);
     });

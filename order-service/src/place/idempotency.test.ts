@@ -285,8 +285,8 @@ describe("pruning", () => {
       await another.stop();
     }
     expect((await withKey(young, { productId, qty: 1 })).body).toEqual(kept.body);
-    const anew = await withKey(old, { productId, qty: 1 });
-    expect(anew.status).toBe(201);
-    expect(anew.body.id).not.toBe(first.body.id);
+    const later = await withKey(old, { productId, qty: 1 });
+    expect(later.status).toBe(201);
+    expect(later.body.id).not.toBe(first.body.id);
   });
 });

@@ -43,7 +43,7 @@ export class ProductClient implements OnApplicationShutdown {
     await this.agent.destroy();
   }
 
-  /** The product, or `undefined` when there is none. Throws UNAVAILABLE when nobody can say. */
+  /** The product, or `undefined` when there is none. Throws UNAVAILABLE when no instance answers. */
   async get(id: number): Promise<Product | undefined> {
     let cause: unknown;
     let tries = 0;
@@ -52,7 +52,7 @@ export class ProductClient implements OnApplicationShutdown {
         return await breaker.execute(() => this.ask(url, id));
       } catch (error) {
         cause = error;
-        // Who is left out costs nothing.
+        // An open breaker costs nothing.
         if (!isBrokenCircuitError(error)) tries += 1;
         if (tries === MOST_TRIES) break;
       }

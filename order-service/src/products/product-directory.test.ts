@@ -111,9 +111,9 @@ describe("a product that is looked up", () => {
   });
 
   test("is asked for when Redis has unreadable text", async () => {
-    for (const rubbish of ["{", "null", '"text"', "{}"]) {
+    for (const unreadable of ["{", "null", '"text"', "{}"]) {
       const { id } = fixture.products.put({ price: 3 });
-      await fixture.cache.set(`product:${id}`, rubbish);
+      await fixture.cache.set(`product:${id}`, unreadable);
       expect(await order(id)).toMatchObject({ status: 201, body: { unitPrice: 3 } });
     }
   });
@@ -144,7 +144,7 @@ describe("product events", () => {
     const occurredAt = new Date(Date.now() - MINUTE_MS).toISOString();
     await fixture.broker.tell("product.created", product, { requestId, occurredAt });
     await fixture.taken(requestId);
-    // Nobody has told of this one yet.
+    // There was no event of this one yet.
     fixture.products.put({ id: product.id, price: 6 });
     expect((await order(product.id)).body.unitPrice).toBe(6);
     expect(fixture.products.asked(product.id)).toBe(1);
@@ -448,7 +448,7 @@ describe("a product-service that is away", () => {
     "204": { status: 204, text: "" },
     "a 404 in HTML": { status: 404, text: "<html>", contentType: "text/html" },
     "a 404 of a route": { status: 404, text: '{"code":"NOT_FOUND","message":"","details":[]}' },
-    "a 404 of somebody else's": { status: 404, text: '{"error":"no such backend"}' },
+    "a 404 of another program": { status: 404, text: '{"error":"no such backend"}' },
   };
 
   test.each(Object.entries(BROKEN))(

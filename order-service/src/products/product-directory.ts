@@ -36,7 +36,7 @@ export class ProductDirectory {
     private readonly client: ProductClient,
   ) {}
 
-  /** What needs no question to anybody. */
+  /** What is known without asking Redis or product-service. */
   remembered(id: number): KnownProduct | undefined {
     return this.memory.get(id, FRESH);
   }

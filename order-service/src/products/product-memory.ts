@@ -89,7 +89,7 @@ export class ProductMemory {
         since: now,
         confirmedAt: known?.confirmedAt ?? product.asOf,
       });
-    // Not as if it had been put just now: it serves only while nobody can be asked.
+    // Not as if it had been put just now: it serves only while product-service cannot be asked.
     if (best === product) this.put({ product, since: now - FRESH_MS, confirmedAt: 0 });
     return undefined;
   }

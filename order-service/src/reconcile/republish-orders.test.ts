@@ -22,22 +22,22 @@ const LOOKED_AT_AFTER_MS = 10_000;
 const { name: QUEUE } = ORDER_CREATED_QUEUE;
 
 let fixture: Fixture;
-/** There is somebody who takes the orders, and says nothing of them, until a test ends that. */
-let nobodyTakes: () => Promise<void>;
+/** Stops the consumer that acks the orders and decides none. */
+let stopConsuming: () => Promise<void>;
 
 beforeAll(async () => {
   fixture = await startFixture({ SWEEP_AFTER_MS: `${FIRST_WAIT_MS}`, SWEEP_EVERY_MS: "50" });
 });
 afterAll(() => fixture.stop());
-// So that nothing of an earlier test is told again in a later one.
+// So that no order of an earlier test is republished in a later one.
 beforeEach(async () => {
   await fixture.sql("UPDATE orders SET status = 'done', reason = NULL WHERE status = 'pending'");
   const stop = await fixture.broker.takeFrom(QUEUE);
   let stopping: Promise<void> | undefined;
-  nobodyTakes = () => (stopping ??= stop());
+  stopConsuming = () => (stopping ??= stop());
 });
 afterEach(async () => {
-  await nobodyTakes();
+  await stopConsuming();
   await fixture.broker.purge(QUEUE);
 });
 
@@ -62,7 +62,7 @@ const placed = async (count: number): Promise<Order[]> => {
   return orders;
 };
 
-/** Pending orders as if they had been placed a moment ago, told and lost. */
+/** Pending orders as if they had been placed a moment ago, published and lost. */
 const insertPending = (count: number, nextTellAt: string): Promise<{ id: string }[]> =>
   fixture.sql<{ id: string }>(
     `INSERT INTO orders (id, product_id, qty, unit_price_cents, total_price_cents, status, request_id,
@@ -77,26 +77,26 @@ const makeOverdue = (orders: readonly { readonly id: string }[]) =>
     orders.map(({ id }) => id),
   ]);
 
-interface Told {
+interface Tries {
   readonly id: string;
-  /** The transaction that told it. */
+  /** The transaction that republished it. */
   readonly batch: string;
   readonly times: number;
   readonly wait: number;
 }
 
-/** How often each was told again, and how many milliseconds from now it would be again. */
-const told = (orders: readonly { readonly id: string }[]): Promise<Told[]> =>
-  fixture.sql<Told>(
+/** How often each was republished, and how many milliseconds from now it would be again. */
+const triesOf = (orders: readonly { readonly id: string }[]): Promise<Tries[]> =>
+  fixture.sql<Tries>(
     `SELECT id, xmin::text AS batch, times_told_again AS times,
        extract(epoch FROM next_tell_at - now())::float8 * 1000 AS wait
      FROM orders WHERE id = ANY($1::uuid[])`,
     [orders.map(({ id }) => id)],
   );
 
-const toldAgain = (orders: readonly { readonly id: string }[], times: number) =>
+const republished = (orders: readonly { readonly id: string }[], times: number) =>
   eventually(async () => {
-    const rows = await told(orders);
+    const rows = await triesOf(orders);
     expect(rows.map((row) => row.times)).toEqual(orders.map(() => times));
     return rows;
   });
@@ -105,16 +105,16 @@ const toldAgain = (orders: readonly { readonly id: string }[], times: number) =>
 const expectNotToldAgain = async (orders: readonly { readonly id: string }[]): Promise<void> => {
   await makeOverdue(orders);
   await eventually(async () => {
-    for (const { wait } of await told(orders)) expect(wait).toBeLessThan(-500);
+    for (const { wait } of await triesOf(orders)) expect(wait).toBeLessThan(-500);
   });
-  expect(await told(orders)).toMatchObject(Array.from(orders, () => ({ times: 0 })));
+  expect(await triesOf(orders)).toMatchObject(Array.from(orders, () => ({ times: 0 })));
 };
 
 const heardOf = (heard: readonly HeardEvent<"order.created">[], { id }: { readonly id: string }) =>
   eachOnce(heard.filter(({ data }) => data.id === id));
 
-/** How many orders each transaction told, the most first. */
-function batchSizes(rows: readonly Told[]): number[] {
+/** How many orders each transaction republished, the most first. */
+function batchSizes(rows: readonly Tries[]): number[] {
   const sizes = new Map<string, number>();
   for (const { batch } of rows) sizes.set(batch, (sizes.get(batch) ?? 0) + 1);
   return [...sizes.values()].toSorted((a, b) => b - a);
@@ -122,7 +122,7 @@ function batchSizes(rows: readonly Told[]): number[] {
 
 describe("an order that stays pending", () => {
   test("because its order.created was lost is republished as it is, with its own request id", async () => {
-    await nobodyTakes();
+    await stopConsuming();
     const heard = await fixture.broker.hear("order.created");
     const { id: productId } = fixture.products.put();
     const { body: order } = await fixture.place(
@@ -133,7 +133,7 @@ describe("an order that stays pending", () => {
     // It may reach one queue before the other.
     await eventually(async () => expect(await fixture.broker.depth(QUEUE)).toBe(1));
     await fixture.broker.purge(QUEUE);
-    const [{ wait }] = (await told([order])) as [Told];
+    const [{ wait }] = (await triesOf([order])) as [Tries];
     expect(wait).toBeGreaterThan(FIRST_WAIT_MS - LOOKED_AT_AFTER_MS);
     expect(wait).toBeLessThanOrEqual(FIRST_WAIT_MS);
     await makeOverdue([order]);
@@ -163,7 +163,7 @@ describe("an order that stays pending", () => {
     const orders = await placed(1);
     for (const [times, factor] of [2, 4, 8, 16, 32, 64, 64].entries()) {
       await makeOverdue(orders);
-      const [row] = await toldAgain(orders, times + 1);
+      const [row] = await republished(orders, times + 1);
       expect(row!.wait).toBeGreaterThan(FIRST_WAIT_MS * factor - LOOKED_AT_AFTER_MS);
       expect(row!.wait).toBeLessThanOrEqual(FIRST_WAIT_MS * factor);
     }
@@ -174,7 +174,7 @@ describe("an order that stays pending", () => {
     await fixture.sql("UPDATE orders SET times_told_again = 1000 WHERE id = $1", [orders[0]!.id]);
     await makeOverdue(orders);
     await eventually(async () => {
-      const [row] = await told(orders);
+      const [row] = await triesOf(orders);
       expect(row).toMatchObject({ times: 1_000 });
       expect(row!.wait).toBeGreaterThan(0);
     });
@@ -187,8 +187,8 @@ describe("an order that stays pending", () => {
       expect((await fixture.request(`/orders/${settled.id}`)).body.status).toBe("done"),
     );
     await makeOverdue([settled, pending]);
-    await toldAgain([pending], 1);
-    expect(await told([settled])).toMatchObject([{ times: 0 }]);
+    await republished([pending], 1);
+    expect(await triesOf([settled])).toMatchObject([{ times: 0 }]);
   });
 
   test("is not republished while its event is in the outbox, and is when that is gone", async () => {
@@ -199,10 +199,10 @@ describe("an order that stays pending", () => {
       [waiting.id],
     );
     await makeOverdue([waiting, lost]);
-    await toldAgain([lost], 1);
-    expect(await told([waiting])).toMatchObject([{ times: 0 }]);
+    await republished([lost], 1);
+    expect(await triesOf([waiting])).toMatchObject([{ times: 0 }]);
     await fixture.sql("DELETE FROM outbox WHERE subject = $1", [waiting.id]);
-    await toldAgain([waiting], 1);
+    await republished([waiting], 1);
   });
 });
 
@@ -210,7 +210,7 @@ describe("many at once", () => {
   test("are republished 500 at a time", async () => {
     const orders = await insertPending(1_250, "now() + interval '1 hour'");
     await makeOverdue(orders);
-    expect(batchSizes(await toldAgain(orders, 1))).toEqual([500, 500, 250]);
+    expect(batchSizes(await republished(orders, 1))).toEqual([500, 500, 250]);
   });
 
   test("are republished 500 at a time also when the planner expects none", async () => {
@@ -219,7 +219,7 @@ describe("many at once", () => {
     await fixture.sql("VACUUM ANALYZE orders");
     await fixture.sql("VACUUM ANALYZE outbox");
     const orders = await insertPending(1_250, "now()");
-    expect(batchSizes(await toldAgain(orders, 1))).toEqual([500, 500, 250]);
+    expect(batchSizes(await republished(orders, 1))).toEqual([500, 500, 250]);
   });
 
   test("are republished once each by two instances", async () => {
@@ -229,12 +229,12 @@ describe("many at once", () => {
       await fixture.ready(another.url);
       const orders = await insertPending(900, "now() + interval '1 hour'");
       await makeOverdue(orders);
-      await toldAgain(orders, 1);
+      await republished(orders, 1);
       await eventually(() =>
         expect(orders.filter((order) => heardOf(heard, order).length === 0)).toEqual([]),
       );
-      const rows = new Map((await told(orders)).map(({ id, times }) => [id, times]));
-      // The next time is not yet: what was told twice by now was told by both.
+      const rows = new Map((await triesOf(orders)).map(({ id, times }) => [id, times]));
+      // The next time is not yet: what was republished twice by now was republished by both.
       expect(
         orders.filter((order) => heardOf(heard, order).length > (rows.get(order.id) ?? 0)),
       ).toEqual([]);
@@ -253,20 +253,20 @@ describe("republishing", () => {
       );
       await expectNotToldAgain(orders);
     });
-    await toldAgain(orders, 1);
+    await republished(orders, 1);
     await fixture.ready();
   });
 
   test("waits for product-service while its queue has messages", async () => {
-    await nobodyTakes();
+    await stopConsuming();
     const orders = await placed(3);
     await expectNotToldAgain(orders);
     onTestFinished(await fixture.broker.takeFrom(QUEUE));
-    await toldAgain(orders, 1);
+    await republished(orders, 1);
   });
 
   test("waits for product-service to keep up while thousands of messages wait", async () => {
-    await nobodyTakes();
+    await stopConsuming();
     onTestFinished(await fixture.broker.takeFrom(QUEUE, { hangs: true }));
     const [earlier] = (await placed(1)) as [Order];
     await fixture.broker.tellAll(
@@ -276,20 +276,20 @@ describe("republishing", () => {
     const orders = await placed(3);
     await expectNotToldAgain(orders);
     await fixture.broker.purge(QUEUE);
-    await toldAgain(orders, 1);
+    await republished(orders, 1);
   });
 
   test("goes on without the queue, and its orders are there when product-service has declared it again", async () => {
     const orders = await placed(3);
-    await nobodyTakes();
+    await stopConsuming();
     // Who takes what comes meanwhile, so that it does not come back to its sender.
     await fixture.broker.hear("order.created");
     await fixture.broker.deleteQueue(QUEUE);
     await makeOverdue(orders);
-    await toldAgain(orders, 1);
+    await republished(orders, 1);
     await fixture.declareQueues();
     await makeOverdue(orders);
-    await toldAgain(orders, 2);
+    await republished(orders, 2);
     await eventually(async () => expect(await fixture.broker.depth(QUEUE)).toBe(3));
   });
 
@@ -303,7 +303,7 @@ describe("republishing", () => {
       ),
     );
     await makeOverdue(orders);
-    await toldAgain(orders, 1);
+    await republished(orders, 1);
   });
 });
 
@@ -313,15 +313,15 @@ test("waits while much is in the outbox", async () => {
      SELECT gen_random_uuid(), 'order.created', n::text, 'r', '{}', now() + interval '1 hour'
      FROM generate_series(1, 10000) AS n`,
   );
-  // Due only when a sweep that was at work before all of that stood there is over.
+  // Due only when a turn of the reconciler that began before all of that was there is over.
   const orders = await insertPending(3, "now() + interval '500 milliseconds'");
-  // Ten sweeps and more.
+  // Ten turns and more.
   await eventually(async () => {
-    for (const { wait } of await told(orders)) expect(wait).toBeLessThan(-500);
+    for (const { wait } of await triesOf(orders)) expect(wait).toBeLessThan(-500);
   });
-  expect(await told(orders)).toMatchObject(Array.from(orders, () => ({ times: 0 })));
+  expect(await triesOf(orders)).toMatchObject(Array.from(orders, () => ({ times: 0 })));
   await fixture.sql("DELETE FROM outbox WHERE leased_until > now() + interval '1 minute'");
-  await toldAgain(orders, 1);
+  await republished(orders, 1);
 });
 
 test("counts orders that are pending for longer than the reconciler waits", async () => {

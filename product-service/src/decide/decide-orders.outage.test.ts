@@ -4,7 +4,7 @@ import { eventually } from "@shop/test-support/eventually";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { ordersFor, startFixture, type Fixture } from "../product-service.fixture.ts";
 
-/** Below a client's patience: what can't be answered says so by then. */
+/** Below a client's timeout: an answer that cannot be given is a 503 by then. */
 const BOUND_MS = 4_500;
 
 let fixture: Fixture;

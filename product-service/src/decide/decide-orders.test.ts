@@ -182,7 +182,7 @@ describe("an order that comes again", () => {
       async () => {
         await tellAll(shuffled([...theirs.slice(0, 20), ...ours.slice(0, 20)]));
         await fixture.allDecided(ours.slice(0, 20));
-        // From then on nobody waits for that row.
+        // From then on no batch waits for that row.
         const startedAt = performance.now();
         await tellAll(shuffled([...theirs.slice(20), ...ours.slice(20)]));
         await fixture.allDecided(ours);
@@ -244,9 +244,10 @@ describe("a message that is not an order.created", () => {
     );
     const { deadQueue } = ORDER_CREATED_QUEUE;
     await eventually(async () => expect(await fixture.broker.depth(deadQueue)).toBe(poison.length));
-    const buried: string[] = [];
-    for (const _ of poison) buried.push(String((await fixture.broker.take(deadQueue))?.content));
-    expect(buried.toSorted()).toEqual(poison.toSorted());
+    const deadLettered: string[] = [];
+    for (const _ of poison)
+      deadLettered.push(String((await fixture.broker.take(deadQueue))?.content));
+    expect(deadLettered.toSorted()).toEqual(poison.toSorted());
     await fixture.allSettled(orders);
 
     const lines = fixture.log.lines.filter(({ msg }) => msg === "a message went to the dead queue");

@@ -192,7 +192,7 @@ describe("a slow reader", () => {
       while (!writing.signal.aborted) {
         const { status, body } = await call(`${url}/products/${id}`);
         expect(status).toBe(200);
-        // Nobody ever sees it go back.
+        // No reader ever sees it go back.
         expect(body.version).toBeGreaterThanOrEqual(last);
         last = body.version;
       }

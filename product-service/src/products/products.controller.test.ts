@@ -17,7 +17,7 @@ const pathsIn = (body: { details: { path: string }[] }): string[] =>
 
 describe("POST /products", () => {
   test("stores, publishes and answers the product with its Location", async () => {
-    const told = await fixture.broker.hear("product.created");
+    const events = await fixture.broker.hear("product.created");
     const { status, headers, body } = await fixture.request("/products", {
       body: { name: "  Laptop Pro ", price: 1999.99, qty: 25 },
       headers: { "x-request-id": "create-1" },
@@ -38,7 +38,7 @@ describe("POST /products", () => {
       updatedAt: body.createdAt,
     });
     await eventually(() =>
-      expect(told).toContainEqual(expect.objectContaining({ requestId: "create-1", data: body })),
+      expect(events).toContainEqual(expect.objectContaining({ requestId: "create-1", data: body })),
     );
     expect((await fixture.request(`/products/${body.id}`)).body).toEqual(body);
   });
@@ -272,7 +272,7 @@ describe("GET /products/:id", () => {
 describe("PUT /products/:id", () => {
   test("replaces and publishes the product, and records the change of stock", async () => {
     const { id, createdAt } = await fixture.createProduct({ qty: 10 });
-    const told = await fixture.broker.hear("product.updated");
+    const events = await fixture.broker.hear("product.updated");
     const { status, headers, body } = await fixture.request(`/products/${id}`, {
       method: "PUT",
       body: { name: " Desk ", price: 5.05, qty: 4 },
@@ -288,7 +288,9 @@ describe("PUT /products/:id", () => {
       ]),
     ).toEqual([{ delta: -6, request_id: "replace-1" }]);
     await eventually(() =>
-      expect(told).toContainEqual(expect.objectContaining({ requestId: "replace-1", data: body })),
+      expect(events).toContainEqual(
+        expect.objectContaining({ requestId: "replace-1", data: body }),
+      ),
     );
   });
 
@@ -333,7 +335,7 @@ describe("PUT /products/:id", () => {
 
   test("answers 412 to a stale If-Match, and changes and publishes nothing", async () => {
     const product = await fixture.createProduct();
-    const told = await fixture.broker.hear("product.updated");
+    const events = await fixture.broker.hear("product.updated");
     for (const tag of ['"2"', '"0", W/"7"', "1", '""']) {
       const answer = await fixture.request(`/products/${product.id}`, {
         method: "PUT",
@@ -344,10 +346,10 @@ describe("PUT /products/:id", () => {
       expect(answer.body).toMatchObject({ code: "PRECONDITION_FAILED" });
     }
     expect((await fixture.request(`/products/${product.id}`)).body).toEqual(product);
-    // What is told after them has arrived, and they have not.
+    // What is published after them has arrived, and they have not.
     const last = await fixture.createProduct();
     await fixture.request(`/products/${last.id}`, { method: "PUT", body: { name: "x", price: 1 } });
-    await eventually(() => expect(told.map(({ data }) => data.id)).toEqual([last.id]));
+    await eventually(() => expect(events.map(({ data }) => data.id)).toEqual([last.id]));
   });
 
   test("lets one of many writers of the same version win, and answers 412 to the others", async () => {
@@ -395,7 +397,7 @@ describe("DELETE /products/:id", () => {
   test("deletes the product at once, publishes it once, and answers 404 the second time", async () => {
     const { id } = await fixture.createProduct();
     await fixture.request(`/products/${id}`, { method: "PUT", body: { name: "x", price: 1 } });
-    const told = await fixture.broker.hear("product.deleted");
+    const events = await fixture.broker.hear("product.deleted");
     const answers = await Promise.all(
       ["delete-1", "delete-1", "delete-1"].map((requestId) =>
         fixture.request(`/products/${id}`, {
@@ -417,8 +419,8 @@ describe("DELETE /products/:id", () => {
     }
     const last = await fixture.createProduct();
     await fixture.request(`/products/${last.id}`, { method: "DELETE" });
-    await eventually(() => expect(told).toHaveLength(2));
-    expect(told[0]).toMatchObject({ requestId: "delete-1", data: { id, version: 3 } });
+    await eventually(() => expect(events).toHaveLength(2));
+    expect(events[0]).toMatchObject({ requestId: "delete-1", data: { id, version: 3 } });
   });
 
   test("ignores a media type without a body", async () => {

@@ -58,7 +58,7 @@ describe("the database is in the way", () => {
     expect(isDatabaseTrouble(await errorOf(pool.query(text)))).toBe(true);
   });
 
-  test("when nobody listens", async () => {
+  test("when no server listens", async () => {
     const client = new Client({ connectionString: "postgres://a:b@127.0.0.1:1/c" });
     const error = await errorOf(client.connect());
     expect(error).toMatchObject({ code: "ECONNREFUSED" });
@@ -71,7 +71,7 @@ describe("the database is in the way", () => {
   });
 
   test.each([
-    ["nobody of that name may come in", { username: "nobody" }],
+    ["the account does not exist", { username: "nobody" }],
     ["it is not there", { pathname: "/none" }],
   ])("when %s", async (_what, change) => {
     const wrong = new URL(url);

@@ -103,7 +103,7 @@ describe("a PostgreSQL that is away", () => {
     expect(await database.answers()).toBe(false);
     const { error } = await timed(database.sql.query("SELECT 1"));
     expect(isDatabaseTrouble(error)).toBe(true);
-    // Nobody listened a moment ago: none of these tries for itself.
+    // No server listened a moment ago: none of these tries for itself.
     await eventually(async () => {
       await timed(database.sql.query("SELECT 1"));
       const crowd = Array.from({ length: 50 }, () => timed(database.sql.query("SELECT 1")));
@@ -370,7 +370,7 @@ describe("a connection that breaks", () => {
 
 describe("a server that ends a connection in the moment it is made", () => {
   /** An answer to a start-up that says "welcome" and "the administrator ended this connection" in one packet. */
-  function welcomeAndGoodbye(): Buffer {
+  function welcomeAndEnd(): Buffer {
     const message = (type: string, body: string): Buffer => {
       const content = Buffer.from(body, "latin1");
       const head = Buffer.alloc(5);
@@ -387,7 +387,7 @@ describe("a server that ends a connection in the moment it is made", () => {
   test("does not end the process, which tries again", async () => {
     const server = createServer((socket) => {
       socket.on("error", () => undefined);
-      socket.once("data", () => socket.end(welcomeAndGoodbye()));
+      socket.once("data", () => socket.end(welcomeAndEnd()));
     }).listen(0, "127.0.0.1");
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;
@@ -435,7 +435,7 @@ describe("whatever is stuck", () => {
     const startedAt = performance.now();
     const givenUp = timed(one.sql.query("SELECT 1").finally(() => proxy.flow()));
     await eventually(() => expect(performance.now() - startedAt).toBeGreaterThan(1_700));
-    // Waits for the only connection, and is told of no other's trouble.
+    // Waits for the only connection, and gets no other's error.
     expect(await one.sql.query("SELECT 2 AS two")).toEqual([{ two: 2 }]);
     expect(isDatabaseTrouble((await givenUp).error)).toBe(true);
     await one.stop();

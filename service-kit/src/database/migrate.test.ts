@@ -8,7 +8,7 @@ import type { Schema } from "./data-source.ts";
 import type { Database } from "./database.ts";
 import { migrate, type MigrationConfig } from "./migrate.ts";
 
-/** Slow on purpose: whoever does not wait for the other one runs into it. */
+/** Slow on purpose: an instance that does not wait for the other one fails on it. */
 class MakeThings1700000000001 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query("CREATE TABLE things (id integer PRIMARY KEY)");
