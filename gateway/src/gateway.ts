@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createLogger } from "@shop/service-kit/log/logger";
-import type { RunningService } from "@shop/service-kit/run-service";
+import type { RunningProgram } from "@shop/service-kit/program";
 import type { DestinationStream } from "pino";
 import { apiReferenceFiles } from "./api-reference/files.ts";
 import type { GatewayConfig } from "./config.ts";
@@ -22,7 +22,7 @@ import { connectUpstreams } from "./upstream/upstream.ts";
 /** A quarter of the heap that the programs are given. */
 const MOST_WAITING_BYTES = 64 * 1_048_576;
 
-export interface RunningGateway extends RunningService {
+export interface RunningGateway extends RunningProgram {
   readonly adminUrl: string;
 }
 

@@ -1,4 +1,4 @@
-import { runUntilSignal } from "@shop/service-kit/run-service";
+import { runUntilSignal } from "@shop/service-kit/program";
 import { readGatewayConfig } from "./config.ts";
 import { startGateway } from "./gateway.ts";
 

@@ -3,6 +3,7 @@ import type { Order } from "@shop/contracts/order";
 import { connectBroker } from "@shop/test-support/broker-client";
 import { eventually } from "@shop/test-support/eventually";
 import { call, type Answer, type Call } from "@shop/test-support/http";
+import { startService } from "@shop/service-kit/start-service";
 import { declareEverything } from "@shop/service-kit/messaging/declare-all";
 import { captureLog } from "@shop/test-support/log-capture";
 import { connectRedis } from "@shop/test-support/redis-client";
@@ -11,9 +12,9 @@ import { connectSql } from "@shop/test-support/sql";
 import { startTcpProxy } from "@shop/test-support/tcp-proxy";
 import { startRedis } from "local-stack/servers/redis";
 import { expect } from "vitest";
+import { AppModule } from "./app.module.ts";
 import { readOrderServiceConfig } from "./config.ts";
 import { startFakeProductService } from "./products/fake-product-service.fixture.ts";
-import { startOrderService } from "./order-service.ts";
 
 export type Fixture = Awaited<ReturnType<typeof startFixture>>;
 
@@ -68,10 +69,10 @@ export async function startServers(settings: Record<string, string> = {}) {
 export async function startFixture(settings: Record<string, string> = {}) {
   const servers = await startServers(settings);
   const log = captureLog();
-  const start = (more: Record<string, string> = {}) =>
-    startOrderService(readOrderServiceConfig({ ...servers.environment, ...more }), {
-      logDestination: log.destination,
-    });
+  const start = (more: Record<string, string> = {}) => {
+    const config = readOrderServiceConfig({ ...servers.environment, ...more });
+    return startService(AppModule.forRoot(config, { logDestination: log.destination }), config);
+  };
   const service = await start();
   const request = (path: string, options?: Call) => call(`${service.url}${path}`, options);
   const ready = (url: string = service.url) =>

@@ -3,12 +3,13 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { eventually } from "@shop/test-support/eventually";
 import { call } from "@shop/test-support/http";
+import { startService } from "@shop/service-kit/start-service";
 import { captureLog } from "@shop/test-support/log-capture";
 import { startServiceProcess } from "@shop/test-support/service-process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { AppModule, orderSchema } from "./app.module.ts";
 import { readOrderServiceConfig } from "./config.ts";
 import { startServers } from "./order-service.fixture.ts";
-import { orderSchema, startOrderService } from "./order-service.ts";
 
 let servers: Awaited<ReturnType<typeof startServers>>;
 
@@ -17,10 +18,10 @@ beforeAll(async () => {
 });
 afterAll(() => servers.stop());
 
-const start = (more: Record<string, string> = {}, log = captureLog()) =>
-  startOrderService(readOrderServiceConfig({ ...servers.environment, ...more }), {
-    logDestination: log.destination,
-  });
+const start = (more: Record<string, string> = {}, log = captureLog()) => {
+  const config = readOrderServiceConfig({ ...servers.environment, ...more });
+  return startService(AppModule.forRoot(config, { logDestination: log.destination }), config);
+};
 
 const health = async (url: string) => (await call(`${url}/health/ready`)).body;
 

@@ -5,6 +5,7 @@ import { ORDER_CREATED_QUEUE } from "@shop/contracts/topology";
 import { connectBroker } from "@shop/test-support/broker-client";
 import { eventually } from "@shop/test-support/eventually";
 import { call, type Call } from "@shop/test-support/http";
+import { startService } from "@shop/service-kit/start-service";
 import { declareEverything } from "@shop/service-kit/messaging/declare-all";
 import { captureLog } from "@shop/test-support/log-capture";
 import { connectRedis } from "@shop/test-support/redis-client";
@@ -13,8 +14,8 @@ import { connectSql } from "@shop/test-support/sql";
 import { startTcpProxy } from "@shop/test-support/tcp-proxy";
 import { startRedis } from "local-stack/servers/redis";
 import { expect } from "vitest";
+import { AppModule } from "./app.module.ts";
 import { readProductServiceConfig } from "./config.ts";
-import { startProductService } from "./product-service.ts";
 
 /** For thousands of orders on a busy machine. */
 const STREAM_LIMIT_MS = 18_000;
@@ -51,10 +52,10 @@ export async function startFixture(settings: Record<string, string> = {}) {
     REDIS_URL: ways.redis.through(environment.REDIS_URL),
   };
   const log = captureLog();
-  const start = (more: Record<string, string> = {}) =>
-    startProductService(readProductServiceConfig({ ...environment, ...more }), {
-      logDestination: log.destination,
-    });
+  const start = (more: Record<string, string> = {}) => {
+    const config = readProductServiceConfig({ ...environment, ...more });
+    return startService(AppModule.forRoot(config, { logDestination: log.destination }), config);
+  };
   const service = await start(onItsWays);
   const [broker, cache] = await Promise.all([
     connectBroker(vhostUrl),

@@ -11,7 +11,7 @@ import { DataSource } from "typeorm";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { readProductServiceConfig } from "./config.ts";
 import { orderFor, startFixture, type Fixture } from "./product-service.fixture.ts";
-import { productSchema } from "./product-service.ts";
+import { productSchema } from "./app.module.ts";
 
 const BOUND_MS = 4_500;
 

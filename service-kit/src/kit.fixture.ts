@@ -7,7 +7,7 @@ import { dataSourceOptions, type Schema } from "./database/data-source.ts";
 import { Database } from "./database/database.ts";
 import { migrate } from "./database/migrate.ts";
 import { createLogger, EventLog } from "./log/logger.ts";
-import { createOutboxTable } from "./outbox/outbox-table.ts";
+import { createOutboxTable } from "./outbox/outbox.sql.ts";
 
 /** A log that tests can read. */
 export function createTestLog() {

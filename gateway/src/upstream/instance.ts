@@ -7,7 +7,7 @@ const MOST = 256;
 /** One may hang, and the next question does not wait for it. */
 const MOST_FOR_HEALTH = 2;
 /**
- * Twice as long as a service that stops waits for its callers to leave (run-service.ts), counted from the last of its answers that says
+ * Twice as long as a service that stops waits for its callers to leave (lifecycle.ts), counted from the last of its answers that says
  * so. After just as long it would be asked again at the very moment when it closes its connections, and a request would break off.
  */
 const LEAVING_MS = 2_000;

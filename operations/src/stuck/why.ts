@@ -1,5 +1,5 @@
 import { ORDER_CREATED_QUEUE, ORDER_UPDATED_QUEUE } from "@shop/contracts/topology";
-import { uuidTime } from "@shop/service-kit/outbox/uuid-time";
+import { uuidTime } from "@shop/service-kit/outbox/outbox.sql";
 import { answerOf, type QueueState } from "../connections.ts";
 import { counted, duration } from "../output.ts";
 import type { Decision, LockHolder, StuckOrder } from "./database.sql.ts";

@@ -1,3 +1,5 @@
+import { ORDER_UPDATED_QUEUE } from "@shop/contracts/topology";
+import { ConsumeBatches } from "@shop/service-kit/messaging/consumers";
 import { Inject, Injectable } from "@nestjs/common";
 import type { EventOf } from "@shop/contracts/event";
 import { Database } from "@shop/service-kit/database/database";
@@ -42,6 +44,7 @@ export class ApplyOutcomes {
   }
 
   /** Answers with the events to defer, because another transaction has locked their order for long. */
+  @ConsumeBatches(ORDER_UPDATED_QUEUE, ["order.updated"])
   async handle(events: readonly OrderUpdated[]): Promise<readonly OrderUpdated[]> {
     const outcomes = firstOutcomes(events);
     const { productIds, locked } = await this.skipLocked.run((skip) =>

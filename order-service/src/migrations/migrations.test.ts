@@ -2,7 +2,7 @@ import { dataSourceOptions } from "@shop/service-kit/database/data-source";
 import { createDatabase } from "@shop/test-support/servers";
 import { DataSource } from "typeorm";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { orderSchema } from "../order-service.ts";
+import { orderSchema } from "../app.module.ts";
 
 let dataSource: DataSource;
 

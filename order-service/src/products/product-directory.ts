@@ -1,3 +1,5 @@
+import { PRODUCT_TYPES } from "@shop/contracts/topology";
+import { ConsumeHints } from "@shop/service-kit/messaging/consumers";
 import { Injectable } from "@nestjs/common";
 import type { EventOf } from "@shop/contracts/event";
 import { toCents } from "@shop/contracts/money";
@@ -56,6 +58,7 @@ export class ProductDirectory {
   }
 
   /** A product event. Not waited for: it is a hint, and decides for as long as anything that is known here and no longer. */
+  @ConsumeHints("order-service.products", PRODUCT_TYPES)
   learn(event: EventOf<"product.created" | "product.updated" | "product.deleted">): void {
     // It may have waited on its way; a clock that is ahead makes nothing younger than now.
     const asOf = Math.min(Date.now(), Date.parse(event.occurredAt));

@@ -152,7 +152,7 @@ describe("an order that stays pending", () => {
       expect(fixture.log.lines).toContainEqual(
         expect.objectContaining({
           level: "warn",
-          msg: "told orders again that stayed pending too long",
+          msg: "republished orders that stayed pending too long",
           orders: 1,
         }),
       ),
@@ -298,7 +298,7 @@ describe("republishing", () => {
     await without(fixture.ways.database, () =>
       eventually(() =>
         expect(fixture.log.lines).toContainEqual(
-          expect.objectContaining({ level: "warn", part: "sweeper" }),
+          expect.objectContaining({ level: "warn", part: "reconciler" }),
         ),
       ),
     );

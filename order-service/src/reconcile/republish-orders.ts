@@ -1,13 +1,15 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { Metrics, type Counter } from "@shop/service-kit/observe/metrics";
+import { ServiceGauges } from "@shop/service-kit/observe/service-gauges";
 import { UnitOfWork } from "@shop/service-kit/outbox/unit-of-work";
 import { toOrder } from "../orders/order.entity.ts";
 import { ORDER_SETTINGS, type OrderSettings } from "../settings.ts";
-import { takeOverduePending } from "./pending.sql.ts";
+import { countPendingFor, takeOverduePending } from "./pending.sql.ts";
 
 const MOST_AT_ONCE = 500;
+const PENDING_COUNTED_TO = 10_000;
 
-/** Publishes orders again that stay pending too long, so that a lost or purged message heals. */
+/** Orders that stay pending too long are republished, so that a lost or purged message heals. */
 @Injectable()
 export class RepublishOrders {
   private readonly republished: Counter;
@@ -16,10 +18,17 @@ export class RepublishOrders {
     private readonly work: UnitOfWork,
     @Inject(ORDER_SETTINGS) private readonly settings: OrderSettings,
     metrics: Metrics,
+    gauges: ServiceGauges,
   ) {
     this.republished = metrics.counter(
       "orders_republished_total",
-      "Orders published again, pending for too long",
+      "Orders republished, pending for too long",
+    );
+    gauges.fromDatabase(
+      "orders_pending_too_long",
+      "Orders that have been pending for longer than the reconciler waits, counted up to 10,000",
+      (sql) =>
+        countPendingFor(sql, { longerThanMs: settings.sweepAfterMs, most: PENDING_COUNTED_TO }),
     );
   }
 
@@ -27,8 +36,9 @@ export class RepublishOrders {
     const count = await this.work.transactBatch(async ({ sql, emit }) => {
       const firstWaitMs = this.settings.sweepAfterMs;
       const rows = await takeOverduePending(sql, { firstWaitMs, most: MOST_AT_ONCE });
-      for (const row of rows)
+      for (const row of rows) {
         emit("order.created", { subject: row.id, requestId: row.requestId, data: toOrder(row) });
+      }
       return rows.length;
     });
     this.republished.inc(count);

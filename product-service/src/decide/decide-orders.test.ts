@@ -250,7 +250,7 @@ describe("a message that is not an order.created", () => {
     expect(deadLettered.toSorted()).toEqual(poison.toSorted());
     await fixture.allSettled(orders);
 
-    const lines = fixture.log.lines.filter(({ msg }) => msg === "a message went to the dead queue");
+    const lines = fixture.log.lines.filter(({ msg }) => msg === "a message was dead-lettered");
     expect(lines).toHaveLength(poison.length);
     expect(Math.max(...lines.map((line) => JSON.stringify(line).length))).toBeLessThan(2_000);
   });

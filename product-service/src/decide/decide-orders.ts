@@ -1,4 +1,6 @@
 import { Injectable } from "@nestjs/common";
+import { ORDER_CREATED_QUEUE } from "@shop/contracts/topology";
+import { ConsumeBatches } from "@shop/service-kit/messaging/consumers";
 import type { EventOf } from "@shop/contracts/event";
 import { isUniqueViolation } from "@shop/service-kit/database/database-errors";
 import { SkipLocked } from "@shop/service-kit/database/skip-locked";
@@ -43,6 +45,7 @@ export class DecideOrders {
   }
 
   /** Answers with the events to defer, because another transaction has locked their product for long. */
+  @ConsumeBatches(ORDER_CREATED_QUEUE, ["order.created"])
   async handle(events: readonly OrderCreated[]): Promise<readonly OrderCreated[]> {
     const orders = new Map(events.map((event) => [event.data.id, event]));
     const { decidedBefore, decidedNow, changed, locked } = await this.skipLocked.run((skip) =>

@@ -1,4 +1,4 @@
-import { createOutboxTable } from "@shop/service-kit/outbox/outbox-table";
+import { createOutboxTable } from "@shop/service-kit/outbox/outbox.sql";
 import type { MigrationInterface, QueryRunner } from "typeorm";
 
 export class ProductsAndStock1700000000001 implements MigrationInterface {

@@ -1,8 +1,14 @@
-import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from "@nestjs/common";
+import {
+  Catch,
+  HttpException,
+  Inject,
+  type ArgumentsHost,
+  type ExceptionFilter,
+} from "@nestjs/common";
 import { ContractError, type ErrorCode } from "@shop/contracts/errors";
 import type { FastifyReply } from "fastify";
 import { isDatabaseTrouble } from "../database/database-errors.ts";
-import type { Logger } from "../log/logger.ts";
+import { LOGGER, type Logger } from "../log/logger.ts";
 
 const RETRY_AFTER_S = 1;
 const REFUSAL_LINES_EVERY_MS = 100;
@@ -33,7 +39,7 @@ const FRAMEWORK_MESSAGES: Readonly<Partial<Record<ErrorCode, string>>> = {
 export class ContractErrorFilter implements ExceptionFilter {
   private refused = { reason: "", at: 0, more: 0 };
 
-  constructor(private readonly log: Logger) {}
+  constructor(@Inject(LOGGER) private readonly log: Logger) {}
 
   catch(thrown: unknown, host: ArgumentsHost): void {
     const reply = host.switchToHttp().getResponse<FastifyReply>();

@@ -10,8 +10,8 @@ import { call, type Call } from "@shop/test-support/http";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { createTestLog } from "../kit.fixture.ts";
+import { httpModule } from "./http.fixture.ts";
 import { currentRequestId } from "../log/request-id.ts";
-import { HealthReport } from "../observe/health.ts";
 import { Metrics } from "../observe/metrics.ts";
 import { createHttpApp } from "./create-http-app.ts";
 
@@ -64,9 +64,8 @@ let metrics: Metrics;
 const testLog = createTestLog();
 
 beforeAll(async () => {
-  metrics = new Metrics();
-  const health = new HealthReport({ required: {}, optional: {} });
-  app = await createHttpApp({ module: ThingsModule }, { log: testLog.log, metrics, health });
+  app = await createHttpApp({ module: ThingsModule, imports: [httpModule(testLog.log)] });
+  metrics = app.get(Metrics);
   await app.listen(0, "127.0.0.1");
   url = await app.getUrl();
 });

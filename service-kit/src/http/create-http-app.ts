@@ -1,12 +1,10 @@
 import type { DynamicModule } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
 import { FastifyAdapter, type NestFastifyApplication } from "@nestjs/platform-fastify";
-import type { Logger } from "../log/logger.ts";
-import type { HealthReport } from "../observe/health.ts";
-import type { Metrics } from "../observe/metrics.ts";
-import { ContractErrorFilter } from "./contract-error.filter.ts";
-import { ContractValidationPipe } from "./contract-validation.pipe.ts";
-import { admitInternalCallers } from "./internal-callers.ts";
+import { LOGGER, type Logger } from "../log/logger.ts";
+import { HealthReport } from "../observe/health.ts";
+import { Metrics } from "../observe/metrics.ts";
+import { admitInternalCallers, INTERNAL_TOKEN } from "./internal-callers.ts";
 import { parseJsonBodies } from "./json-body.ts";
 import { MAX_BODY_BYTES } from "./strict-json.ts";
 import { nestLogger } from "./nest-logger.ts";
@@ -22,18 +20,8 @@ const MAX_PARAM_CHARACTERS = 300;
 /** Far more than the gateway takes: what it adds and escapes must never make a head too long, which would look broken to it. */
 const MAX_HEAD_BYTES = 65_536;
 
-export interface HttpAppOptions {
-  readonly log: Logger;
-  readonly metrics: Metrics;
-  readonly health: HealthReport;
-  readonly internalToken?: string | undefined;
-}
-
-/** A Nest application on Fastify that speaks the contract; it does not listen yet. */
-export async function createHttpApp(
-  module: DynamicModule,
-  { log, metrics, health, internalToken }: HttpAppOptions,
-): Promise<NestFastifyApplication> {
+/** A Nest application on Fastify that speaks the contract; it does not listen yet. `module` has the kit. */
+export async function createHttpApp(module: DynamicModule): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
     bodyLimit: MAX_BODY_BYTES,
     http: {
@@ -49,16 +37,17 @@ export async function createHttpApp(
     frameworkErrors: answerBadPath,
   });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
-    logger: nestLogger(log),
+    bufferLogs: true,
     bodyParser: false,
     abortOnError: false,
     forceCloseConnections: false,
   });
+  const log: Logger = app.get(LOGGER);
+  app.useLogger(nestLogger(log));
   const fastify = adapter.getInstance();
   parseJsonBodies(fastify);
-  followRequests(fastify, { log, observer: metrics.http, health });
-  admitInternalCallers(fastify, internalToken);
-  app.useGlobalPipes(new ContractValidationPipe());
-  app.useGlobalFilters(new ContractErrorFilter(log));
+  const { http } = app.get(Metrics);
+  followRequests(fastify, { log, observer: http, health: app.get(HealthReport) });
+  admitInternalCallers(fastify, app.get<string | null>(INTERNAL_TOKEN));
   return app;
 }

@@ -3,15 +3,18 @@ import { INTERNAL_TOKEN_HEADER, SUBJECT_HEADER } from "@shop/contracts/access";
 import { ContractError } from "@shop/contracts/errors";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 
+/** For injection: what the programs of the shop show each other, or null. */
+export const INTERNAL_TOKEN = Symbol("internal token");
+
 /** For orchestrators and Prometheus, which have no token. */
 const OPERATIONS = /^\/(?:health\/(?:live|ready)|metrics)$/;
 
 /**
- * Where the programs of the shop share a token, nobody else is answered. Where they do not, nobody is believed who says on whose
- * behalf it calls: to overlook that would show one caller everybody's orders.
+ * With a token, only callers that show it are answered. Without one, a request that names a subject is refused: believing it would show one
+ * caller the orders of another. A hook and not a guard: Nest's guards run after the body was read and parsed.
  */
-export function admitInternalCallers(fastify: FastifyInstance, token: string | undefined): void {
-  const expected = token === undefined ? undefined : Buffer.from(token);
+export function admitInternalCallers(fastify: FastifyInstance, token: string | null): void {
+  const expected = token === null ? undefined : Buffer.from(token);
   fastify.addHook("onRequest", (request, _reply, done) => {
     done(isAdmitted(request, expected) ? undefined : refusal());
   });

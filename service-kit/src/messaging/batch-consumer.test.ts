@@ -30,7 +30,7 @@ let testLog: ReturnType<typeof createTestLog>;
 /** What each call of the handler got, as the requests' ids. */
 let batches: string[][];
 let handle: (events: readonly OrderCreated[]) => Promise<readonly OrderCreated[] | void>;
-let counts: { taken: number; buried: number; retried: number; setAside: number };
+let counts: { taken: number; deadLettered: number; retried: number; deferred: number };
 
 beforeAll(async () => {
   vhostUrl = await claimVhost();
@@ -44,7 +44,7 @@ beforeEach(async () => {
   await Promise.all([client.purge(QUEUE), client.purge(DEAD)]);
   batches = [];
   handle = () => Promise.resolve();
-  counts = { taken: 0, buried: 0, retried: 0, setAside: 0 };
+  counts = { taken: 0, deadLettered: 0, retried: 0, deferred: 0 };
   testLog = createTestLog();
   build();
 });
@@ -66,9 +66,9 @@ function build(): void {
     lookEveryMs: 100,
     observer: {
       taken: (count) => (counts.taken += count),
-      buried: () => (counts.buried += 1),
+      deadLettered: () => (counts.deadLettered += 1),
       retried: () => (counts.retried += 1),
-      setAside: (count) => (counts.setAside += count),
+      deferred: (count) => (counts.deferred += count),
     },
   });
 }
@@ -140,7 +140,7 @@ describe("messages that the handler gives back", () => {
       await put(JSON.stringify(eventOf("order.created", someOrder(), { requestId: id })));
     }
     await eventually(() => expect(done).toHaveLength(399));
-    await eventually(() => expect(counts.setAside).toBeGreaterThan(4));
+    await eventually(() => expect(counts.deferred).toBeGreaterThan(4));
     mayHandle = true;
     await eventually(() => expect(done.filter((id) => id.startsWith("held"))).toHaveLength(2));
     expect(new Set(done).size).toBe(401);
@@ -170,7 +170,7 @@ describe("messages that the handler gives back", () => {
     };
     await start();
     await tell("held-1");
-    await eventually(() => expect(counts.setAside).toBeGreaterThan(0));
+    await eventually(() => expect(counts.deferred).toBeGreaterThan(0));
     await tell("r-1");
     await eventually(() => expect(handled()).toContain("r-1"));
     const stopped = stop();
@@ -247,7 +247,7 @@ describe("messages in batches", () => {
       ),
     );
     await expectAllSettled();
-    expect(counts).toEqual({ taken: 1, buried: 0, retried: 0, setAside: 0 });
+    expect(counts).toEqual({ taken: 1, deadLettered: 0, retried: 0, deferred: 0 });
   });
 
   test("when many wait, then they share batches, each once and in order", async () => {
@@ -426,11 +426,11 @@ describe("poison", () => {
       expect(dead.content.equals(Buffer.from(content))).toBe(true);
       expect(batches).toEqual([]);
       const line = testLog.lines.find(({ level }) => level === "error");
-      expect(line).toMatchObject({ msg: "a message went to the dead queue", deadQueue: DEAD });
+      expect(line).toMatchObject({ msg: "a message was dead-lettered", deadQueue: DEAD });
       expect(String(line?.["fault"])).toContain(fault);
       expect(JSON.stringify(testLog.lines)).not.toContain(secret);
       await expectAllSettled();
-      expect(counts.buried).toBe(1);
+      expect(counts.deadLettered).toBe(1);
     },
   );
 
@@ -479,7 +479,7 @@ describe("poison", () => {
     await eventually(() => expect(handled()).toHaveLength(20));
     await eventually(async () => expect(await client.depth(DEAD)).toBe(10));
     await expectAllSettled();
-    expect(counts).toMatchObject({ taken: 30, buried: 10, retried: 0 });
+    expect(counts).toMatchObject({ taken: 30, deadLettered: 10, retried: 0 });
   });
 });
 
@@ -508,7 +508,7 @@ describe("a data error", () => {
       { fault: "could not be handled", err: { code: "23514", message: "broken rule" } },
     ]);
     await expectAllSettled();
-    expect(counts.buried).toBe(1);
+    expect(counts.deadLettered).toBe(1);
     // Who can't look knows nothing.
     await proxy.cut();
     await eventually(() => expect(consumer.depths).toEqual({ waiting: NaN, dead: NaN }));
@@ -530,7 +530,7 @@ describe("a data error", () => {
     await eventually(() => expect(batches.at(-1)).toEqual(["r-3"]));
     await expectAllSettled();
     expect(await client.depth(DEAD)).toBe(0);
-    expect(counts.buried).toBe(0);
+    expect(counts.deadLettered).toBe(0);
     expect(away).toBe(0);
   });
 });

@@ -6,19 +6,23 @@ import type { EventLog } from "../log/logger.ts";
 import type { BrokerConnection } from "./broker-connection.ts";
 import type { BrokerSession } from "./broker-session.ts";
 import { declareQueue } from "./declare-topology.ts";
-import { asSent, decode, faultOfSize, type Delivery } from "./delivery.ts";
-import { deadLetter } from "./dead-letter.ts";
+import {
+  asSent,
+  deadLetter,
+  decode,
+  faultOfSize,
+  mostTogether,
+  type Delivery,
+} from "./delivery.ts";
 import { handleUntilDone, type Handling } from "./handle-batch.ts";
-import { SetAside } from "./set-aside.ts";
 import { Pace } from "./pace.ts";
-import { ackHandled, hasWork, takeMessages, type Subscription } from "./subscription.ts";
-import { mostTogether } from "./suspects.ts";
+import { ackHandled, Deferred, hasWork, takeMessages, type Subscription } from "./subscription.ts";
 import { LOOK_EVERY_MS, watchConsumer, type QueueDepths } from "./watch-consumer.ts";
 
 const MOST_IN_BATCH = 300;
 /**
- * What is set aside counts as well: it must be a lot before it keeps the rest from coming. Of ours these are some 0.6 MB in memory;
- * of a stranger's, 300 MB at most, since larger messages are dead-lettered as they come.
+ * Deferred messages count as well: only many of them keep others from coming. Of ours these are some 0.6 MB in memory; of anybody
+ * else's 300 MB at most, since larger messages are dead-lettered as they come.
  */
 const PREFETCH = 4 * MOST_IN_BATCH;
 const STOP_LIMIT_MS = 4_000;
@@ -34,7 +38,7 @@ export interface BatchConsumerOptions<T extends EventType> extends Handling<T> {
 
 /**
  * Takes a work queue in batches: decode → validate → handle in a transaction → ack. One batch at a time; what arrives
- * meanwhile is the next one, so batches grow with the load (`Pace`), and in quiet a message waits for nothing.
+ * meanwhile is the next one, so batches grow with the load (`Pace`), and without load a message waits for nothing.
  */
 export class BatchConsumer<T extends EventType> {
   private subscription: Subscription<T> | undefined;
@@ -70,7 +74,7 @@ export class BatchConsumer<T extends EventType> {
     this.subscription = undefined;
     if (!subscription) return;
     subscription.waiting.length = 0;
-    subscription.aside.end();
+    subscription.deferred.end();
     const { channel, tag } = subscription;
     await within(STOP_LIMIT_MS, Promise.resolve(this.working), () => new Error("stop limit")).catch(
       () => this.options.log.warn("a batch was not finished in time; it will be delivered again"),
@@ -102,19 +106,19 @@ export class BatchConsumer<T extends EventType> {
     const { consumerTag: tag } = await session.answered(
       channel.consume(this.options.queue.name, take),
     );
-    const aside = new SetAside<Delivery<T>>(() => this.work());
+    const deferred = new Deferred<Delivery<T>>(() => this.work());
     session.onEnded(() => {
-      aside.end();
+      deferred.end();
       this.lastLook = UNKNOWN;
     });
     watchConsumer(session, {
       queue: this.options.queue,
       everyMs: this.options.lookEveryMs ?? LOOK_EVERY_MS,
       delivered: () => delivered,
-      idle: () => !this.working && waiting.length === 0 && aside.isEmpty,
+      idle: () => !this.working && waiting.length === 0 && deferred.isEmpty,
       onLook: (depths) => (this.lastLook = depths),
     });
-    this.subscription = { session, channel, tag, waiting, aside };
+    this.subscription = { session, channel, tag, waiting, deferred };
     this.work();
   }
 
@@ -133,7 +137,7 @@ export class BatchConsumer<T extends EventType> {
     await this.pace.gather(() => subscription.waiting.length);
     const startedAt = performance.now();
     // At most a half, so that what waits for something never crowds out what does not.
-    const deliveries = subscription.aside.takeDue(MOST_IN_BATCH / 2);
+    const deliveries = subscription.deferred.takeDue(MOST_IN_BATCH / 2);
     const waited = deliveries.length > 0;
     const messages = takeMessages(subscription, MOST_IN_BATCH - deliveries.length);
     for (const message of messages) {
@@ -146,12 +150,12 @@ export class BatchConsumer<T extends EventType> {
     this.pace.took(deliveries.length);
     const atOnce = mostTogether(deliveries);
     for (let first = 0; first < deliveries.length; first += atOnce) {
-      await this.settle(subscription, deliveries.slice(first, first + atOnce));
+      await this.handle(subscription, deliveries.slice(first, first + atOnce));
     }
     this.options.observer.taken(messages.length, performance.now() - startedAt);
   }
 
-  private async settle(
+  private async handle(
     subscription: Subscription<T>,
     deliveries: readonly Delivery<T>[],
   ): Promise<void> {
@@ -162,39 +166,39 @@ export class BatchConsumer<T extends EventType> {
     const outcome = await handleUntilDone(this.options, events, mayGoOn);
     // On a session that is over, `ack` would throw; the broker delivers again by itself.
     if (outcome === "given up" || !subscription.session.isAlive) return;
-    if ("held" in outcome) {
-      this.finish(subscription, deliveries, new Set(outcome.held));
+    if ("locked" in outcome) {
+      this.finish(subscription, deliveries, new Set(outcome.locked));
     } else if (deliveries.length === 1) {
       const { message } = last;
       const fault = "could not be handled";
       deadLetter(subscription, this.options, { message, fault, err: outcome.dataError });
     } else {
-      for (const delivery of deliveries) await this.settle(subscription, [delivery]);
+      for (const delivery of deliveries) await this.handle(subscription, [delivery]);
     }
   }
 
   private finish(
     subscription: Subscription<T>,
     deliveries: readonly Delivery<T>[],
-    held: ReadonlySet<EventOf<T>>,
+    locked: ReadonlySet<EventOf<T>>,
   ): void {
-    const handled = deliveries.filter(({ event }) => !held.has(event));
-    if (held.size > 0)
-      this.setAside(
-        subscription.aside,
-        deliveries.filter(({ event }) => held.has(event)),
+    const handled = deliveries.filter(({ event }) => !locked.has(event));
+    if (locked.size > 0)
+      this.defer(
+        subscription,
+        deliveries.filter(({ event }) => locked.has(event)),
       );
     if (handled.length === 0) return;
     ackHandled(subscription, handled);
     this.options.events.taken(handled.map(({ event }) => event));
   }
 
-  private setAside(aside: SetAside<Delivery<T>>, deliveries: readonly Delivery<T>[]): void {
-    aside.add(deliveries);
-    this.options.observer.setAside(deliveries.length);
+  private defer({ deferred }: Subscription<T>, deliveries: readonly Delivery<T>[]): void {
+    deferred.add(deliveries);
+    this.options.observer.deferred(deliveries.length);
     this.options.log.warn(
       { messages: deliveries.length },
-      "messages wait for rows that somebody holds; the others go on",
+      "messages wait for rows that another transaction has locked; the others go on",
     );
   }
 

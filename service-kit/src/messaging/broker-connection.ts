@@ -3,6 +3,10 @@ import type { Logger } from "../log/logger.ts";
 import { StoppableLoop } from "../async/stoppable-loop.ts";
 import { BrokerSession } from "./broker-session.ts";
 
+/** For injection: a service has one connection for each purpose. */
+export const PUBLISHING = Symbol("publishing connection");
+export const CONSUMING = Symbol("consuming connection");
+
 const RECONNECT_BACKOFF = { first: 200, most: 3_000 };
 
 export type SetUp = (session: BrokerSession) => Promise<void>;

@@ -1,7 +1,10 @@
 import { EVENTS, type EventOf, type EventType } from "@shop/contracts/event";
-import { MAX_MESSAGE_BYTES } from "@shop/contracts/topology";
+import { MAX_MESSAGE_BYTES, type WorkQueue } from "@shop/contracts/topology";
 import { issuesToDetails } from "@shop/contracts/validation";
-import type { ConsumeMessage } from "amqplib";
+import type { Channel, ConsumeMessage } from "amqplib";
+import type { Logger } from "../log/logger.ts";
+import type { BrokerSession } from "./broker-session.ts";
+import type { ConsumerObserver } from "./handle-batch.ts";
 
 /** A message and, where it is what it should be, the event in it. */
 export interface Delivery<T extends EventType> {
@@ -43,10 +46,10 @@ export function decode<T extends EventType>(
 }
 
 /**
- * How often the broker has delivered a message in vain before; only quorum queues count. At its first delivery the broker writes
- * no count: one that stands there is the publisher's own.
+ * How often the broker has delivered a message in vain before; only quorum queues count. At the first delivery the broker writes
+ * no count: one that is there then is the publisher's own.
  */
-export function earlierDeliveries({ fields, properties }: ConsumeMessage): number {
+function earlierDeliveries({ fields, properties }: ConsumeMessage): number {
   if (!fields.redelivered) return 0;
   const count: unknown = properties.headers?.["x-delivery-count"];
   return typeof count === "number" ? count : 0;
@@ -61,3 +64,41 @@ export const newestOf = <T extends EventType>(deliveries: readonly Delivery<T>[]
 /** For sorting: in the order in which the broker sent them. */
 export const asSent = (one: Delivery<EventType>, other: Delivery<EventType>): number =>
   one.message.fields.deliveryTag - other.message.fields.deliveryTag;
+
+/** A message that was redelivered so often may be what kills the process. */
+const SUSPECT_DELIVERIES = 3;
+/** The size of a group, by the redeliveries beyond that; then a message is alone. */
+const GROUPS = [30, 5];
+
+/**
+ * How many of these are handled together. All that a killed process had is redelivered, a thousand messages at a time, with the one that
+ * killed it, if there is one. So the groups get smaller each time: one by one at once, they would take longer than the process lives.
+ */
+export function mostTogether(deliveries: readonly Delivery<EventType>[]): number {
+  const most = Math.max(0, ...deliveries.map(({ message }) => earlierDeliveries(message)));
+  if (most < SUSPECT_DELIVERIES) return Math.max(1, deliveries.length);
+  return GROUPS[most - SUSPECT_DELIVERIES] ?? 1;
+}
+
+/** A message that is dead-lettered, and why. */
+interface DeadLetter {
+  readonly message: ConsumeMessage;
+  readonly fault: string;
+  readonly err?: unknown;
+}
+
+/** Never logs what is in it: that may not be fit for a log. */
+export function deadLetter(
+  { session, channel }: { readonly session: BrokerSession; readonly channel: Channel },
+  { queue, log, observer }: { queue: WorkQueue; log: Logger; observer: ConsumerObserver },
+  { message, fault, err }: DeadLetter,
+): void {
+  if (!session.isAlive) return;
+  channel.reject(message, false);
+  observer.deadLettered();
+  const { messageId } = message.properties;
+  log.error(
+    { fault, messageId, deadQueue: queue.deadQueue, ...(err !== undefined && { err }) },
+    "a message was dead-lettered",
+  );
+}

@@ -8,14 +8,14 @@ const RETRY_BACKOFF = { first: 100, most: 3_000 };
 
 export interface ConsumerObserver {
   taken(count: number, ms: number): void;
-  setAside(count: number): void;
-  buried(): void;
+  deferred(count: number): void;
+  deadLettered(): void;
   retried(): void;
 }
 
 /**
- * Commits what the events ask for, or throws and leaves nothing. Must take the same event twice without harm. Gives back those
- * that can't be handled just now though the others could: they come again soon.
+ * Commits what the events ask for, or throws and leaves nothing. The same event twice must do no harm. Returns the events whose rows
+ * another transaction has locked: they come again soon.
  */
 export type Handle<T extends EventType> = (
   events: readonly EventOf<T>[],
@@ -23,7 +23,7 @@ export type Handle<T extends EventType> = (
 
 type Outcome<T extends EventType> =
   | "given up"
-  | { readonly held: readonly EventOf<T>[] }
+  | { readonly locked: readonly EventOf<T>[] }
   | { readonly dataError: unknown };
 
 export interface Handling<T extends EventType> {
@@ -32,7 +32,7 @@ export interface Handling<T extends EventType> {
   readonly observer: ConsumerObserver;
 }
 
-/** Retries as long as the infrastructure is in the way, and somebody wants the outcome. */
+/** Retries while the database is away, as long as `mayGoOn`. */
 export async function handleUntilDone<T extends EventType>(
   { handle, log, observer }: Handling<T>,
   events: readonly EventOf<T>[],
@@ -40,7 +40,7 @@ export async function handleUntilDone<T extends EventType>(
 ): Promise<Outcome<T>> {
   for (let attempt = 0; ; attempt += 1) {
     try {
-      return { held: await handle(events) };
+      return { locked: await handle(events) };
     } catch (error) {
       if (!isDatabaseTrouble(error)) return { dataError: error };
       const restMs = backoffMs(attempt, RETRY_BACKOFF);

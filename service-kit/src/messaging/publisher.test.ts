@@ -26,7 +26,8 @@ beforeAll(async () => {
   proxy = await startTcpProxy(url);
   connection = new BrokerConnection(proxy.through(url), "a test", createTestLog().log);
   connection.onSession(declareTopology);
-  publisher = new Publisher(connection, () => (timesAvailable += 1));
+  publisher = new Publisher(connection);
+  publisher.whenAvailable(() => (timesAvailable += 1));
   expect(publisher.available).toBe(false);
   connection.start();
 });

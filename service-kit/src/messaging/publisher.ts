@@ -32,16 +32,20 @@ export class Publisher {
   /** Counted, since the poller may publish what is still on its way from memory. */
   private readonly returned = new Map<string, number>();
 
-  constructor(
-    connection: BrokerConnection,
-    private readonly onAvailable: () => void = () => undefined,
-  ) {
+  private onAvailable: () => void = () => undefined;
+
+  constructor(connection: BrokerConnection) {
     connection.onSession((session) => this.attach(session));
   }
 
   /** Not while the broker is away, or has told publishers to wait (memory or disk alarm). */
   get available(): boolean {
     return this.open !== undefined && !this.blocked;
+  }
+
+  /** Called each time that the broker begins to take messages. */
+  whenAvailable(listener: () => void): void {
+    this.onAvailable = listener;
   }
 
   /** One outcome for each, in order. Never rejects. */

@@ -8,7 +8,7 @@ test("when things happen, then they are counted under names that Prometheus take
   metrics.relay.unpublished("returned", 2);
   metrics.relay.unpublished("refused", 0);
   metrics.consumer.taken(40, 25);
-  metrics.consumer.buried();
+  metrics.consumer.deadLettered();
   metrics.consumer.retried();
   metrics.counter("orders_total", "Orders", ["status"]).inc({ status: "done" });
   const text = await metrics.registry.metrics();
@@ -18,7 +18,7 @@ test("when things happen, then they are counted under names that Prometheus take
     'events_unpublished_total{outcome="returned"} 2',
     'event_batch_messages_bucket{le="50"} 1',
     'event_batch_seconds_bucket{le="0.025"} 1',
-    "events_dead_total 1",
+    "messages_dead_lettered_total 1",
     "event_batch_retries_total 1",
     'orders_total{status="done"} 1',
   ]) {

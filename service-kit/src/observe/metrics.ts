@@ -103,22 +103,22 @@ export class Metrics {
   private consumerObserver(): ConsumerObserver {
     const size = this.histogram("event_batch_messages", "Messages in a batch", BATCHES);
     const duration = this.histogram("event_batch_seconds", "Time to handle a batch", SECONDS);
-    const buried = this.counter("events_dead_total", "Messages that went to a dead queue");
+    const dead = this.counter("messages_dead_lettered_total", "Messages that were dead-lettered");
     const retried = this.counter(
       "event_batch_retries_total",
       "Batches that waited for the database",
     );
-    const aside = this.counter(
-      "events_set_aside_total",
-      "Events that wait for a row that somebody holds, while others go on",
+    const deferred = this.counter(
+      "messages_deferred_total",
+      "Messages put off because another transaction has locked their row",
     );
     return {
-      setAside: (count) => aside.inc(count),
+      deferred: (count) => deferred.inc(count),
       taken: (count, ms) => {
         size.observe(count);
         duration.observe(ms / 1_000);
       },
-      buried: () => buried.inc(),
+      deadLettered: () => dead.inc(),
       retried: () => retried.inc(),
     };
   }

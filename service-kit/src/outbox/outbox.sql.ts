@@ -1,18 +1,18 @@
 import type { Sql } from "../database/sql.ts";
-import { uuidTime } from "./uuid-time.ts";
+import type { QueryRunner } from "typeorm";
 
 /** An event on its way to the broker: `payload` is the very text that is published, JSON on one line. */
 export interface OutboxRow {
   readonly id: string;
   readonly type: string;
-  /** What the event is about (an order's id, a product's id), so that one can ask whether it is still to be told. */
+  /** What the event is about (an order's id, a product's id), so that one can ask whether it is still to be published. */
   readonly subject: string;
   readonly requestId: string;
   readonly payload: string;
 }
 
 /**
- * Inserts rows that are leased to their writer, who publishes them from memory right after the commit. The payloads come as lines
+ * Inserts rows that are leased to their writer, which publishes them from memory right after the commit. The payloads come as lines
  * of one text: in an array each of their quotes would have to be escaped.
  */
 export async function insertLeased(
@@ -53,15 +53,12 @@ export async function leaseOverdue(
   );
 }
 
-/** The mark "published" is the row's absence, so the table stays as small as what is still to be told. */
+/** The mark "published" is the row's absence, so the table stays as small as what is still to be published. */
 export async function deletePublished(sql: Sql, ids: readonly string[]): Promise<void> {
   await sql.query("DELETE FROM outbox WHERE id = ANY($1::uuid[])", [ids]);
 }
 
-/**
- * Keeps rows from every relay for so long. It waits for no row, so it can't deadlock: what another statement holds is just being
- * deleted, taken or leased.
- */
+/** Keeps rows from every relay for so long. It waits for no lock, so it cannot deadlock: a locked row is just being deleted, taken or leased. */
 export async function leaseFor(sql: Sql, ids: readonly string[], ms: number): Promise<void> {
   await sql.query(
     `UPDATE outbox SET leased_until = now() + $2 * interval '1 millisecond'
@@ -83,4 +80,29 @@ export async function countWaiting(sql: Sql, most: number): Promise<number> {
     [most],
   );
   return row?.count ?? 0;
+}
+
+/** When a UUIDv7 was made: its first 48 bits are milliseconds. */
+export const uuidTime = (id: string): Date =>
+  new Date(Number.parseInt(id.replaceAll("-", "").slice(0, 12), 16));
+
+/**
+ * For a migration. Rows live for milliseconds: written with the fact, deleted when the broker has confirmed them. So the table is vacuumed
+ * by count, not by share, or dead rows would pile up in front of the poller.
+ */
+export async function createOutboxTable(runner: QueryRunner): Promise<void> {
+  await runner.query(`
+    CREATE TABLE outbox (
+      id uuid PRIMARY KEY,
+      type text NOT NULL,
+      subject text NOT NULL,
+      request_id text NOT NULL,
+      payload text NOT NULL,
+      leased_until timestamptz NOT NULL
+    ) WITH (
+      autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
+      autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 100000,
+      autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 20000
+    )`);
+  await runner.query("CREATE INDEX outbox_leased_until ON outbox (leased_until)");
 }

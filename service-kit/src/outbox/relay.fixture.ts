@@ -19,13 +19,13 @@ export async function startWriter(databaseUrl: string, brokerUrl: string) {
   const database = createTestDatabase(databaseUrl, log);
   const connection = new BrokerConnection(brokerUrl, "a test", log);
   connection.onSession(declareTopology);
-  const publisher: Publisher = new Publisher(connection, () => relay.nudge());
+  const publisher = new Publisher(connection);
   const counts = { confirmed: 0, returned: 0, refused: 0, unknown: 0 };
   const observer = {
     published: (count: number) => (counts.confirmed += count),
     unpublished: (outcome: Outcome, count: number) => (counts[outcome] += count),
   };
-  const relay: Relay = new Relay(database, publisher, { log, events, observer });
+  const relay = new Relay(database, publisher, { log, events, observer });
 
   await database.start();
   connection.start();

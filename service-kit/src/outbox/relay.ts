@@ -52,6 +52,7 @@ export class Relay {
       maxWaitMs: FRESH_MS,
       refuse,
     });
+    publisher.whenAvailable(() => this.nudge());
     this.leases = new LeaseRenewal(database, LEASE_MS, logs.log);
     this.marks = new PublishedMarks(database, logs.log);
     this.polling = new StoppableLoop(

@@ -1,4 +1,5 @@
-import { Controller, Module, Post } from "@nestjs/common";
+import { Controller, Injectable, Module, Post } from "@nestjs/common";
+import type { EventOf } from "@shop/contracts/event";
 import { ORDER_CREATED_QUEUE } from "@shop/contracts/topology";
 import { connectBroker, type BrokerClient } from "@shop/test-support/broker-client";
 import { eventually } from "@shop/test-support/eventually";
@@ -11,12 +12,12 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { readConfig } from "./config/read-config.ts";
 import { serviceVariables } from "./config/variables.ts";
-import { createHttpApp } from "./http/create-http-app.ts";
 import { createTestLog, someOrder, testSchema } from "./kit.fixture.ts";
 import { KitModule } from "./kit.module.ts";
+import { ConsumeBatches } from "./messaging/consumers.ts";
 import { UnitOfWork } from "./outbox/unit-of-work.ts";
-import { runService, type RunningService } from "./run-service.ts";
-import { ServiceKit } from "./service-kit.ts";
+import type { RunningProgram } from "./program.ts";
+import { startService } from "./start-service.ts";
 
 @Controller()
 class FactsController {
@@ -32,7 +33,20 @@ class FactsController {
   }
 }
 
-@Module({ controllers: [FactsController] })
+const taken: string[] = [];
+
+@Injectable()
+class TakeOrders {
+  @ConsumeBatches(ORDER_CREATED_QUEUE, ["order.created"])
+  async handle(
+    events: readonly EventOf<"order.created">[],
+  ): Promise<readonly EventOf<"order.created">[]> {
+    taken.push(...events.map(({ data }) => data.id));
+    return [];
+  }
+}
+
+@Module({ controllers: [FactsController], providers: [TakeOrders] })
 class FactsModule {}
 
 let redis: Awaited<ReturnType<typeof startRedis>>;
@@ -40,9 +54,8 @@ let client: BrokerClient;
 let sql: Sql;
 let toDatabase: TcpProxy;
 let toBroker: TcpProxy;
-let service: RunningService;
+let service: RunningProgram;
 const testLog = createTestLog();
-const taken: string[] = [];
 
 beforeAll(async () => {
   const [databaseUrl, vhostUrl, server] = await Promise.all([
@@ -65,23 +78,16 @@ beforeAll(async () => {
   // Everything is away when the service starts.
   await Promise.all([toDatabase.cut(), toBroker.cut(), redis.kill()]);
 
-  const kit = new ServiceKit({
+  const kit = KitModule.forRoot({
     name: "facts",
     config,
     schema: testSchema,
     logDestination: testLog.destination,
   });
-  kit.consume(ORDER_CREATED_QUEUE, ["order.created"], async (events) => {
-    taken.push(...events.map(({ data }) => data.id));
-    return [];
-  });
-  const app = await createHttpApp({ module: FactsModule, imports: [KitModule.with(kit)] }, kit);
-  service = await runService(app, {
-    listen: { host: "127.0.0.1", port: 0 },
-    parts: kit.parts(),
-    health: kit.health,
-    log: kit.log,
-  });
+  service = await startService(
+    { module: FactsModule, imports: [kit] },
+    { HOST: "127.0.0.1", PORT: 0 },
+  );
 });
 afterAll(async () => {
   await service.stop();
@@ -116,7 +122,7 @@ describe("a service on its kit", () => {
       "outbox_rows Nan",
       "outbox_oldest_seconds Nan",
       'queue_messages{queue="product-service.order-created"} Nan',
-      'dead_queue_messages{queue="product-service.order-created"} Nan',
+      'dead_letter_queue_messages{queue="product-service.order-created"} Nan',
       'health_check{check="database"} 0',
     ]) {
       expect(text).toContain(line);

@@ -10,12 +10,11 @@ import { eventually } from "@shop/test-support/eventually";
 import { openRaw, readToEnd, type RawExchange } from "@shop/test-support/raw-client";
 import { Agent, request } from "undici";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createHttpApp } from "./http/create-http-app.ts";
+import { httpModule } from "./http/http.fixture.ts";
 import { createTestLog } from "./kit.fixture.ts";
-import { HealthReport } from "./observe/health.ts";
-import { Metrics } from "./observe/metrics.ts";
-import { OperationsController } from "./observe/operations.controller.ts";
-import { runService, type Part, type RunningService } from "./run-service.ts";
+import type { Part, Parts } from "./lifecycle.ts";
+import type { RunningProgram } from "./program.ts";
+import { startService } from "./start-service.ts";
 
 let gates: PromiseWithResolvers<void>[];
 
@@ -35,10 +34,10 @@ class SlowController {
   }
 }
 
-@Module({})
+@Module({ controllers: [SlowController] })
 class SlowModule {}
 
-let running: RunningService[];
+let running: RunningProgram[];
 let testLog: ReturnType<typeof createTestLog>;
 let agent: Agent;
 beforeEach(() => {
@@ -53,20 +52,9 @@ afterEach(async () => {
   await agent.destroy();
 });
 
-async function start(parts: readonly Part[] = [], host = "127.0.0.1"): Promise<RunningService> {
-  const metrics = new Metrics();
-  const health = new HealthReport({ required: {}, optional: {} });
-  const providers = [
-    { provide: HealthReport, useValue: health },
-    { provide: Metrics, useValue: metrics },
-  ];
-  const controllers = [SlowController, OperationsController];
-  const { log } = testLog;
-  const app = await createHttpApp(
-    { module: SlowModule, controllers, providers },
-    { log, metrics, health },
-  );
-  const service = await runService(app, { listen: { host, port: 0 }, parts, health, log });
+async function start(parts: Parts = {}, host = "127.0.0.1"): Promise<RunningProgram> {
+  const imports = [httpModule(testLog.log, { parts })];
+  const service = await startService({ module: SlowModule, imports }, { HOST: host, PORT: 0 });
   running.push(service);
   return service;
 }
@@ -77,7 +65,6 @@ function part(
   stop: () => void | Promise<void> = () => undefined,
 ): Part {
   return {
-    name,
     start: async () => void told.push(`${name} starts`),
     stop: () => {
       told.push(`${name} stops`);
@@ -89,7 +76,7 @@ function part(
 /** On a connection that is kept. */
 const keptCall = (url: string) => request(url, { dispatcher: agent });
 
-async function stopMs(service: RunningService): Promise<number> {
+async function stopMs(service: RunningProgram): Promise<number> {
   const startedAt = performance.now();
   await service.stop();
   return performance.now() - startedAt;
@@ -98,7 +85,7 @@ async function stopMs(service: RunningService): Promise<number> {
 describe("a service that starts", () => {
   test("when it listens, then its parts were started in order, and the log has its address", async () => {
     const told: string[] = [];
-    const service = await start([part("database", told), part("relay", told)]);
+    const service = await start({ database: part("database", told), relay: part("relay", told) });
     expect(told).toEqual(["database starts", "relay starts"]);
     expect((await call(`${service.url}/fast`)).status).toBe(200);
     expect(testLog.lines).toContainEqual(
@@ -110,7 +97,7 @@ describe("a service that starts", () => {
     addresses?.some(({ address }) => address === "::1"),
   );
   test.skipIf(!hasIpv6)("has brackets around an IPv6 address in its URL", async () => {
-    const { url } = await start([], "::1");
+    const { url } = await start({}, "::1");
     expect(url).toMatch(/^http:\/\/\[::1\]:\d+$/);
     expect((await call(`${url}/health/live`)).body).toEqual({ status: "ok" });
   });
@@ -119,7 +106,7 @@ describe("a service that starts", () => {
 describe("a service that stops", () => {
   test("when it is asked twice, then it stops once, its parts in the reverse order", async () => {
     const told: string[] = [];
-    const service = await start([part("a", told), part("b", told), part("c", told)]);
+    const service = await start({ a: part("a", told), b: part("b", told), c: part("c", told) });
     await Promise.all([service.stop(), service.stop()]);
     expect(told.slice(3)).toEqual(["c stops", "b stops", "a stops"]);
     expect(testLog.lines.at(-1)).toMatchObject({ level: "info", msg: "stopped" });
@@ -128,7 +115,7 @@ describe("a service that stops", () => {
 
   test("when a request is in flight, then it is finished first, on a connection that ends, and only then the parts stop", async () => {
     const told: string[] = [];
-    const service = await start([part("database", told)]);
+    const service = await start({ database: part("database", told) });
     const slow = keptCall(`${service.url}/slow`);
     await eventually(() => expect(gates).toHaveLength(1));
     const startedAt = performance.now();
@@ -199,7 +186,7 @@ describe("a service that stops", () => {
 
   test("when a request never ends, then it goes on all the same after its limit", async () => {
     const told: string[] = [];
-    const service = await start([part("database", told)]);
+    const service = await start({ database: part("database", told) });
     const slow = keptCall(`${service.url}/slow`).catch((error: Error) => error);
     await eventually(() => expect(gates).toHaveLength(1));
     const ms = await stopMs(service);
@@ -209,7 +196,7 @@ describe("a service that stops", () => {
     expect(testLog.lines).toContainEqual(
       expect.objectContaining({
         level: "warn",
-        err: expect.objectContaining({ message: "requests did not finish in time" }),
+        msg: "requests did not finish in time; their connections are cut",
       }),
     );
     gates[0]!.resolve();
@@ -228,11 +215,11 @@ describe("a service that stops", () => {
     "when a part %s at its stop, then that is told and the others are stopped",
     async (_how, stop) => {
       const told: string[] = [];
-      const service = await start([
-        part("first", told),
-        part("bad", told, stop),
-        part("last", told),
-      ]);
+      const service = await start({
+        first: part("first", told),
+        bad: part("bad", told, stop),
+        last: part("last", told),
+      });
       await service.stop();
       expect(told.slice(3)).toEqual(["last stops", "bad stops", "first stops"]);
       expect(testLog.lines.filter(({ level }) => level === "error")).toMatchObject([
@@ -249,7 +236,7 @@ describe("a program", () => {
   function runProgram(startSource: string) {
     const source = `
       import { ConfigError } from "./config/read-config.ts";
-      import { runUntilSignal } from "./run-service.ts";
+      import { runUntilSignal } from "./program.ts";
       // Keeps the process alive, as a server does.
       setInterval(() => undefined, 1_000);
       await runUntilSignal(${startSource});
