@@ -21,8 +21,7 @@ export async function startShopWithGateway(
     ADMIN_PORT: "0",
     AUTH: "off",
     LOG_EVENTS: "true",
-    PRODUCT_SERVICE_URLS: shop.products.map(({ url }) => url).join(","),
-    ORDER_SERVICE_URLS: shop.orders.map(({ url }) => url).join(","),
+    ...shop.urls,
     ...settings.gateway,
   });
   const agent = supertest(gateway.url);
@@ -31,7 +30,7 @@ export async function startShopWithGateway(
     shop,
     gateway,
     agent,
-    /** Waits until an order has its outcome, and gives it back. */
+    /** Waits until an order has its outcome, and returns it. */
     settled: (id: string, headers: Record<string, string> = {}) =>
       eventually(async () => {
         const { body } = await agent.get(`/orders/${id}`).set(headers).expect(200);

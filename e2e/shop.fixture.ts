@@ -1,5 +1,6 @@
 import type { Order } from "@shop/contracts/order";
 import type { Product } from "@shop/contracts/product";
+import { SERVICE_NAMES, SERVICES, type ServiceName } from "@shop/contracts/services";
 import { connectBroker } from "@shop/test-support/broker-client";
 import { eventually } from "@shop/test-support/eventually";
 import { call } from "@shop/test-support/http";
@@ -10,7 +11,7 @@ import { startTcpProxy } from "@shop/test-support/tcp-proxy";
 import { temporaryPasswords, urlFor } from "local-stack/servers/accounts";
 import { lastingPorts } from "local-stack/processes/ports";
 import { startRedis } from "local-stack/servers/redis";
-import { SERVERS } from "local-stack/servers/server-table";
+import { redisOf, SERVERS, type RedisServer } from "local-stack/servers/server-table";
 import { LOOK_EVERY_MS } from "@shop/service-kit/messaging/watch-consumer";
 import { expect } from "vitest";
 import { unrest, violations } from "@shop/test-support/checker";
@@ -21,10 +22,11 @@ export type Shop = Awaited<ReturnType<typeof startShop>>;
 /** Settling and healing after the last fault: a consumer's look at its queue, the longest lease, the longest backoff and the work itself. */
 const REST_LIMIT_MS = LOOK_EVERY_MS + 12_000;
 
-type Folder = "product-service" | "order-service";
+/** Those whose instances a test may kill and cut off one by one. */
+const MAIN_SERVICES: ReadonlySet<ServiceName> = new Set(["product-service", "order-service"]);
 
 /** A program that can be killed and started again on its port. */
-async function startProgram(folder: Folder, environment: Record<string, string>) {
+async function startProgram(folder: ServiceName, environment: Record<string, string>) {
   const lines: string[] = [];
   let running: ServiceProcess;
   let runs = false;
@@ -59,11 +61,29 @@ const accountOn = async (databaseUrl: string) => ({
   MIGRATION_DATABASE_URL: databaseUrl,
 });
 
-async function startServiceRedis(name: "product-redis" | "order-redis") {
+async function startServiceRedis(name: RedisServer) {
   const { service, keys = [] } = SERVERS[name];
   const passwordOf = temporaryPasswords();
   const redis = await startRedis({ name, users: [{ name: service!, keys }], passwordOf });
   return Object.assign(redis, { serviceUrl: urlFor(redis.url, service!, passwordOf) });
+}
+
+/** A service that no test here cuts off: what it consumes and answers is there, so that the shop is whole. */
+async function startOther(name: ServiceName, vhostUrl: string, settings: Record<string, string>) {
+  const redisName = redisOf(name);
+  const [databaseUrl, redis, [port]] = await Promise.all([
+    createDatabase(),
+    redisName === undefined ? undefined : startServiceRedis(redisName),
+    lastingPorts(1),
+  ]);
+  const program = await startProgram(name, {
+    ...settings,
+    PORT: `${port}`,
+    ...(await accountOn(databaseUrl)),
+    RABBITMQ_URL: asService(vhostUrl, name),
+    ...(redis !== undefined && { REDIS_URL: redis.serviceUrl }),
+  });
+  return { name, program, redis };
 }
 
 /** The real programs, with their real accounts, on servers of the test file's own. The way of each service to the broker can be cut. */
@@ -117,7 +137,12 @@ export async function startShop(
       }),
     ),
   );
-  const programs = [...products, ...orders];
+  const others = await Promise.all(
+    SERVICE_NAMES.filter((name) => !MAIN_SERVICES.has(name)).map((name) =>
+      startOther(name, vhostUrl, both),
+    ),
+  );
+  const programs = [...products, ...orders, ...others.map(({ program }) => program)];
   const ready = async (): Promise<void> => {
     await Promise.all(programs.map((program) => program.ready()));
   };
@@ -131,6 +156,14 @@ export async function startShop(
     order,
     products,
     orders,
+    /** What the gateway is told of the services. */
+    urls: {
+      PRODUCT_SERVICE_URLS: products.map(({ url }) => url).join(","),
+      ORDER_SERVICE_URLS: orders.map(({ url }) => url).join(","),
+      ...Object.fromEntries(
+        others.map(({ name, program }) => [SERVICES[name].urlsVariable, program.url]),
+      ),
+    },
     ready,
     broker,
     /** Another client of the broker, whose queues go when it is closed. */
@@ -175,6 +208,7 @@ export async function startShop(
       await Promise.all(programs.map((program) => program.end("SIGKILL")));
       await Promise.all([broker.close(), truth.products.end(), truth.orders.end()]);
       await Promise.all([productRedis.stop(), orderRedis.stop()]);
+      await Promise.all(others.map(async ({ redis }) => redis?.stop()));
       await Promise.all([productBroker.stop(), orderBroker.stop()]);
     },
   };

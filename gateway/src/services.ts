@@ -1,8 +1,9 @@
-/** Every service behind the gateway, with the variable that holds the URLs of its instances. */
-export const SERVICES = {
-  "product-service": "PRODUCT_SERVICE_URLS",
-  "order-service": "ORDER_SERVICE_URLS",
-} as const;
+import { SERVICES as REGISTRY, SERVICE_NAMES, type ServiceName } from "@shop/contracts/services";
 
-export type ServiceName = keyof typeof SERVICES;
-export type UrlsVariable = (typeof SERVICES)[ServiceName];
+export type { ServiceName };
+export type UrlsVariable = (typeof REGISTRY)[ServiceName]["urlsVariable"];
+
+/** Every service behind the gateway, with the variable that holds the URLs of its instances. */
+export const SERVICES = Object.fromEntries(
+  SERVICE_NAMES.map((name) => [name, REGISTRY[name].urlsVariable]),
+) as { [Name in ServiceName]: (typeof REGISTRY)[Name]["urlsVariable"] };

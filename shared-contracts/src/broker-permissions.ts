@@ -1,11 +1,5 @@
-import { EVENT_ORIGINS } from "./event.ts";
-import {
-  DEAD_EXCHANGE,
-  EVENTS_EXCHANGE,
-  HINT_CONSUMER,
-  PRODUCT_TYPES,
-  WORK_QUEUES,
-} from "./topology.ts";
+import { serviceOf } from "./services.ts";
+import { DEAD_EXCHANGE, EVENTS_EXCHANGE, WORK_QUEUES } from "./topology.ts";
 
 /** As RabbitMQ takes them: regular expressions of the resources that a user may configure, write and read. */
 export interface BrokerPermissions {
@@ -25,17 +19,15 @@ export interface BrokerPermissions {
  * queue directly, since `amq.default` is not among its exchanges, and it puts nothing into the dead-letter exchange: the broker does.
  */
 export function brokerPermissions(service: string): BrokerPermissions {
-  const published = Object.entries(EVENT_ORIGINS)
-    .filter(([, { from }]) => from === service)
-    .map(([type]) => type);
-  const hints = service === HINT_CONSUMER ? PRODUCT_TYPES : [];
+  const { publishes = {}, hints = [] } = serviceOf(service) ?? {};
+  const published = Object.keys(publishes);
   const own = WORK_QUEUES.filter(({ consumer }) => consumer === service);
   const consumed = [...own.flatMap(({ types }) => types), ...hints];
   const resources = `${literal(EVENTS_EXCHANGE)}|${literal(DEAD_EXCHANGE)}|${literal(service)}[.].+`;
   // To see how long it is, RabbitMQ 4 wants any right to a queue. This one is the least: it can bind it, to what the service reads.
   const seen = WORK_QUEUES.filter(({ types }) => types.some((type) => published.includes(type)));
   return {
-    // Not the exchanges: one that was deleted, or declared again with another type, would stop everybody, and has no topics to check.
+    // Not the exchanges: one that was deleted, or declared again with another type, would stop every service, and has no topics to check.
     configure: `^${literal(service)}[.].+$`,
     write: `^(${[resources, ...seen.map(({ name }) => literal(name))].join("|")})$`,
     read: `^(${resources})$`,

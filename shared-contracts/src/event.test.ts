@@ -1,19 +1,25 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import { EVENT_VERSION, EVENTS, type EventData, type EventOf, type EventType } from "./event.ts";
 import type { Order } from "./order.ts";
 import type { Product } from "./product.ts";
-import { PRODUCT_TYPES, WORK_TYPES } from "./topology.ts";
+import { originOf, SERVICE_NAMES } from "./services.ts";
 
-const FOLDER = new URL("../event-samples/", import.meta.url);
+const CHECKOUT = fileURLToPath(new URL("../..", import.meta.url));
 
 /** `order.created.v1.json`, or `order.updated.v1.rejected.json` where one sample does not show all of it. */
 const SAMPLE_NAME = /^(?<type>[a-z]+\.[a-z]+)\.v(?<version>\d+)(\.[a-z]+)?\.json$/;
 
-const samples = readdirSync(FOLDER).map((file) => {
-  const { type, version } = SAMPLE_NAME.exec(file)?.groups ?? {};
-  const content: unknown = JSON.parse(readFileSync(new URL(file, FOLDER), "utf8"));
-  return { file, type: type as EventType, version: Number(version), content };
+/** A service keeps the samples of what it publishes. */
+const samples = SERVICE_NAMES.flatMap((service) => {
+  const folder = join(CHECKOUT, service, "event-samples");
+  return readdirSync(folder).map((file) => {
+    const { type, version } = SAMPLE_NAME.exec(file)?.groups ?? {};
+    const content: unknown = JSON.parse(readFileSync(join(folder, file), "utf8"));
+    return { service, file, type: type as EventType, version: Number(version), content };
+  });
 });
 
 const sampleOf = <T extends EventType>(type: T): EventOf<T> =>
@@ -33,6 +39,10 @@ describe("the samples of events that have ever been on the wire", () => {
     for (let version = 1; version <= EVENT_VERSION; version += 1) {
       expect(versions).toContain(version);
     }
+  });
+
+  test.each(samples)("$file is kept by the service that publishes it", ({ service, type }) => {
+    expect(service).toBe(originOf(type).from);
   });
 
   test("one of them is of a version to come, and its unknown fields are dropped", () => {
@@ -94,14 +104,6 @@ describe("order.updated", () => {
   ])("when it says %j, then it is refused", (data) => {
     expect(withData(data)).toBe(false);
   });
-});
-
-/** Told for those who come, and taken by nobody here yet. */
-const UNHEARD: readonly EventType[] = [];
-
-test("every type is taken by somebody, as work or as a hint, or is known to be unheard", () => {
-  const taken = new Set([...WORK_TYPES, ...PRODUCT_TYPES]);
-  expect(types.filter((type) => !taken.has(type))).toEqual(UNHEARD);
 });
 
 test("the types are those of the schemas", () => {

@@ -52,23 +52,5 @@ export type EventType = keyof typeof EVENTS;
 export type EventOf<T extends EventType> = z.infer<(typeof EVENTS)[T]>;
 export type EventData<T extends EventType> = EventOf<T>["data"];
 
-/** Who tells each of them, and when. */
-export const EVENT_ORIGINS = {
-  "product.created": { from: "product-service", when: "a client has created a product" },
-  "product.updated": {
-    from: "product-service",
-    when: "a client has replaced a product; a sale alone tells none",
-  },
-  "product.deleted": { from: "product-service", when: "a client has taken a product off sale" },
-  "order.created": {
-    from: "order-service",
-    when: "an order is stored, and again when it stays `pending` too long",
-  },
-  "order.updated": {
-    from: "product-service",
-    when: "an order is decided, and again when `order.created` of a decided order comes a second time",
-  },
-} as const satisfies Record<EventType, { from: string; when: string }>;
-
 /** The version that our producers write today. */
 export const EVENT_VERSION = 1;

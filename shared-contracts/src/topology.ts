@@ -1,8 +1,9 @@
 import type { EventType } from "./event.ts";
+import { SERVICE_NAMES, SERVICES, type ServiceName } from "./services.ts";
 
 /**
- * What exists on the broker, as data. Every service declares the exchanges and the queues that it consumes. What no queue takes yet
- * waits in its publisher's outbox.
+ * What exists on the broker, as data. Every service declares the exchanges and the queues that it consumes. Work that no queue
+ * takes yet waits in its publisher's outbox.
  */
 export const EVENTS_EXCHANGE = "shop.events";
 export const DEAD_EXCHANGE = "shop.dead";
@@ -15,39 +16,36 @@ export interface WorkQueue {
   readonly types: readonly EventType[];
 }
 
-export const ORDER_CREATED_QUEUE: WorkQueue = {
-  name: "product-service.order-created",
-  consumer: "product-service",
-  deadQueue: "product-service.order-created.dead",
-  types: ["order.created"],
-};
+/** The queue of a service for a type that the registry lists in its `consumes`. */
+export function workQueue<S extends ServiceName>(
+  service: S,
+  type: (typeof SERVICES)[S]["consumes"][number],
+): WorkQueue {
+  return queueOf(service, type);
+}
 
-export const ORDER_UPDATED_QUEUE: WorkQueue = {
-  name: "order-service.order-updated",
-  consumer: "order-service",
-  deadQueue: "order-service.order-updated.dead",
-  types: ["order.updated"],
-};
+function queueOf(service: string, type: EventType): WorkQueue {
+  const name = `${service}.${type.replace(/[._]/g, "-")}`;
+  return { name, consumer: service, deadQueue: `${name}.dead`, types: [type] };
+}
 
-export const WORK_QUEUES: readonly WorkQueue[] = [ORDER_CREATED_QUEUE, ORDER_UPDATED_QUEUE];
+export const ORDER_CREATED_QUEUE: WorkQueue = workQueue("product-service", "order.created");
+export const ORDER_UPDATED_QUEUE: WorkQueue = workQueue("order-service", "order.updated");
 
-/** Types that a work queue takes: published `mandatory`, since nobody to take one means that it would be lost. */
+export const WORK_QUEUES: readonly WorkQueue[] = SERVICE_NAMES.flatMap((service) =>
+  SERVICES[service].consumes.map((type) => queueOf(service, type)),
+);
+
+/** Types that a work queue takes: published `mandatory`, since one that no queue takes would be lost. */
 export const WORK_TYPES: ReadonlySet<string> = new Set(WORK_QUEUES.flatMap(({ types }) => types));
 
-/** Whose instances each have an exclusive queue of their own for product events, named with this prefix. */
-export const HINT_CONSUMER = "order-service";
-
-/** Types that each order-service instance takes on an exclusive queue of its own. Nobody listening is no loss. */
-export const PRODUCT_TYPES = [
-  "product.created",
-  "product.updated",
-  "product.deleted",
-] as const satisfies readonly EventType[];
+/** Types that each order-service instance takes on an exclusive queue of its own. */
+export const PRODUCT_TYPES = SERVICES["order-service"].hints;
 
 /** Redeliveries that a message survives; only one that kills the process again and again gets there. */
 export const DELIVERY_LIMIT = 100;
 
-/** A look into a dead queue counts as a delivery, and RabbitMQ 4 drops a message at the 20th unless it is told otherwise. */
+/** A look into a dead-letter queue counts as a delivery, and RabbitMQ 4 drops a message at the 20th by default. */
 export const DEAD_DELIVERY_LIMIT = 1_000_000;
 
 /** Ours have 2 kB at most. Larger ones are refused by our brokers, and dead-lettered by consumers before they parse: 60 MB of `[` take 12 s. */

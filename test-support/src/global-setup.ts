@@ -7,7 +7,7 @@ import { temporaryPasswords } from "local-stack/servers/accounts";
 import { startPostgres } from "local-stack/servers/postgres";
 import { PROGRAMS } from "local-stack/programs/programs";
 import { startRabbitmq } from "local-stack/servers/rabbitmq";
-import { SERVICE_NAMES } from "local-stack/servers/server-table";
+import { SERVICE_NAMES } from "@shop/contracts/services";
 import type { TestProject } from "vitest/node";
 import { LOG_FOLDER } from "./service-process.ts";
 

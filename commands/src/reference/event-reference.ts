@@ -1,6 +1,6 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { EVENTS, EVENT_ORIGINS, EVENT_VERSION, type EventType } from "@shop/contracts/event";
+import { EVENTS, EVENT_VERSION, type EventType } from "@shop/contracts/event";
 import {
   DEAD_EXCHANGE,
   DELIVERY_LIMIT,
@@ -11,11 +11,11 @@ import {
   PRODUCT_TYPES,
   WORK_QUEUES,
 } from "@shop/contracts/topology";
+import { originOf } from "@shop/contracts/services";
 import { CHECKOUT } from "local-stack/terminal/checkout";
 import { fieldsOf } from "./json-schema-fields.ts";
 import { code, table, written } from "./markdown.ts";
 
-const SAMPLES = join("shared-contracts", "event-samples");
 const TYPES = Object.keys(EVENTS) as EventType[];
 const HINT_TYPES: readonly string[] = PRODUCT_TYPES;
 
@@ -24,31 +24,34 @@ const NOBODY = "nobody here yet";
 const number = (value: number): string => value.toLocaleString("en-US");
 
 export function eventReference(): string {
-  return written("`shared-contracts/src/event.ts`, `topology.ts` and `event-samples/`", [
-    "# Events",
-    "What the services tell each other over RabbitMQ. The gateway and clients have no part in it.",
-    "## Rules",
-    rules(),
-    "## On the broker",
-    `One topic exchange, ${code(EVENTS_EXCHANGE)}; the routing key is the event's type. Each service declares the queues that it consumes; an event that no queue takes yet waits in its publisher's outbox.`,
-    table(["routing key", "from", "queue", "taken by"], TYPES.flatMap(bindings)),
-    `Work queues are durable quorum queues, of at most ${number(MAX_QUEUE_MESSAGES)} messages; beyond that the broker refuses, and the rest waits in the outbox. A message that can't be read or applied goes through the exchange ${code(DEAD_EXCHANGE)} to the dead queue, and blocks nothing; so does one that was delivered ${DELIVERY_LIMIT} times over, since it kills its consumer.`,
-    table(
-      ["queue", "dead queue"],
-      WORK_QUEUES.map(({ name, deadQueue }) => [code(name), code(deadQueue)]),
-    ),
-    `The product events are hints for a cache: the queue of an instance is exclusive, goes with its connection, and keeps at most ${number(HINT_QUEUE_MAX_MESSAGES)} messages, for ${HINT_TTL_MS / 1_000} s. Nobody listening is no loss.`,
-    "## The envelope",
-    "The same for all; `data` is the event's own.",
-    fieldTable(
-      fieldsOf(EVENTS["order.created"])
-        .filter(({ path }) => !path.startsWith("data"))
-        .map(({ path, type, rules: own }) => {
-          return { path, type, rules: path === "type" ? "the routing key" : own };
-        }),
-    ),
-    ...TYPES.flatMap(section),
-  ]);
+  return written(
+    "`shared-contracts/src/event.ts`, `services.ts` and the services' `event-samples/`",
+    [
+      "# Events",
+      "What the services tell each other over RabbitMQ. The gateway and clients have no part in it.",
+      "## Rules",
+      rules(),
+      "## On the broker",
+      `One topic exchange, ${code(EVENTS_EXCHANGE)}; the routing key is the event's type. Each service declares the queues that it consumes; an event that no queue takes yet waits in its publisher's outbox.`,
+      table(["routing key", "from", "queue", "taken by"], TYPES.flatMap(bindings)),
+      `Work queues are durable quorum queues, of at most ${number(MAX_QUEUE_MESSAGES)} messages; beyond that the broker refuses, and the rest waits in the outbox. A message that can't be read or applied goes through the exchange ${code(DEAD_EXCHANGE)} to the dead queue, and blocks nothing; so does one that was delivered ${DELIVERY_LIMIT} times over, since it kills its consumer.`,
+      table(
+        ["queue", "dead queue"],
+        WORK_QUEUES.map(({ name, deadQueue }) => [code(name), code(deadQueue)]),
+      ),
+      `The product events are hints for a cache: the queue of an instance is exclusive, goes with its connection, and keeps at most ${number(HINT_QUEUE_MAX_MESSAGES)} messages, for ${HINT_TTL_MS / 1_000} s. Nobody listening is no loss.`,
+      "## The envelope",
+      "The same for all; `data` is the event's own.",
+      fieldTable(
+        fieldsOf(EVENTS["order.created"])
+          .filter(({ path }) => !path.startsWith("data"))
+          .map(({ path, type, rules: own }) => {
+            return { path, type, rules: path === "type" ? "the routing key" : own };
+          }),
+      ),
+      ...TYPES.flatMap(section),
+    ],
+  );
 }
 
 const rules = (): string =>
@@ -64,7 +67,7 @@ const rules = (): string =>
     .join("\n");
 
 function bindings(type: EventType): string[][] {
-  const { from } = EVENT_ORIGINS[type];
+  const { from } = originOf(type);
   const queues = WORK_QUEUES.filter(({ types }) => types.includes(type)).map(
     ({ name }): [queue: string, taker: string] => [code(name), takerOf(name)],
   );
@@ -76,7 +79,7 @@ function bindings(type: EventType): string[][] {
 const takerOf = (queue: string): string => queue.split(".", 1)[0]!;
 
 function section(type: EventType): string[] {
-  const { from, when } = EVENT_ORIGINS[type];
+  const { from, when } = originOf(type);
   const takers = bindings(type).map(([, , , taker]) => taker);
   return [
     `## ${type}`,
@@ -87,11 +90,13 @@ function section(type: EventType): string[] {
 }
 
 /** Those of today's version. */
-const samplesOf = (type: EventType): string[] =>
-  readdirSync(join(CHECKOUT, SAMPLES))
+function samplesOf(type: EventType): string[] {
+  const folder = join(CHECKOUT, originOf(type).from, "event-samples");
+  return readdirSync(folder)
     .filter((name) => name.startsWith(`${type}.v${EVENT_VERSION}.`))
     .toSorted()
-    .map((name) => readFileSync(join(CHECKOUT, SAMPLES, name), "utf8").trim());
+    .map((name) => readFileSync(join(folder, name), "utf8").trim());
+}
 
 const fieldTable = (fields: ReturnType<typeof fieldsOf>): string =>
   table(

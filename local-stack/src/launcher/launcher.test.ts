@@ -2,12 +2,14 @@ import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { createClient } from "@redis/client";
 import { request } from "undici";
 import { expect, onTestFinished, test } from "vitest";
 import { CHECKOUT } from "../terminal/checkout.ts";
 import { findOnPath } from "../servers/find-server.ts";
+import { SERVER_NAMES, SERVERS } from "../servers/server-table.ts";
 import { endLeftovers } from "./leftovers.ts";
 import { isPortFree, lastingPorts } from "../processes/ports.ts";
 import { identityOf, isStillRunning } from "../processes/process-identity.ts";
@@ -42,10 +44,12 @@ async function makeCheckout() {
     TMPDIR: process.env["TMPDIR"],
     TINY_PORT: `${tinyPort}`,
     ORDER_REDIS_PORT: `${redisPort}`,
-    PRODUCT_DATABASE_URL: elsewhere,
-    ORDER_DATABASE_URL: elsewhere,
-    PRODUCT_REDIS_URL: elsewhere,
-    RABBITMQ_URL: elsewhere,
+    ...Object.fromEntries(
+      SERVER_NAMES.filter((name) => name !== "order-redis").map((name) => [
+        SERVERS[name].urlVariable,
+        elsewhere,
+      ]),
+    ),
   };
   return { folder, env, list: join(folder, ".local-stack", "processes.json") };
 }
@@ -63,12 +67,19 @@ function start({ folder, env, list }: Checkout, more: NodeJS.ProcessEnv = {}) {
   let said = "";
   launcher.stdout.on("data", (chunk: Buffer) => (said += chunk.toString()));
   launcher.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()));
+  // A start that a failed test interrupts has servers that are not in the list yet: the launcher itself ends those.
   onTestFinished(async () => {
+    if (launcher.kill("SIGTERM")) {
+      await Promise.race([once(launcher, "exit"), setTimeout(STOP_LIMIT_MS)]);
+    }
     launcher.kill("SIGKILL");
     await endLeftovers(list);
   });
   return { launcher, said: () => said };
 }
+
+/** More than a stop takes. */
+const STOP_LIMIT_MS = 20_000;
 
 const SCHED_BATCH = 3;
 

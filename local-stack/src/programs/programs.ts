@@ -1,5 +1,12 @@
 import { join } from "node:path";
-import type { ServerName } from "../servers/server-table.ts";
+import {
+  SERVICE_NAMES,
+  SERVICES,
+  serviceOf,
+  type Service,
+  type ServiceName,
+} from "../../../shared-contracts/src/services.ts";
+import { databaseOf, redisOf, type ServerName } from "../servers/server-table.ts";
 
 /** Where everything is, for a program to find what it needs: with its own account, where it has one. */
 export interface Addresses {
@@ -58,33 +65,7 @@ export const MEMORY_SETTINGS = { NODE_OPTIONS, MALLOC_ARENA_MAX: "1" };
 
 /** In the order in which they are started; they are stopped in the reverse order. */
 export const PROGRAMS: readonly Program[] = [
-  {
-    name: "product-service",
-    account: "product-service",
-    database: "product-db",
-    folder: "product-service",
-    dependsOn: ["shared-contracts", "service-kit"],
-    port: { variable: "PRODUCT_SERVICE_PORT", number: 3001 },
-    env: ({ servers }) => ({
-      DATABASE_URL: servers["product-db"],
-      REDIS_URL: servers["product-redis"],
-      RABBITMQ_URL: servers.rabbitmq,
-    }),
-  },
-  {
-    name: "order-service",
-    account: "order-service",
-    database: "order-db",
-    folder: "order-service",
-    dependsOn: ["shared-contracts", "service-kit"],
-    port: { variable: "ORDER_SERVICE_PORT", number: 3002 },
-    env: ({ servers, programs }) => ({
-      DATABASE_URL: servers["order-db"],
-      REDIS_URL: servers["order-redis"],
-      RABBITMQ_URL: servers.rabbitmq,
-      PRODUCT_SERVICE_URLS: programs["product-service"] ?? "",
-    }),
-  },
+  ...SERVICE_NAMES.map(serviceProgram),
   {
     name: "gateway",
     folder: "gateway",
@@ -92,11 +73,30 @@ export const PROGRAMS: readonly Program[] = [
     port: { variable: "GATEWAY_PORT", number: 4000 },
     morePorts: [{ variable: "GATEWAY_ADMIN_PORT", number: 4100, passAs: "ADMIN_PORT" }],
     readyPath: "/health",
-    // Said aloud: it warns at its start.
+    // Not left to chance: it warns at its start.
     defaults: { AUTH: "off" },
-    env: ({ programs }) => ({
-      PRODUCT_SERVICE_URLS: programs["product-service"] ?? "",
-      ORDER_SERVICE_URLS: programs["order-service"] ?? "",
-    }),
+    env: ({ programs }) => urlsOf(SERVICE_NAMES, programs),
   },
 ];
+
+function serviceProgram(name: ServiceName): Program {
+  const { port, calls = [] }: Service = SERVICES[name];
+  const redis = redisOf(name);
+  return {
+    name,
+    account: name,
+    database: databaseOf(name),
+    folder: name,
+    dependsOn: ["shared-contracts", "service-kit"],
+    port: { variable: `${name.toUpperCase().replaceAll("-", "_")}_PORT`, number: port },
+    env: ({ servers, programs }) => ({
+      DATABASE_URL: servers[databaseOf(name)],
+      ...(redis !== undefined && { REDIS_URL: servers[redis] }),
+      RABBITMQ_URL: servers.rabbitmq,
+      ...urlsOf(calls, programs),
+    }),
+  };
+}
+
+const urlsOf = (services: readonly string[], programs: Addresses["programs"]) =>
+  Object.fromEntries(services.map((name) => [serviceOf(name)!.urlsVariable, programs[name] ?? ""]));

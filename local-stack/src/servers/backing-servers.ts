@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { SERVICE_NAMES } from "../../../shared-contracts/src/services.ts";
 import type { PasswordOf } from "./accounts.ts";
 import type { ServerKind } from "./find-server.ts";
 import type { ServerSources } from "./get-servers.ts";
@@ -7,13 +8,7 @@ import { startRabbitmq } from "./rabbitmq.ts";
 import { startRedis } from "./redis.ts";
 import type { LaunchedServer, RunningServer } from "../processes/running-server.ts";
 import type { ServerOptions } from "./server-options.ts";
-import {
-  SERVER_NAMES,
-  SERVERS,
-  SERVICE_NAMES,
-  type ServerEntry,
-  type ServerName,
-} from "./server-table.ts";
+import { SERVER_NAMES, SERVERS, type ServerEntry, type ServerName } from "./server-table.ts";
 import { together } from "../processes/together.ts";
 
 export interface BackingServersOptions {

@@ -18,7 +18,7 @@ import { visitQueue } from "./visit-queue.ts";
 
 const { name: WORK, deadQueue: DEAD } = ORDER_CREATED_QUEUE;
 const READABLE = readFileSync(
-  join(CHECKOUT, "shared-contracts", "event-samples", "order.created.v1.json"),
+  join(CHECKOUT, "order-service", "event-samples", "order.created.v1.json"),
   "utf8",
 );
 
