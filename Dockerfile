@@ -1,4 +1,4 @@
-# One build for the three programs, and a small image for each: --target gateway, product-service or order-service.
+# The images of all programs: --target gateway, or --target service with the build arguments SERVICE and PORT.
 # The major that npm start runs. A tag and not a digest: patches of Node and of the base
 # come with the next `docker compose build --pull`.
 FROM node:24-alpine AS base
@@ -9,13 +9,31 @@ FROM base AS manifests
 COPY . .
 RUN find . -type f ! -name package.json ! -name package-lock.json -delete && find . -type d -empty -delete
 
-FROM base AS build
+# What every program stands on.
+FROM base AS packages
 COPY --from=manifests /app ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
-COPY . .
+COPY tsconfig.base.json ./
+COPY shared-contracts shared-contracts
+COPY service-kit service-kit
 # By its file, since npx and npm run would put node_modules/.bin first: the Node there is for glibc and can't run on Alpine.
-RUN node node_modules/typescript/bin/tsc -b gateway product-service order-service \
-  && node local-stack/src/programs/bundle-programs.ts gateway product-service order-service
+RUN node node_modules/typescript/bin/tsc -b service-kit
+COPY local-stack/src/programs local-stack/src/programs
+COPY local-stack/src/servers/server-table.ts local-stack/src/servers/
+
+# One program. The other programs' files are not copied: a change in them rebuilds nothing here.
+FROM packages AS build-gateway
+COPY gateway gateway
+RUN node node_modules/typescript/bin/tsc -b gateway && node local-stack/src/programs/bundle-programs.ts gateway
+
+FROM packages AS build-service
+ARG SERVICE
+COPY ${SERVICE} ${SERVICE}
+RUN node node_modules/typescript/bin/tsc -b ${SERVICE} && node local-stack/src/programs/bundle-programs.ts ${SERVICE}
+
+FROM packages AS build-operations
+COPY operations operations
+RUN node node_modules/typescript/bin/tsc -b operations && node local-stack/src/programs/bundle-programs.ts operations
 
 FROM base AS runtime
 # Inside a container only its networks reach it; what is published says docker-compose.yml.
@@ -27,34 +45,25 @@ USER node
 CMD ["node", "--enable-source-maps", "dist/program/main.mjs"]
 
 FROM runtime AS gateway
-COPY --from=build /app/gateway/dist/program gateway/dist/program
+COPY --from=build-gateway /app/gateway/dist/program gateway/dist/program
 # The pages of /docs, which it reads from there.
-COPY --from=build /app/node_modules/swagger-ui-dist node_modules/swagger-ui-dist
+COPY --from=build-gateway /app/node_modules/swagger-ui-dist node_modules/swagger-ui-dist
 WORKDIR /app/gateway
 ENV PORT=4000
 EXPOSE 4000
-# Whether it lives, and not /health: that is 503 while a service is away, and who takes the gateway out for it takes out the others' routes too.
+# Liveness, not /health: that is 503 while a service is away, and without the gateway the other services' routes would be gone too.
 HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:4100/health/live').then(({ ok }) => process.exit(ok ? 0 : 1))"]
 
-FROM runtime AS product-service
-COPY --from=build /app/product-service/dist/program product-service/dist/program
-WORKDIR /app/product-service
-ENV PORT=3001
-EXPOSE 3001
+FROM runtime AS service
+ARG SERVICE
+ARG PORT
+COPY --from=build-service /app/${SERVICE}/dist/program ${SERVICE}/dist/program
+WORKDIR /app/${SERVICE}
+ENV PORT=${PORT}
+EXPOSE ${PORT}
 HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:3001/health/ready').then(({ ok }) => process.exit(ok ? 0 : 1))"]
-
-FROM runtime AS order-service
-COPY --from=build /app/order-service/dist/program order-service/dist/program
-WORKDIR /app/order-service
-ENV PORT=3002
-EXPOSE 3002
-HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:3002/health/ready').then(({ ok }) => process.exit(ok ? 0 : 1))"]
-
-FROM build AS build-operations
-RUN node node_modules/typescript/bin/tsc -b operations && node local-stack/src/programs/bundle-programs.ts operations
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health/ready`).then(({ ok }) => process.exit(ok ? 0 : 1))"]
 
 # For operators: the commands of docs/operations.md, where databases and broker can be reached.
 FROM runtime AS operations

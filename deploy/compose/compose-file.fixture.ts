@@ -5,7 +5,7 @@ import { CHECKOUT } from "../../local-stack/src/terminal/checkout.ts";
 
 interface ComposeService {
   image?: string;
-  build?: { context: string; target: string };
+  build?: { context: string; target: string; args?: Record<string, string | number> };
   profiles?: string[];
   command?: string | string[];
   environment?: Record<string, string>;
@@ -64,15 +64,20 @@ export const stages: Map<string, Stage> = new Map(
   ),
 );
 
-/** A stage's own lines after those of the stages that it stands on. */
-export function stageWithBases(name: string): string {
+/** A stage's own lines after those of the stages that it stands on, with the arguments of the build put in. */
+export function stageWithBases(
+  name: string,
+  args: Readonly<Record<string, string | number>> = {},
+): string {
   const stage = stages.get(name);
-  return stage === undefined ? "" : `${stageWithBases(stage.from)}\n${stage.text}`;
+  if (stage === undefined) return "";
+  const text = stage.text.replace(/\$\{(\w+)\}/g, (_, argument: string) => `${args[argument]}`);
+  return `${stageWithBases(stage.from, args)}\n${text}`;
 }
 
-export const imageVariables = (target: string): Record<string, string> =>
+export const imageVariables = (image: string): Record<string, string> =>
   Object.fromEntries(
-    [...stageWithBases(target).matchAll(/^ENV (.+)$/gm)].flatMap(([, pairs = ""]) =>
+    [...image.matchAll(/^ENV (.+)$/gm)].flatMap(([, pairs = ""]) =>
       [...pairs.matchAll(/(\w+)=(?:"([^"]*)"|(\S*))/g)].map(
         ([, name, quoted, plain]) => [name!, quoted ?? plain!] as const,
       ),

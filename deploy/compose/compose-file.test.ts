@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { readGatewayConfig } from "../../gateway/src/config.ts";
+import { SERVICE_NAMES, SERVICES, serviceOf, shortName } from "@shop/contracts/services";
 import { MAX_MESSAGE_BYTES } from "@shop/contracts/topology";
 import { OPERATOR } from "../../local-stack/src/servers/accounts.ts";
 import { CHECKOUT } from "../../local-stack/src/terminal/checkout.ts";
@@ -25,8 +26,6 @@ import {
   SERVERS,
   type ServerName,
 } from "../../local-stack/src/servers/server-table.ts";
-import { readOrderServiceConfig } from "../../order-service/src/config.ts";
-import { readProductServiceConfig } from "../../product-service/src/config.ts";
 import {
   composeDefaults,
   composeText,
@@ -38,25 +37,27 @@ import {
   stageWithBases,
 } from "./compose-file.fixture.ts";
 
-const READ = {
-  gateway: readGatewayConfig,
-  "product-service": readProductServiceConfig,
-  "order-service": readOrderServiceConfig,
-} as const;
-const PROGRAM_NAMES = Object.keys(READ) as (keyof typeof READ)[];
+type ReadConfig = (environment: NodeJS.ProcessEnv) => Record<string, unknown>;
+
+/** What a service's config.ts reads its environment with. */
+async function readerOf(service: string): Promise<ReadConfig> {
+  const config = (await import(`../../${service}/src/config.ts`)) as Record<string, unknown>;
+  const name = Object.keys(config).find((one) => /^read\w+Config$/.test(one));
+  return config[name!] as ReadConfig;
+}
+
+const READ: Record<string, ReadConfig> = Object.fromEntries(
+  await Promise.all(SERVICE_NAMES.map(async (name) => [name, await readerOf(name)] as const)),
+);
+READ["gateway"] = readGatewayConfig;
+const PROGRAM_NAMES = Object.keys(READ);
 const SECRET = "0123456789abcdef0123456789abcdef";
+
+const passwordVariables = Object.keys(composeDefaults).filter((name) => name.endsWith("_PASSWORD"));
 
 /** Everything that a user can set, set to something else than it is by default. */
 const SET: Record<string, string> = {
-  PRODUCT_DB_PASSWORD: "one",
-  ORDER_DB_PASSWORD: "two",
-  PRODUCT_REDIS_PASSWORD: "three",
-  ORDER_REDIS_PASSWORD: "four",
-  RABBITMQ_PASSWORD: "five",
-  PRODUCT_DB_OWNER_PASSWORD: "six",
-  ORDER_DB_OWNER_PASSWORD: "seven",
-  PRODUCT_SERVICE_PASSWORD: "eight",
-  ORDER_SERVICE_PASSWORD: "nine",
+  ...Object.fromEntries(passwordVariables.map((name, index) => [name, `password${index}`])),
   GATEWAY_ADDRESS: "0.0.0.0",
   GATEWAY_PORT: "4001",
   RABBITMQ_MANAGEMENT_PORT: "15673",
@@ -75,9 +76,12 @@ const SET: Record<string, string> = {
   LOG_EVENTS: "true",
 };
 
-const SERVICES = PROGRAM_NAMES.filter((name) => name !== "gateway");
-/** What a service's own database, Redis and passwords are named for. */
-const ownOf = (service: string): string => service.replace(/-service$/, "");
+/** What a service has of its own: a database, and a Redis where the registry says so. */
+const serversOf = (service: string): string[] =>
+  SERVER_NAMES.filter((name) => SERVERS[name].service === service);
+const withRedis = SERVICE_NAMES.filter((name) => serviceOf(name)?.redisKeys !== undefined);
+const passwordVariable = (service: string, kind: string): string =>
+  `${shortName(service).toUpperCase().replaceAll("-", "_")}_${kind}_PASSWORD`;
 /** A path of this machine, which may be a Windows one, as it is in an image. */
 const inImage = (path: string): string => path.replaceAll("\\", "/");
 /** Node's own. */
@@ -86,22 +90,15 @@ const NOT_THE_PROGRAMS = "NODE_OPTIONS";
 const { services, networks, volumes } = composeWith();
 const started = Object.entries(services).filter(([, { profiles }]) => profiles === undefined);
 /** They make the tables, and end. */
-const migrations = new Set(SERVICES.map((service) => `${ownOf(service)}-migrations`));
+const migrations = new Set(SERVICE_NAMES.map((service) => `${shortName(service)}-migrations`));
 const running = started.filter(([name]) => !migrations.has(name));
 
 const brokerPassword = (account: string): string =>
-  SET[
-    account === OPERATOR ? "RABBITMQ_PASSWORD" : `${ownOf(account).toUpperCase()}_SERVICE_PASSWORD`
-  ]!;
+  SET[account === OPERATOR ? "RABBITMQ_PASSWORD" : passwordVariable(account, "SERVICE")]!;
 
-/** What RabbitMQ's script writes, from the environment that its container has. */
-function definitionsWith(variables: Record<string, string>): unknown {
-  const script = readFileSync(join(CHECKOUT, "deploy/compose/rabbitmq-start.sh"), "utf8");
-  const [, text = ""] = /<<JSON\n([^]*?)\nJSON\n/.exec(script) ?? [];
-  const { environment = {} } = composeWith(variables).services["rabbitmq"]!;
-  const written = text.replaceAll("\\$", "\0").replace(/\$(\w+)/g, (_, name) => environment[name]!);
-  return JSON.parse(written.replaceAll("\0", "$"));
-}
+/** What RabbitMQ reads at its start. */
+const definitionsWith = (variables: Record<string, string>): unknown =>
+  JSON.parse(composeWith(variables).services["rabbitmq"]!.environment!["DEFINITIONS"]!);
 
 /** The same server's URL for the operator, with the password that it has when nothing is set. */
 function asOperator(url: string): string {
@@ -113,9 +110,15 @@ function asOperator(url: string): string {
 const withoutKeys = (variables: Record<string, string>, ...names: string[]) =>
   Object.fromEntries(Object.entries(variables).filter(([name]) => !names.includes(name)));
 
+/** The image of a program: its stages' lines, with its arguments. */
+function imageOf(program: string): string {
+  const { target, args } = services[program]!.build!;
+  return stageWithBases(target, args);
+}
+
 function environmentOf(program: string, variables: Record<string, string> = {}) {
-  const { build, environment } = composeWith(variables).services[program]!;
-  return { ...imageVariables(build!.target), ...environment };
+  const { environment } = composeWith(variables).services[program]!;
+  return { ...imageVariables(imageOf(program)), ...environment };
 }
 
 test("what runs is what npm start runs", () => {
@@ -166,18 +169,19 @@ test.each(Object.entries(services))("%s waits until what it needs is healthy", (
 
 test("of what runs, a database, a Redis and the broker are reached by their services alone", () => {
   const membersOf = (network: string) =>
-    running.filter(([, service]) => service.networks.includes(network)).map(([name]) => name);
-  const data = SERVICES.map((service) => `${ownOf(service)}-data`);
-  for (const service of SERVICES) {
-    const own = ownOf(service);
-    expect(membersOf(`${own}-data`)).toEqual([service, `${own}-db`, `${own}-redis`]);
-    expect(services[`${own}-migrations`]!.networks).toEqual([`${own}-data`]);
+    running
+      .filter(([, service]) => service.networks.includes(network))
+      .map(([name]) => name)
+      .toSorted();
+  for (const service of SERVICE_NAMES) {
+    const network = `${shortName(service)}-data`;
+    expect(membersOf(network)).toEqual([service, ...serversOf(service)].toSorted());
+    expect(services[`${shortName(service)}-migrations`]!.networks).toEqual([network]);
+    expect(networks[network]).toEqual({ internal: true });
   }
-  expect(membersOf("events").toSorted()).toEqual([...SERVICES, "rabbitmq"].toSorted());
+  expect(membersOf("events")).toEqual([...SERVICE_NAMES, "rabbitmq"].toSorted());
   expect(membersOf("management")).toEqual(["rabbitmq"]);
-  for (const name of [...data, "events", "services"]) {
-    expect(networks[name]).toEqual({ internal: true });
-  }
+  for (const name of ["events", "services"]) expect(networks[name]).toEqual({ internal: true });
 });
 
 test("the operator's commands find both databases and the broker", () => {
@@ -199,15 +203,22 @@ test("every image has a version, and Node's is the major that npm start runs", (
 });
 
 test("the broker refuses messages beyond the size that consumers take", () => {
-  const settings = readFileSync(join(CHECKOUT, "deploy/compose/rabbitmq.conf"), "utf8");
+  const settings = readFileSync(join(CHECKOUT, "deploy", "compose", "rabbitmq.conf"), "utf8");
   expect(settings).toContain(`\nmax_message_size = ${MAX_MESSAGE_BYTES}\n`);
 });
 
+const databases = SERVER_NAMES.filter((name) => SERVERS[name].kind === "postgres");
+
+test.each(databases)("%s is asked for its own database by its health check", (name) => {
+  const { test: check } = services[name]!.healthcheck as { test: string[] };
+  expect(check.join(" ")).toContain('--dbname="$POSTGRES_DB"');
+  expect(services[name]!.environment!["POSTGRES_DB"]).toBe(SERVERS[name].database);
+});
+
 test.each([
-  ["product-db", "/var/lib/postgresql"],
-  ["order-db", "/var/lib/postgresql"],
+  ...databases.map((name) => [name, "/var/lib/postgresql"]),
   ["rabbitmq", "/var/lib/rabbitmq"],
-])("%s keeps its data in a volume of its name", (name, folder) => {
+] as [string, string][])("%s keeps its data in a volume of its name", (name, folder) => {
   expect(services[name]!.volumes).toContain(`${name}:${folder}`);
   expect(Object.keys(volumes)).toContain(name);
 });
@@ -216,7 +227,7 @@ test("rabbitmq has a fixed host name, which its data is filed under", () => {
   expect(services["rabbitmq"]!.hostname).toBe("rabbitmq");
 });
 
-test.each(SERVICES.map((service) => `${ownOf(service)}-redis`))(
+test.each(withRedis.map((service) => `${shortName(service)}-redis`))(
   "%s keeps nothing on disk",
   (name) => {
     const command = services[name]!.command as string[];
@@ -228,21 +239,21 @@ test.each(SERVICES.map((service) => `${ownOf(service)}-redis`))(
 );
 
 describe.each(PROGRAM_NAMES)("%s", (program) => {
-  test("takes what it is given when nothing is set", () => {
-    const config = READ[program](environmentOf(program));
-    expect(config).toMatchObject({ NODE_ENV: "production", HOST: "0.0.0.0" });
-    const { text } = stages.get(program)!;
-    expect(text).toContain(`EXPOSE ${config.PORT}\n`);
-    // Ready or not is nothing to take the gateway out for: its other service's routes work.
-    const asked =
-      "ADMIN_PORT" in config ? `${config.ADMIN_PORT}/health/live` : `${config.PORT}/health/ready`;
-    expect(text).toContain(`'http://127.0.0.1:${asked}'`);
+  test("takes what it is given when nothing is set, and listens on its port", () => {
+    const config = READ[program]!(environmentOf(program));
+    const port = serviceOf(program)?.port ?? 4000;
+    expect(config).toMatchObject({ NODE_ENV: "production", HOST: "0.0.0.0", PORT: port });
+    const image = imageOf(program);
+    expect(image).toContain(`EXPOSE ${port}\n`);
+    // Ready or not is no reason to take the gateway out: its other service's routes work.
+    const asked = program === "gateway" ? "4100/health/live" : "${process.env.PORT}/health/ready";
+    expect(image).toContain(`http://127.0.0.1:${asked}`);
   });
 
   test("knows every variable that it is given", () => {
     const given = environmentOf(program, { ...SET, AUTH: "off" });
     const expected = Object.keys(given).filter((name) => name !== NOT_THE_PROGRAMS);
-    expect(Object.keys(READ[program](given))).toEqual(expect.arrayContaining(expected));
+    expect(Object.keys(READ[program]!(given))).toEqual(expect.arrayContaining(expected));
   });
 
   test("has room for more than V8's old objects", () => {
@@ -254,14 +265,20 @@ describe.each(PROGRAM_NAMES)("%s", (program) => {
     expect(mem_limit).toMatch(/m$/);
   });
 
-  test("is bundled in the build, and its image runs that bundle and has nobody else's", () => {
-    const build = stages.get("build")!.text;
+  test("is bundled in the build, and its image runs that bundle and has no other program's", () => {
+    const { target, args } = services[program]!.build!;
+    const build = stageWithBases(`build-${target}`, args);
     for (const tool of ["node_modules/typescript/bin/tsc -b", "bundle-programs.ts"]) {
-      const [, folders = ""] = build.split(`${tool} `);
-      expect(folders.split("\n")[0]!.split(" ")).toContain(program);
+      expect(build).toContain(`${tool} ${program}`);
     }
-    const image = stages.get(services[program]!.build!.target)!.text;
-    const copied = [...image.matchAll(/^COPY --from=build \/app\/(\S+) (\S+)$/gm)];
+    // A change in another program rebuilds nothing of this one.
+    const taken = [...build.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].map(([, from]) => from!);
+    const others = new Set([".", ...PROGRAM_NAMES.filter((name) => name !== program)]);
+    expect(taken).toContain(program);
+    expect(taken.filter((from) => others.has(from))).toEqual([]);
+
+    const image = imageOf(program);
+    const copied = [...image.matchAll(/^COPY --from=build-\w+ (?:\/app\/)?(\S+) (\S+)$/gm)];
     expect(copied.every(([, from, to]) => from === to)).toBe(true);
     const bundle = inImage(join(program, dirname(BUNDLE)));
     const pages = program === "gateway" ? ["node_modules/swagger-ui-dist"] : [];
@@ -272,13 +289,28 @@ describe.each(PROGRAM_NAMES)("%s", (program) => {
   });
 });
 
+test("the gateway and a caller are given the address of each service", () => {
+  const addressOf = (name: keyof typeof SERVICES) => [
+    SERVICES[name].urlsVariable,
+    `http://${name}:${SERVICES[name].port}`,
+  ];
+  const addresses = Object.fromEntries(SERVICE_NAMES.map(addressOf));
+  expect(services["gateway"]!.environment).toMatchObject(addresses);
+  for (const name of SERVICE_NAMES) {
+    for (const called of serviceOf(name)!.calls ?? []) {
+      const variable = serviceOf(called)!.urlsVariable;
+      expect(services[name]!.environment![variable]).toBe(addresses[variable]);
+    }
+  }
+});
+
 describe("the variables", () => {
-  test("are all shown in .env.example with their defaults, and no others are", () => {
-    const told = readExample(".");
-    expect(Object.fromEntries(told.map(({ name, value }) => [name, value]))).toEqual(
-      composeDefaults,
+  test("are all shown in .env.example with their defaults, but for the passwords", () => {
+    const shown = readExample(".");
+    expect(Object.fromEntries(shown.map(({ name, value }) => [name, value]))).toEqual(
+      withoutKeys(composeDefaults, ...passwordVariables),
     );
-    expect(told.filter(({ required, meaning }) => required || meaning === "")).toEqual([]);
+    expect(shown.filter(({ required, meaning }) => required || meaning === "")).toEqual([]);
     expect(Object.keys(SET).toSorted()).toEqual(Object.keys(composeDefaults).toSorted());
   });
 
@@ -296,8 +328,8 @@ describe("the variables", () => {
     const token = SET["INTERNAL_TOKEN"];
     const gateway = readGatewayConfig(environmentOf("gateway", variables));
     expect(gateway).toMatchObject({ AUTH: "jwt", INTERNAL_TOKEN: token });
-    for (const name of SERVICES) {
-      expect(READ[name](environmentOf(name, variables)).INTERNAL_TOKEN).toBe(token);
+    for (const name of SERVICE_NAMES) {
+      expect(READ[name]!(environmentOf(name, variables)).INTERNAL_TOKEN).toBe(token);
     }
   });
 
@@ -324,12 +356,13 @@ describe("the variables", () => {
       const { username, password } = new URL(resolved[program]!.environment![name]!);
       return `${username} ${password}`;
     };
-    for (const service of SERVICES) {
-      const own = ownOf(service);
-      const passwordOf = (name: string) => SET[`${own.toUpperCase()}_${name}_PASSWORD`]!;
+    for (const service of SERVICE_NAMES) {
+      const own = shortName(service);
+      const passwordOf = (kind: string) => SET[passwordVariable(service, kind)]!;
       const account = `${service} ${passwordOf("SERVICE")}`;
       const owner = `${service}-owner ${passwordOf("DB_OWNER")}`;
-      for (const name of ["DATABASE_URL", "REDIS_URL", "RABBITMQ_URL"]) {
+      const redisUrl = withRedis.includes(service) ? ["REDIS_URL"] : [];
+      for (const name of ["DATABASE_URL", "RABBITMQ_URL", ...redisUrl]) {
         expect(accountIn(service, name)).toBe(account);
       }
       expect(accountIn(`${own}-migrations`, "DATABASE_URL")).toBe(account);
@@ -341,20 +374,23 @@ describe("the variables", () => {
         SERVICE_PASSWORD: passwordOf("SERVICE"),
         OWNER_PASSWORD: passwordOf("DB_OWNER"),
       });
-      expect(resolved[`${own}-redis`]!.environment!["REDISCLI_AUTH"]).toBe(passwordOf("REDIS"));
+    }
+    for (const service of withRedis) {
+      const redis = resolved[`${shortName(service)}-redis`]!;
+      expect(redis.environment!["REDISCLI_AUTH"]).toBe(SET[passwordVariable(service, "REDIS")]);
     }
     expect(definitionsWith(SET)).toEqual(
-      rabbitmqDefinitions({ services: SERVICES, vhosts: ["/"] }, brokerPassword),
+      rabbitmqDefinitions({ services: SERVICE_NAMES, vhosts: ["/"] }, brokerPassword),
     );
   });
 
-  test.each(SERVICES)("give the Redis of %s the accounts that npm start gives it", (service) => {
-    const own = ownOf(service);
-    const command = composeWith(SET).services[`${own}-redis`]!.command as string[];
+  test.each(withRedis)("give the Redis of %s the accounts that npm start gives it", (service) => {
+    const redis = `${shortName(service)}-redis` as ServerName;
+    const command = composeWith(SET).services[redis]!.command as string[];
     const given = command.join(" ").split(" --user ").slice(1);
     const passwordOf = (account: string): string =>
-      SET[`${own.toUpperCase()}_${account === OPERATOR ? "REDIS" : "SERVICE"}_PASSWORD`]!;
-    const { keys = [] } = SERVERS[`${own}-redis` as ServerName];
+      SET[passwordVariable(service, account === OPERATOR ? "REDIS" : "SERVICE")]!;
+    const { keys = [] } = SERVERS[redis];
     expect(given.map((line) => `user ${line}`)).toEqual(
       redisUserLines([{ name: service, keys }], passwordOf),
     );
