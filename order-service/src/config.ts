@@ -3,12 +3,14 @@ import {
   instances,
   milliseconds,
   port,
+  redisVariables,
   serviceVariables,
 } from "@shop/service-kit/config/variables";
 import { z } from "zod";
 
 export const variables = z.object({
   ...serviceVariables,
+  ...redisVariables,
   PORT: port.prefault("3002"),
   PRODUCT_SERVICE_URLS: instances,
   /** How long an order may stay pending before it is told again; the next waits are longer. */

@@ -1,8 +1,12 @@
 import { readConfig } from "@shop/service-kit/config/read-config";
-import { port, serviceVariables } from "@shop/service-kit/config/variables";
+import { port, redisVariables, serviceVariables } from "@shop/service-kit/config/variables";
 import { z } from "zod";
 
-export const variables = z.object({ ...serviceVariables, PORT: port.prefault("3001") });
+export const variables = z.object({
+  ...serviceVariables,
+  ...redisVariables,
+  PORT: port.prefault("3001"),
+});
 
 export type ProductServiceConfig = Readonly<z.infer<typeof variables>>;
 

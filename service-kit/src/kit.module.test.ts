@@ -11,7 +11,7 @@ import { startRedis } from "local-stack/servers/redis";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { readConfig } from "./config/read-config.ts";
-import { serviceVariables } from "./config/variables.ts";
+import { redisVariables, serviceVariables } from "./config/variables.ts";
 import { createTestLog, someOrder, testSchema } from "./kit.fixture.ts";
 import { KitModule } from "./kit.module.ts";
 import { ConsumeBatches } from "./messaging/consumers.ts";
@@ -67,7 +67,7 @@ beforeAll(async () => {
   [toDatabase, toBroker] = await Promise.all([startTcpProxy(databaseUrl), startTcpProxy(vhostUrl)]);
   sql = connectSql(databaseUrl);
   client = await connectBroker(vhostUrl);
-  const config = readConfig(z.object(serviceVariables), {
+  const config = readConfig(z.object({ ...serviceVariables, ...redisVariables }), {
     NODE_ENV: "test",
     LOG_LEVEL: "debug",
     LOG_EVENTS: "true",

@@ -47,7 +47,7 @@ export class KitModule {
         ...observation,
         BackgroundLoops,
         Lifecycle,
-        { provide: PARTS, useFactory: inOrder, inject: PARTS_IN_ORDER },
+        { provide: PARTS, useFactory: inOrder, inject: Object.values(PARTS_IN_ORDER) },
         { provide: INTERNAL_TOKEN, useValue: options.config.INTERNAL_TOKEN ?? null },
         { provide: APP_PIPE, useClass: ContractValidationPipe },
         { provide: APP_FILTER, useClass: ContractErrorFilter },
@@ -58,7 +58,7 @@ export class KitModule {
         Metrics,
         ServiceGauges,
         Database,
-        RedisCache,
+        ...(options.config.REDIS_URL === undefined ? [] : [RedisCache]),
         UnitOfWork,
         Publisher,
       ],
@@ -89,12 +89,15 @@ const storage = ({ name, config, schema }: KitOptions): Provider[] => [
       ),
     inject: [LOGGER],
   },
-  {
-    provide: RedisCache,
-    useFactory: (log: Logger) => new RedisCache(config.REDIS_URL, log),
-    inject: [LOGGER],
-  },
+  ...(config.REDIS_URL === undefined ? [] : [redisAt(config.REDIS_URL)]),
 ];
+
+/** A service without a Redis has no such provider. */
+const redisAt = (url: string): Provider => ({
+  provide: RedisCache,
+  useFactory: (log: Logger) => new RedisCache(url, log),
+  inject: [LOGGER],
+});
 
 /** Two connections: a broker that blocks publishers must go on taking our acks. */
 const messaging = ({ name, config }: KitOptions): Provider[] => {
@@ -145,28 +148,30 @@ const observation: Provider[] = [
         optional: {
           broker: () => publisher.available,
           consumers: () => consumers.consuming,
-          redis: () => redis.answers(),
+          ...(redis && { redis: () => redis.answers() }),
         },
       }),
-    inject: [Database, RedisCache, Publisher, Consumers],
+    inject: [Database, { token: RedisCache, optional: true }, Publisher, Consumers],
   },
 ];
 
-type HealthParts = [Database, RedisCache, Publisher, Consumers];
-
-const PARTS_IN_ORDER = [
-  Database,
-  RedisCache,
-  PUBLISHING,
-  Relay,
-  CONSUMING,
-  Consumers,
-  BackgroundLoops,
-];
+type HealthParts = [Database, RedisCache | undefined, Publisher, Consumers];
 
 /** In the order of starting. Stopped in the reverse order: consumers finish, connections close, the relay drains. */
-function inOrder(
-  ...[database, redis, publishing, relay, consuming, consumers, loops]: readonly Part[]
-): Parts {
-  return { database, redis, publishing, relay, consuming, consumers, loops } as Parts;
-}
+const PARTS_IN_ORDER = {
+  database: Database,
+  redis: { token: RedisCache, optional: true },
+  publishing: PUBLISHING,
+  relay: Relay,
+  consuming: CONSUMING,
+  consumers: Consumers,
+  loops: BackgroundLoops,
+};
+
+const inOrder = (...parts: readonly (Part | undefined)[]): Parts =>
+  Object.fromEntries(
+    Object.keys(PARTS_IN_ORDER).flatMap((name, index) => {
+      const part = parts[index];
+      return part === undefined ? [] : [[name, part]];
+    }),
+  );

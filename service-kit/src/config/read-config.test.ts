@@ -1,10 +1,19 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { ConfigError, readConfig } from "./read-config.ts";
-import { count, flag, milliseconds, port, serviceVariables, url } from "./variables.ts";
+import {
+  count,
+  flag,
+  milliseconds,
+  port,
+  redisVariables,
+  serviceVariables,
+  url,
+} from "./variables.ts";
 
 const schema = z.object({
   ...serviceVariables,
+  ...redisVariables,
   PORT: port,
   WAIT_MS: milliseconds({ min: 10, max: 5_000 }),
 });

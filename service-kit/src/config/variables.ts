@@ -80,8 +80,11 @@ export const serviceVariables = {
   ...programVariables,
   ...databaseVariables,
   DATABASE_POOL_SIZE: count({ min: 2, max: 200 }).prefault("10"),
-  REDIS_URL: url("redis:", "rediss:"),
   RABBITMQ_URL: url("amqp:", "amqps:"),
 };
 
-export type ServiceConfig = z.infer<z.ZodObject<typeof serviceVariables>>;
+/** What a service with a Redis of its own reads as well. */
+export const redisVariables = { REDIS_URL: url("redis:", "rediss:") };
+
+export type ServiceConfig = z.infer<z.ZodObject<typeof serviceVariables>> &
+  Partial<z.infer<z.ZodObject<typeof redisVariables>>>;
