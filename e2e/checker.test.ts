@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { ORDER_UPDATED_QUEUE } from "@shop/contracts/topology";
+import { WORK_QUEUES } from "@shop/contracts/topology";
 import { eventually } from "@shop/test-support/eventually";
 import { differencesAtTheDoor } from "@shop/test-support/front-door";
 import { call } from "@shop/test-support/http";
@@ -137,14 +137,15 @@ test.each(Object.entries(ORDER_HARM))("finds %s", async (_, { harm, says }) => {
   expect(await violations(shop.truth, shop.ledger)).toEqual([]);
 });
 
-test("finds a dead-lettered message", async () => {
+test("finds dead-lettered messages of every service that consumes the type", async () => {
+  const queues = WORK_QUEUES.filter(({ types }) => types.includes("order.updated"));
   await shop.broker.send("order.updated", "poison");
   await eventually(async () =>
-    expect(await violations(shop.truth, shop.ledger)).toEqual([
-      `(e) 1 messages in ${ORDER_UPDATED_QUEUE.deadQueue}`,
-    ]),
+    expect(await violations(shop.truth, shop.ledger)).toEqual(
+      queues.map(({ deadQueue }) => `(e) 1 messages in ${deadQueue}`),
+    ),
   );
-  await shop.broker.purge(ORDER_UPDATED_QUEUE.deadQueue);
+  for (const { deadQueue } of queues) await shop.broker.purge(deadQueue);
 });
 
 test("sees what is still in flight", async () => {

@@ -1,3 +1,4 @@
+import { SERVICE_NAMES, SERVICES } from "@shop/contracts/services";
 import { ORDER_CREATED_QUEUE } from "@shop/contracts/topology";
 import { eventually } from "@shop/test-support/eventually";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -197,8 +198,9 @@ const settings = {
   NODE_ENV: "production",
   AUTH: "off",
   ADMIN_PORT: "0",
-  PRODUCT_SERVICE_URLS: "http://127.0.0.1:9",
-  ORDER_SERVICE_URLS: "http://127.0.0.1:9",
+  ...Object.fromEntries(
+    SERVICE_NAMES.map((name) => [SERVICES[name].urlsVariable, "http://127.0.0.1:9"]),
+  ),
 };
 
 test.each(["SIGTERM", "SIGINT"] as const)("the gateway exits with 0 on %s", async (signal) => {

@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { SERVICE_NAMES, SERVICES } from "@shop/contracts/services";
 import { CHECKOUT } from "../terminal/checkout.ts";
 import { readConfig } from "./config.ts";
 import { findOnPath } from "../servers/find-server.ts";
@@ -67,8 +68,10 @@ test("the start ends with every address that one may open", () => {
     ["shop", "http://127.0.0.1:4100"],
     ["API reference", "http://127.0.0.1:4100/docs"],
     ["RabbitMQ management", "http://127.0.0.1:21680"],
-    ["metrics of product-service", "http://127.0.0.1:3101/metrics"],
-    ["metrics of order-service", "http://127.0.0.1:3102/metrics"],
+    ...SERVICE_NAMES.map((name) => [
+      `metrics of ${name}`,
+      `http://127.0.0.1:${SERVICES[name].port + 100}/metrics`,
+    ]),
     ["metrics of gateway", "http://127.0.0.1:4200/metrics"],
   ]);
   const plain = addressesToOpen({}, PROGRAMS, readConfig({}, PROGRAMS));

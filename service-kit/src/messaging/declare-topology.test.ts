@@ -50,6 +50,8 @@ test.each(WORK_QUEUES)("when $name refuses a message, then $deadQueue has it", a
   });
   expect(dead.content.toString()).toBe("poison");
   expect(dead.fields.exchange).toBe(DEAD_EXCHANGE);
+  // Other services may consume the type as well.
+  for (const { name } of WORK_QUEUES) await client.purge(name);
 });
 
 test("when it is declared again, then nothing changes and no session ends", async () => {
