@@ -68,6 +68,11 @@ export const COMMANDS = {
     args: "[--list] [--only NAME]… [--big] [--rounds 3] [--seconds 10] [--no-write]",
     does: "measures orders, reads and the gateway beside its peers",
   },
+  "new:service": {
+    entry: "commands/src/new-service.ts",
+    args: "NAME [--item ITEM] [--redis]",
+    does: "writes a working service: npm run new:service -- shipping --item shipment",
+  },
   "docker:proof": {
     entry: "proof/compose/proof.ts",
     does: "starts the compose file, kills each part and sees orders settle again",

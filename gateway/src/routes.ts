@@ -4,6 +4,7 @@ import { orderId, placeOrderBody } from "@shop/contracts/order";
 import { limit, pageQuery } from "@shop/contracts/page";
 import { createProductBody, productIdText, replaceProductBody } from "@shop/contracts/product";
 import { z } from "zod";
+import type { Operation } from "./api-reference/operation.ts";
 import { DOCS_FILES } from "./api-reference/page.ts";
 import { productWithOrders } from "./bff/product-with-orders.ts";
 import type { Combination } from "./bff/combination.ts";
@@ -24,6 +25,8 @@ export interface Route {
   readonly scope?: Scope;
   /** Answered without a token even there. */
   readonly open?: true;
+  /** What the reference says of it, where `api-reference/` does not. */
+  readonly operation?: Operation;
   readonly answeredBy: ServiceName | Combination | "health" | "api-reference";
 }
 

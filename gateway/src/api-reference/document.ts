@@ -12,7 +12,7 @@ import { JSON_MEDIA_TYPE, answersOf, errorAnswer } from "./answers.ts";
 import { ERRORS } from "./errors.ts";
 import { GATEWAY_OPERATIONS } from "./gateway-operations.ts";
 import { ANSWER_HEADERS, REQUEST_HEADERS } from "./headers.ts";
-import { TAGS, type Operation } from "./operation.ts";
+import type { Operation } from "./operation.ts";
 import { ORDER_OPERATIONS } from "./order-operations.ts";
 import { PRODUCT_OPERATIONS } from "./product-operations.ts";
 
@@ -66,7 +66,7 @@ export function openApiDocument({
       openapi: "3.1.1",
       info: { title: "Order system", version: VERSION, description: DESCRIPTION },
       servers: PREFIXES.map((prefix) => ({ url: prefix || "/" })),
-      tags: TAGS.map((name) => ({ name })),
+      tags: [...new Set(ROUTES.map((route) => operationOf(route).tag))].map((name) => ({ name })),
       paths,
       components: {
         headers: ANSWER_HEADERS,
@@ -87,8 +87,8 @@ export function openApiDocument({
 
 export const openApiPath = (path: string): string => path.replace(/:(\w+)/g, "{$1}");
 
-function operationOf({ method, path }: Route): Operation {
-  const operation = OPERATIONS[`${method} ${path}`];
+function operationOf({ method, path, ...route }: Route): Operation {
+  const operation = route.operation ?? OPERATIONS[`${method} ${path}`];
   if (operation === undefined) throw new Error(`${method} ${path} is not described`);
   return operation;
 }

@@ -2,13 +2,11 @@ import type { ErrorCode } from "@shop/contracts/errors";
 import type { z } from "zod";
 import type { AnswerHeader, RequestHeader } from "./headers.ts";
 
-/** The groups that the reference has, in their order. */
-export const TAGS = ["Products", "Orders", "Gateway"] as const;
-
 /** What the reference says of a route beside its schemas. */
 export interface Operation {
   readonly id: string;
-  readonly tag: (typeof TAGS)[number];
+  /** The group that the reference shows it in. */
+  readonly tag: string;
   readonly summary: string;
   readonly description?: string;
   /** Besides those that the route checks. */
