@@ -16,7 +16,6 @@ const FILES: Readonly<Record<string, string>> = {
   "src/config.ts": "src/config.ts",
   "src/config.test.ts": "src/config.test.ts",
   "src/app.module.ts": "src/app.module.ts",
-  "src/__service__.ts": "src/service.ts",
   "src/__service__.test.ts": "src/service.test.ts",
   "src/__service__.fixture.ts": "src/fixture.ts",
   "src/__item__.entity.ts": "src/entity.ts",
