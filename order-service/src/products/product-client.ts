@@ -3,10 +3,9 @@ import { INTERNAL_TOKEN_HEADER } from "@shop/contracts/access";
 import { ContractError, errorBody } from "@shop/contracts/errors";
 import { NO_CACHE, REQUEST_ID_HEADER } from "@shop/contracts/headers";
 import { product, type Product } from "@shop/contracts/product";
-import { createBreaker, isBrokenCircuitError } from "@shop/service-kit/async/breaker";
+import { CircuitBreaker, CircuitOpen } from "@shop/service-kit/async/breaker";
 import { LOGGER, type Logger } from "@shop/service-kit/log/logger";
 import { acceptRequestId, currentRequestId } from "@shop/service-kit/log/request-id";
-import type { CircuitBreakerPolicy } from "@shop/service-kit/async/breaker";
 import { Agent, request } from "undici";
 import { ORDER_SETTINGS, type OrderSettings } from "../settings.ts";
 
@@ -19,7 +18,7 @@ const BREAKER_OPEN_MS = 1_000;
 
 interface Instance {
   readonly url: string;
-  readonly breaker: CircuitBreakerPolicy;
+  readonly breaker: CircuitBreaker;
 }
 
 /** Asks product-service, with a limit; while an instance does not answer, a breaker spares the callers that limit. */
@@ -49,11 +48,11 @@ export class ProductClient implements OnApplicationShutdown {
     let tries = 0;
     for (const { url, breaker } of this.inTurn()) {
       try {
-        return await breaker.execute(() => this.ask(url, id));
+        return await breaker.run(() => this.ask(url, id));
       } catch (error) {
         cause = error;
-        // An open breaker costs nothing.
-        if (!isBrokenCircuitError(error)) tries += 1;
+        // A refusal of the breaker costs no time.
+        if (!(error instanceof CircuitOpen)) tries += 1;
         if (tries === MOST_TRIES) break;
       }
     }
@@ -87,8 +86,8 @@ export class ProductClient implements OnApplicationShutdown {
   }
 }
 
-const instanceBreaker = (url: string, log: Logger): CircuitBreakerPolicy =>
-  createBreaker({
+const instanceBreaker = (url: string, log: Logger): CircuitBreaker =>
+  new CircuitBreaker({
     failures: BREAKER_FAILURES,
     openMs: BREAKER_OPEN_MS,
     onOpen: () => log.warn({ instance: url }, "product-service does not answer and is left out"),

@@ -1,52 +1,77 @@
-import { eventually } from "@shop/test-support/eventually";
-import { expect, test } from "vitest";
-import { createBreaker } from "./breaker.ts";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { CircuitBreaker, CircuitOpen } from "./breaker.ts";
 
-test("when calls go on failing, then it opens, lets nobody wait, tries again, and closes at the first success", async () => {
-  const told: string[] = [];
-  const breaker = createBreaker({
-    failures: 3,
-    openMs: 50,
-    onOpen: () => told.push("open"),
-    onClose: () => told.push("closed"),
-  });
-  let calls = 0;
-  let works = false;
-  const call = () =>
-    breaker
-      .execute(async () => {
-        calls += 1;
-        if (!works) throw new Error("no");
-        return "yes";
-      })
-      .catch((error: Error) => error.message);
+const OPEN_MS = 1_000;
 
-  for (let time = 0; time < 3; time += 1) expect(await call()).toBe("no");
-  expect(told).toEqual(["open"]);
-  expect(await call()).not.toBe("no");
-  expect(calls).toBe(3);
+let onOpen: ReturnType<typeof vi.fn<() => void>>;
+let onClose: ReturnType<typeof vi.fn<() => void>>;
+let breaker: CircuitBreaker;
 
-  // One try after the rest, in vain, opens it again.
-  await eventually(async () => expect(await call()).toBe("no"));
-  expect(calls).toBe(4);
-  works = true;
-  await eventually(async () => expect(await call()).toBe("yes"));
-  expect(told).toContain("closed");
-  expect(await call()).toBe("yes");
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["performance"] });
+  onOpen = vi.fn<() => void>();
+  onClose = vi.fn<() => void>();
+  breaker = new CircuitBreaker({ failures: 3, openMs: OPEN_MS, onOpen, onClose });
+});
+afterEach(() => {
+  vi.useRealTimers();
 });
 
-test("when a success comes in between, then failures are counted anew", async () => {
-  let opened = 0;
-  const breaker = createBreaker({
-    failures: 2,
-    openMs: 1_000,
-    onOpen: () => (opened += 1),
-    onClose: () => undefined,
-  });
-  for (const fails of [true, false, true, false, true]) {
-    await breaker
-      .execute(() => (fails ? Promise.reject(new Error("no")) : Promise.resolve()))
-      .catch(() => undefined);
+const succeed = () => breaker.run(() => Promise.resolve("yes"));
+const fail = (times = 1): void => {
+  for (let count = 0; count < times; count += 1) {
+    breaker.begin();
+    breaker.failed();
   }
-  expect(opened).toBe(0);
+};
+
+test("opens after three failures in a row, and says so once", () => {
+  fail(2);
+  breaker.succeeded();
+  fail(2);
+  expect(breaker).toMatchObject({ allows: true, state: "closed" });
+  fail(2);
+  expect(breaker).toMatchObject({ allows: false, state: "open" });
+  expect(onOpen).toHaveBeenCalledTimes(1);
+});
+
+test("counts every error of a call as a failure, and refuses at once while it is open", async () => {
+  const call = vi.fn<() => Promise<never>>(() => Promise.reject(new Error("no")));
+  for (let count = 0; count < 3; count += 1) await expect(breaker.run(call)).rejects.toThrow("no");
+  await expect(breaker.run(call)).rejects.toThrow(CircuitOpen);
+  expect(call).toHaveBeenCalledTimes(3);
+});
+
+test("allows one call when half-open, whose outcome decides", async () => {
+  fail(3);
+  vi.advanceTimersByTime(OPEN_MS);
+  expect(breaker).toMatchObject({ allows: true, state: "half-open" });
+  const trial = Promise.withResolvers<string>();
+  const first = breaker.run(() => trial.promise);
+  await expect(succeed()).rejects.toThrow(CircuitOpen);
+  trial.reject(new Error("still no"));
+  await expect(first).rejects.toThrow("still no");
+  expect(breaker.state).toBe("open");
+
+  vi.advanceTimersByTime(OPEN_MS);
+  expect(await succeed()).toBe("yes");
+  expect(breaker).toMatchObject({ allows: true, state: "closed" });
+  expect(onOpen).toHaveBeenCalledTimes(1);
+  expect(onClose).toHaveBeenCalledTimes(1);
+});
+
+test("allows the next call when the one that tried was cancelled", () => {
+  fail(3);
+  vi.advanceTimersByTime(OPEN_MS);
+  breaker.begin();
+  breaker.cancelled();
+  expect(breaker.allows).toBe(true);
+});
+
+test("stays open for the time that a failure asks for", () => {
+  fail(2);
+  breaker.failed(100);
+  expect(breaker.allows).toBe(false);
+  vi.advanceTimersByTime(100);
+  expect(breaker.allows).toBe(true);
 });

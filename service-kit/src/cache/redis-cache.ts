@@ -1,6 +1,5 @@
-import type { CircuitBreakerPolicy } from "cockatiel";
 import { createClient } from "@redis/client";
-import { createBreaker } from "../async/breaker.ts";
+import { CircuitBreaker } from "../async/breaker.ts";
 import { backoffMs, within } from "../async/limited-wait.ts";
 import type { Logger } from "../log/logger.ts";
 import { cacheScripts } from "./cache-scripts.ts";
@@ -56,11 +55,11 @@ export type RedisConnection = ReturnType<typeof connectionTo>;
  */
 export class RedisCache {
   private readonly client: RedisConnection;
-  private readonly breaker: CircuitBreakerPolicy;
+  private readonly breaker: CircuitBreaker;
 
   constructor(url: string, log: Logger) {
     this.client = connectionTo(url, log);
-    this.breaker = createBreaker({
+    this.breaker = new CircuitBreaker({
       failures: BREAKER_FAILURES,
       openMs: BREAKER_OPEN_MS,
       onOpen: () => log.warn("redis does not answer in time; going on without it"),
@@ -105,7 +104,7 @@ export class RedisCache {
 
   private async inTime<T>(answer: () => Promise<T>): Promise<T | undefined> {
     try {
-      return await this.breaker.execute(() =>
+      return await this.breaker.run(() =>
         within(COMMAND_LIMIT_MS, answer(), () => new Error("redis did not answer in time")),
       );
     } catch {
