@@ -17,7 +17,8 @@ import { createHttpServer } from "./server.ts";
 import { stopGateway } from "./stop-gateway.ts";
 import { tokenVerifier } from "./tokens/token-verifier.ts";
 import { headersForServices } from "./upstream/service-headers.ts";
-import { connectUpstreams } from "./upstream/upstream.ts";
+import { connectUpstreams } from "./upstream/instances.ts";
+import { createProxy } from "./upstream/proxy.ts";
 
 /** A quarter of the heap that the programs are given. */
 const MOST_WAITING_BYTES = 64 * 1_048_576;
@@ -36,6 +37,7 @@ export async function startGateway(
   const state = { stopping: false };
   const inFlight: InFlight = { receiving: 0, working: 0, sending: 0 };
   const upstreams = connectUpstreams(config, { log, metrics });
+  const headersFor = headersForServices(config);
   const onCut = () => metrics.cut.inc();
   const waiting = new WaitingBytes(MOST_WAITING_BYTES, onCut);
   metrics.watch({ upstreams, inFlight, waiting });
@@ -60,10 +62,10 @@ export async function startGateway(
     rateLimit,
     tokens: config.AUTH === "jwt" ? tokenVerifier(config, { log, metrics }) : undefined,
     answers: {
+      proxy: createProxy({ upstreams, headersFor, deadlineMs: config.UPSTREAM_DEADLINE_MS }),
       upstreams,
-      upstreamDeadlineMs: config.UPSTREAM_DEADLINE_MS,
+      headersFor,
       deadlineMs: config.BFF_DEADLINE_MS,
-      headersFor: headersForServices(config),
       onMissing: metrics.missing,
       log,
       files: apiReferenceFiles({ withTokens: config.AUTH === "jwt" }),

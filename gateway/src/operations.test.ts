@@ -15,7 +15,8 @@ import { giveProduct, sendJson } from "./upstream/fake-service.fixture.ts";
 import { expectEnvelope, expectFailure, startForTest, type Fixture } from "./gateway.fixture.ts";
 import { openRaw, readToEnd } from "@shop/test-support/raw-client";
 import { SERVICES } from "./services.ts";
-import { connectUpstreams } from "./upstream/upstream.ts";
+import { connectUpstreams } from "./upstream/instances.ts";
+import { createProxy } from "./upstream/proxy.ts";
 
 describe("GET /health", () => {
   test("is ok when all services are ready", async () => {
@@ -263,7 +264,9 @@ describe("a bug", () => {
       onTestFinished(async () => {
         for (const upstream of Object.values(upstreams)) await upstream.close();
       });
-      const app = pipelineWith({ log, upstreams, headersFor: () => ({ "x-odd": "two\nlines" }) });
+      const headersFor = () => ({ "x-odd": "two\nlines" });
+      const proxy = createProxy({ upstreams, headersFor, deadlineMs: 5_000 });
+      const app = pipelineWith({ log, upstreams, headersFor, proxy });
       for (let count = 0; count < 10; count += 1) {
         const { status, headers, text } = await supertest(app)
           .get(path)
@@ -299,7 +302,7 @@ function pipelineWith({ log, ...answers }: { log: Logger } & Partial<AnswerOptio
     tokens: undefined,
     answers: {
       upstreams: {} as AnswerOptions["upstreams"],
-      upstreamDeadlineMs: 5_000,
+      proxy: () => undefined,
       deadlineMs: 5_000,
       headersFor: () => ({}),
       onMissing: () => undefined,

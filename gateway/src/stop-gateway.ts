@@ -7,7 +7,7 @@ import type { RequestHandler } from "express";
 import { allInFlight, type InFlight } from "./exchange/exchange.ts";
 import { closeAfter } from "./listener/unread-body.ts";
 import type { RateLimit } from "./rate-limit/rate-limit.ts";
-import type { Upstreams } from "./upstream/upstream.ts";
+import type { Upstreams } from "./upstream/instances.ts";
 
 /** Long enough for busy clients to read `Connection: close` and leave by themselves. */
 const LEAVE_MS = 300;

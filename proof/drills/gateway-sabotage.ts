@@ -90,8 +90,8 @@ export const GATEWAY_SABOTAGE: Record<string, Sabotage> = {
     complaint: /not in part|nobody noticed|Headers Timeout/,
     patches: [
       {
-        file: "gateway/dist/upstream/limit.js",
-        find: "timedOut()), deadlineMs)",
+        file: "gateway/dist/upstream/deadline.js",
+        find: "timedOut()), ms)",
         replace: "timedOut()), 60_000)",
       },
     ],
@@ -106,8 +106,8 @@ export const GATEWAY_SABOTAGE: Record<string, Sabotage> = {
         replace: "false",
       },
       {
-        file: "gateway/dist/upstream/upstream.js",
-        find: "this.inFlight >= this.options.mostInFlight",
+        file: "gateway/dist/upstream/instances.js",
+        find: "this.inFlight >= this.options.maxInFlight",
         replace: "false",
       },
     ],

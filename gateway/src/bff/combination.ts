@@ -15,7 +15,7 @@ export interface Part {
    * needs this one fails with the same code.
    */
   readonly noneWhen?: Extract<ErrorCode, `${string}_NOT_FOUND`>;
-  /** What its service answers. It is checked in tests, and never at work. */
+  /** What its service answers. Tests check it; requests do not pay for that. */
   readonly data: z.ZodType;
 }
 

@@ -13,7 +13,7 @@ import { expectEnvelope, expectFailure, startFixture, type Fixture } from "../ga
 import { createMetrics } from "../observe/metrics.ts";
 import { openRaw } from "@shop/test-support/raw-client";
 import { headersForServices } from "../upstream/service-headers.ts";
-import { connectUpstreams } from "../upstream/upstream.ts";
+import { connectUpstreams } from "../upstream/instances.ts";
 import type { Combination } from "./combination.ts";
 import { combine } from "./combine.ts";
 

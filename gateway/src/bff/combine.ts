@@ -3,18 +3,19 @@ import type { Logger } from "@shop/service-kit/log/logger";
 import type { RequestHandler, Response } from "express";
 import { envelopeEnd, sendWrapped } from "../exchange/answers.ts";
 import { exchangeOf } from "../exchange/exchange.ts";
+import { brokenAnswer, checkJson, parseServiceError } from "../upstream/answer.ts";
+import type { ServiceRequest } from "../upstream/call.ts";
+import { deadlineFor, type Deadline } from "../upstream/deadline.ts";
 import { BrokenAnswer, CallEnded, callEnded, isBug, toClientError } from "../upstream/failures.ts";
-import { Limit } from "../upstream/limit.ts";
+import type { Instance, Upstreams } from "../upstream/instances.ts";
 import type { HeadersForServices } from "../upstream/service-headers.ts";
-import type { Upstreams } from "../upstream/upstream.ts";
 import type { AnswerOf, Combination, Part } from "./combination.ts";
-import { fetchPart } from "./fetch-part.ts";
 
 export interface CombineOptions {
   readonly upstreams: Upstreams;
   readonly deadlineMs: number;
   readonly headersFor: HeadersForServices;
-  /** For each part that an answer goes out without. */
+  /** For each part that an answer lacks. */
   readonly onMissing: (part: string) => void;
   readonly log: Logger;
 }
@@ -27,7 +28,7 @@ interface NamedBytes {
   readonly reason?: unknown;
 }
 
-/** Answers with what several services say, in one envelope. */
+/** Puts the answers of several services into one envelope. */
 export function combine(combination: Combination, options: CombineOptions): RequestHandler {
   const { upstreams, deadlineMs, headersFor, onMissing, log } = options;
   const parts = Object.entries(combination);
@@ -35,14 +36,19 @@ export function combine(combination: Combination, options: CombineOptions): Requ
   return async (request, response) => {
     const { params, query, requestId } = exchangeOf(request);
     const headers = headersFor(request);
-    const asking = new AbortController();
-    new Limit(response, deadlineMs).whenOver((reason) => asking.abort(reason));
+    const deadline = deadlineFor(response, deadlineMs);
 
     const asked = new Map<string, Promise<Buffer>>();
     const answerOf: AnswerOf = async (name) => parsed(await asked.get(name));
     const bytesOf = async (part: Part): Promise<Buffer> => {
       const path = await part.path(params, query, answerOf);
-      return fetchPart(upstreams[part.service], { path, headers, signal: asking.signal });
+      const question = { method: "GET", path, headers } as const;
+      const answer = await upstreams[part.service].ask({
+        mayRepeat: () => true,
+        send: (instance, isRetry) => askForPart(question, deadline, { instance, isRetry }),
+      });
+      if (Buffer.isBuffer(answer)) return answer;
+      throw answer;
     };
     const ask = async ([name, part]: [string, Part]): Promise<NamedBytes> => {
       const bytes = bytesOf(part);
@@ -62,11 +68,25 @@ export function combine(combination: Combination, options: CombineOptions): Requ
       }
       sendCombined(response, answered, requestId);
     } catch (error) {
-      // Nobody needs the other parts any more.
-      asking.abort(callEnded("the answer failed without this part"));
+      // The other parts are not needed any more.
+      deadline.end(callEnded("the answer failed without this part"));
       if (!(error instanceof CallEnded)) throw toClientError(error);
     }
   };
+}
+
+/** A service's error is an answer as well: it does not blame the instance. */
+async function askForPart(
+  question: ServiceRequest,
+  deadline: Deadline,
+  { instance, isRetry }: { instance: Instance; isRetry: boolean },
+): Promise<Buffer | ContractError> {
+  const answer = await instance.connections(isRetry).request(question, deadline);
+  instance.noteHeaders(answer.headers, isRetry);
+  if (answer.status >= 400) return parseServiceError(answer);
+  if (answer.status !== 200) throw brokenAnswer(answer);
+  checkJson(answer);
+  return answer.bytes;
 }
 
 function parsed(bytes: Buffer | undefined): unknown {

@@ -8,7 +8,7 @@ import { exchangeOf } from "./exchange.ts";
  * The envelope as text around a service's bytes: `data` is what the service sent, never parsed and never built again. Ids hold
  * no character that JSON escapes, so they are put in as they are.
  */
-export const ENVELOPE_START = '{"success":true,"data":';
+const ENVELOPE_START = '{"success":true,"data":';
 
 export const envelopeEnd = (requestId: string, moreMeta = ""): string =>
   `,"meta":{"requestId":"${requestId}","timestamp":"${timestamp()}"${moreMeta}}}`;

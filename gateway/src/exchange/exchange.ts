@@ -5,6 +5,7 @@ import { REQUEST_ID_HEADER } from "@shop/contracts/headers";
 import { acceptRequestId } from "@shop/service-kit/log/request-id";
 import type { Count } from "../rate-limit/counts.ts";
 import type { Route } from "../routes.ts";
+import type { Attempt } from "../upstream/instances.ts";
 import type { Values } from "./values.ts";
 
 declare global {
@@ -55,6 +56,8 @@ export class Exchange {
   phase: Phase | undefined = undefined;
   /** The bytes that are parsed and sent on; from the validation on they are valid. */
   body: Buffer | undefined = undefined;
+  /** The try that is in flight; for the proxy. */
+  attempt: Attempt | undefined = undefined;
   /** The error that the client got, for the log. */
   failure: ContractError | undefined = undefined;
 

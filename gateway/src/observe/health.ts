@@ -1,8 +1,7 @@
 import { ContractError } from "@shop/contracts/errors";
 import { z } from "zod";
-import type { Instance } from "../upstream/instance.ts";
-import type { Upstream, Upstreams } from "../upstream/upstream.ts";
-import { getWhole } from "../upstream/whole-answer.ts";
+import { Deadline } from "../upstream/deadline.ts";
+import type { Instance, Upstream, Upstreams } from "../upstream/instances.ts";
 
 const ANSWER_LIMIT_MS = 1_000;
 /** However often health is asked for, services are asked this often at most. */
@@ -69,16 +68,16 @@ async function stateOf({ instances }: Upstream): Promise<State> {
 }
 
 async function askReady({ forHealth }: Instance): Promise<State> {
+  const deadline = new Deadline(ANSWER_LIMIT_MS);
   try {
-    const answer = await getWhole(forHealth, {
-      path: "/health/ready",
-      headers: {},
-      signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
-    });
+    const question = { method: "GET", path: "/health/ready", headers: {} } as const;
+    const answer = await forHealth.request(question, deadline);
     const { status } = JSON.parse(answer.bytes.toString()) as { status?: unknown };
     if (answer.status !== 200) return "down";
     return status === "ok" ? "ok" : "degraded";
   } catch {
     return "down";
+  } finally {
+    deadline.stop();
   }
 }

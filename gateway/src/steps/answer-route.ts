@@ -4,10 +4,9 @@ import { combine, type CombineOptions } from "../bff/combine.ts";
 import { sendSuccess } from "../exchange/answers.ts";
 import type { Health } from "../observe/health.ts";
 import type { Route } from "../routes.ts";
-import { forward } from "./forward.ts";
 
 export interface AnswerOptions extends CombineOptions {
-  readonly upstreamDeadlineMs: number;
+  readonly proxy: RequestHandler;
   readonly readHealth: () => Promise<Health>;
   readonly files: ServedFiles;
 }
@@ -18,10 +17,7 @@ export function answerRoute(route: Route, options: AnswerOptions): RequestHandle
   if (answeredBy === "health") return answerHealth(options.readHealth);
   if (path === "/") return sendBrowsersToPage;
   if (answeredBy === "api-reference") return sendFile(route, options.files);
-  if (typeof answeredBy === "object") return combine(answeredBy, options);
-  const { upstreams, upstreamDeadlineMs, headersFor } = options;
-  const upstream = upstreams[answeredBy];
-  return forward(route, { upstream, deadlineMs: upstreamDeadlineMs, headersFor });
+  return typeof answeredBy === "object" ? combine(answeredBy, options) : options.proxy;
 }
 
 const answerHealth =

@@ -4,7 +4,7 @@ import { declaresBody } from "../listener/unread-body.ts";
 import { HEALTH, type Route } from "../routes.ts";
 import type { ServiceName } from "../services.ts";
 import { TooMany } from "../upstream/failures.ts";
-import type { Upstreams } from "../upstream/upstream.ts";
+import type { Upstreams } from "../upstream/instances.ts";
 
 export interface SheddingOptions {
   /** Counted by the steps of this file. */

@@ -1,36 +1,32 @@
-import { Pool, type Dispatcher } from "undici";
+import { Pool } from "undici";
+import { Call, type Answer, type Place, type ServiceRequest } from "./call.ts";
+import type { Deadline } from "./deadline.ts";
 import { isCallersFault, NotSent } from "./failures.ts";
-import type { Place, ServiceCall } from "./service-call.ts";
 
 /**
- * A host that answers nothing at all is left for another instance, long before the request's own time is up. undici's clock for this
- * is a coarse one: it may be half as much again.
+ * A host that does not react is left for another instance long before the request's deadline. undici's clock for this is a coarse one:
+ * it may take half as long again.
  */
 export const CONNECT_LIMIT_MS = 1_000;
-/** Well below the services' 65 s: it is never the service that closes a connection that is about to be used. */
+/** Well below the services' 65 s: the service never closes a connection that is about to be used. */
 const FREE_SOCKET_MS = 5_000;
-/** For a service that says when it closes idle connections: this much earlier. */
+/** For a service that announces when it closes idle connections: this much earlier. */
 const BEFORE_SERVICE_MS = 1_000;
 
-export type ServiceRequest = Pick<Dispatcher.DispatchOptions, "method" | "path" | "body"> & {
-  readonly headers: Record<string, string>;
-};
-
 export interface ConnectionOptions {
-  /** At once; whoever comes then waits in line. */
-  readonly most: number;
-  readonly areKept: boolean;
+  readonly max: number;
+  readonly keepAlive: boolean;
 }
 
 /**
- * The connections to one instance, and the line of those that wait for one. undici has a line as well, which nobody can leave: a call
- * that has ended meanwhile would take its turn in it all the same, and cost the connection that it gets.
+ * The connections to one instance, and the queue of calls that wait for one. undici's own queue cannot be left: a call that has ended
+ * still takes its turn there and costs the connection that it gets. With eighty of them the first good answer after a hang took 0.8 s.
  */
 export class Connections implements Place {
   private readonly pools = new Set<Pool>();
-  private readonly line = new Map<ServiceCall, ServiceRequest>();
+  private readonly queue = new Set<Call>();
   private pool: Pool;
-  private atWork = 0;
+  private inFlight = 0;
   private isClosed = false;
 
   constructor(
@@ -40,54 +36,57 @@ export class Connections implements Place {
     this.pool = this.openPool();
   }
 
-  send(call: ServiceCall, request: ServiceRequest): void {
-    call.place = this;
-    if (this.atWork < this.options.most) this.start(call, request);
-    else this.line.set(call, request);
+  request(request: ServiceRequest, deadline: Deadline): Promise<Answer> {
+    if (deadline.reason) return Promise.reject(deadline.reason);
+    return new Promise((resolve, reject) => {
+      const call = new Call({ request, deadline, place: this, resolve, reject });
+      if (this.inFlight < this.options.max) this.start(call);
+      else this.queue.add(call);
+    });
   }
 
-  forget(call: ServiceCall): void {
-    this.line.delete(call);
+  forget(call: Call): void {
+    this.queue.delete(call);
   }
 
   done(failure?: Error): void {
-    this.atWork -= 1;
-    // undici never again uses the connection that it had meant for a request which it then finds invalid.
+    this.inFlight -= 1;
+    // undici (8.12.4) never again uses a connection that it had meant for a request which it then finds invalid.
     if (isCallersFault(failure)) this.renew();
-    const [next] = this.line;
+    const [next] = this.queue;
     if (next === undefined) return;
-    this.line.delete(next[0]);
-    this.start(...next);
+    this.queue.delete(next);
+    this.start(next);
   }
 
-  /** Those that are free are closed; the others end their request. */
+  /** Closes the free connections; the others end their request first. */
   renew(): void {
     if (this.isClosed) return;
-    const left = this.pool;
+    const old = this.pool;
     this.pool = this.openPool();
-    left.close().then(
-      () => this.pools.delete(left),
+    old.close().then(
+      () => this.pools.delete(old),
       () => undefined,
     );
   }
 
   async close(): Promise<void> {
     this.isClosed = true;
-    for (const call of this.line.keys()) call.end(new NotSent(new Error("the gateway has ended")));
+    for (const call of this.queue) call.end(new NotSent(new Error("the gateway has ended")));
     await Promise.all(Array.from(this.pools, (pool) => pool.destroy()));
   }
 
-  private start(call: ServiceCall, request: ServiceRequest): void {
-    this.atWork += 1;
-    this.pool.dispatch(request, call);
+  private start(call: Call): void {
+    this.inFlight += 1;
+    this.pool.dispatch(call.request, call);
   }
 
-  /** Without undici's own limits for silence: each call has one from its beginning to its last byte. */
+  /** Without undici's limits for silence: the deadline covers each call to its last byte. */
   private openPool(): Pool {
-    const { most, areKept } = this.options;
+    const { max, keepAlive } = this.options;
     const pool = new Pool(this.origin, {
-      connections: most,
-      pipelining: areKept ? 1 : 0,
+      connections: max,
+      pipelining: keepAlive ? 1 : 0,
       connect: { timeout: CONNECT_LIMIT_MS },
       allowH2: false,
       headersTimeout: 0,

@@ -1,7 +1,6 @@
 import { ContractError } from "@shop/contracts/errors";
-import { withoutStacks } from "./without-stacks.ts";
 
-/** The caller has left, or time is up: the call was ended by us, and says nothing about the service. */
+/** The caller has left, or time is up: the gateway ended the call, and it says nothing about the service. */
 export class CallEnded extends Error {
   override readonly name = "CallEnded";
 }
@@ -20,13 +19,13 @@ export class BrokenAnswer extends Error {
     super(message);
   }
 
-  /** It is about this one request: whoever sends such ones must not get the instance left out for all the others. */
+  /** A client that sends such requests must not open the breaker for all the others. */
   get blamesRequest(): boolean {
     return this.status >= 400 && this.status < 500;
   }
 }
 
-/** It never got as far as a connection: any request may go to another instance. */
+/** No connection was there to send it on: any request may go to another instance. */
 export class NotSent extends Error {
   override readonly name = "NotSent";
 
@@ -53,12 +52,12 @@ const codeOf = (error: unknown): string =>
 const isParserError = (error: unknown): error is Error =>
   error instanceof Error && error.name === "HTTPParserError";
 
-/** What Node and undici say to a caller that does something wrong. On streams, sockets and TLS the other side can be the reason. */
+/** Codes for a caller's mistakes in Node and undici. Those of streams, sockets and TLS can come from the other side. */
 const CALLERS_FAULT = /^(?:ERR_(?!STREAM_|SOCKET_|SSL_|TLS_)|UND_ERR_INVALID_)/;
 
 export const isCallersFault = (error: unknown): boolean => CALLERS_FAULT.test(codeOf(error));
 
-/** No trouble with a service: a mistake in here, which nobody must take for one. */
+/** A mistake in the gateway, not a failure of a service. */
 export function isBug(error: unknown): boolean {
   if (error instanceof ContractError || error instanceof CallEnded) return false;
   if (error instanceof BrokenAnswer || error instanceof NotSent) return false;
@@ -66,19 +65,17 @@ export function isBug(error: unknown): boolean {
   return codeOf(error) === "" || isCallersFault(error);
 }
 
-/** Whether it tells that the instance is not well. */
-export function tellsOfInstance(error: unknown): boolean {
+/** Whether it counts for the instance's circuit breaker. */
+export function blamesInstance(error: unknown): boolean {
   if (error instanceof BrokenAnswer) return !error.blamesRequest;
   return !(error instanceof CallEnded) && !isBug(error);
 }
 
-export const wasNotSent = (error: unknown): boolean => error instanceof NotSent;
-
-/** It said so at once. */
-export const refused = (error: unknown): boolean =>
+/** The host answered at once that nothing listens there. */
+export const isRefused = (error: unknown): boolean =>
   error instanceof NotSent && codeOf(error.cause) === "ECONNREFUSED";
 
-/** It may have been worked on. */
+/** The service may have worked on it. */
 export const brokeOff = (error: unknown): boolean =>
   BROKEN_OFF.has(codeOf(error)) || (isParserError(error) && error.message.includes("EOF"));
 
@@ -87,10 +84,10 @@ export const unavailable = (cause?: unknown): ContractError =>
     cause,
   });
 
-/** Refused without a try: so many are at work that this one would wait for nothing. */
+/** Load shedding: refused without a try, since so many are in flight. */
 export class TooMany extends ContractError {
   constructor() {
-    super("UNAVAILABLE", "Too many requests are at work; try again");
+    super("UNAVAILABLE", "Too many requests are in flight; try again");
   }
 }
 
@@ -100,8 +97,19 @@ export const timedOut = (): ContractError =>
 const badGateway = (cause?: unknown): ContractError =>
   new ContractError("BAD_GATEWAY", "The service gave no proper answer", [], { cause });
 
-/** What the client is told of a call that failed. A bug stays what it is, for the log: see steps/errors.ts. */
+/** The client's error for a call that failed. A bug stays what it is, for the log: see steps/errors.ts. */
 export function toClientError(error: unknown): unknown {
   if (error instanceof ContractError || isBug(error)) return error;
-  return wasNotSent(error) ? unavailable(error) : badGateway(error);
+  return error instanceof NotSent ? unavailable(error) : badGateway(error);
+}
+
+/** For errors that only say that a client has left: reading their stack through source maps costs more than the request. */
+export function withoutStacks<T>(work: () => T): T {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return work();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }

@@ -1,6 +1,4 @@
-import { once } from "node:events";
-import type { RequestListener, ServerResponse } from "node:http";
-import { connect } from "node:net";
+import type { RequestListener } from "node:http";
 import { ERROR_CODES } from "@shop/contracts/errors";
 import { eventually } from "@shop/test-support/eventually";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
@@ -45,10 +43,10 @@ describe("a service's answer", () => {
     expect(answer.headers["content-length"]).toBe(String(Buffer.byteLength(answer.text)));
   });
 
-  test.each([1_000, 1_048_576, 1_048_578, 3_000_000])(
-    "of %i bytes has its length when the service tells it, and is whole in any case",
+  test.each([1_000, 1_048_576])(
+    "of %i bytes is whole, whether the service gives its length or not",
     async (bytes) => {
-      const text = JSON.stringify("ü".repeat(bytes / 2));
+      const text = JSON.stringify("ü".repeat(bytes / 2 - 1));
       fixture.products.answers(answering(200, text));
       const told = await fixture.request("/products/26");
       expect(told.headers["content-length"]).toBe(String(Buffer.byteLength(told.text)));
@@ -260,26 +258,20 @@ describe("a broken answer", () => {
     },
   );
 
-  test("that breaks off in the middle of a long one breaks the client's connection too", async () => {
-    const long = "a".repeat(1_200_000);
-    for (const framing of [
-      "Content-Length: 2000000\r\n\r\n",
-      "Transfer-Encoding: chunked\r\n\r\n124f80\r\n",
-    ]) {
-      fixture.products.answers(
-        raw(`HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n${framing}${long}`),
-      );
-      const { answers, rest } = await sendRaw(
-        fixture.url,
-        "GET /products/26 HTTP/1.1\r\nHost: shop\r\n\r\n",
-      );
-      // A head and a part of the body, and no way to take it for whole.
-      expect(answers).toEqual([]);
-      expect(rest).toMatch(/^HTTP\/1\.1 200 OK/);
-      expect(rest).toContain('{"success":true,"data":');
-      expect(rest).not.toContain('"meta"');
-    }
-  });
+  test.each(["Content-Length: 1048577", "Transfer-Encoding: chunked"])(
+    "(larger than 1 MiB, %s) is 502, and ends the call to the service",
+    async (framing) => {
+      const closed = Promise.withResolvers<void>();
+      fixture.products.answers(({ socket }) => {
+        socket.on("close", closed.resolve);
+        const head = `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n${framing}\r\n\r\n`;
+        const chunk = framing.endsWith("chunked") ? "100001\r\n" : "";
+        socket.write(`${head}${chunk}${"1".repeat(1_048_577)}`);
+      });
+      expectFailure(await fixture.request("/products/26"), 502, "BAD_GATEWAY");
+      await closed.promise;
+    },
+  );
 });
 
 describe("G6: time", () => {
@@ -372,32 +364,6 @@ describe("G6: time", () => {
     );
     expect(await calls("failed")).toBe(0);
     for (const socket of sockets) socket.destroy();
-  });
-
-  test("a client that reads slowly holds the service back, not the gateway's memory", async () => {
-    const size = 64 * 1_048_576;
-    let given = 0;
-    fixture.products.answers((_request, response: ServerResponse) => {
-      response.writeHead(200, { "content-type": "application/json", "content-length": size });
-      const piece = Buffer.alloc(65_536, "1");
-      const give = (): void => {
-        while (given < size) {
-          given += piece.length;
-          if (!response.write(piece)) return void response.once("drain", give);
-        }
-        response.end();
-      };
-      give();
-    });
-    const socket = connect(Number(new URL(fixture.url).port), "127.0.0.1");
-    await once(socket, "connect");
-    socket.pause();
-    socket.write("GET /products/26 HTTP/1.1\r\nHost: shop\r\n\r\n");
-    // Nobody reads: what is on the way fills the buffers between, and the deadline ends it.
-    await eventually(() => expect(fixture.products.sockets.size).toBe(0));
-    expect(given).toBeLessThan(size / 2);
-    socket.destroy();
-    given = 0;
   });
 });
 

@@ -1,139 +1,91 @@
-import { EventEmitter } from "node:events";
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import { IDEMPOTENCY_KEY_HEADER } from "@shop/contracts/headers";
+import type { Request, RequestHandler, Response } from "express";
 import { createProxyMiddleware } from "http-proxy-middleware";
-import type { Dispatcher } from "undici";
-import type { ServiceRequest } from "./connections.ts";
-import type { Instance } from "./instance.ts";
-import type { Limit } from "./limit.ts";
-import { ServiceCall } from "./service-call.ts";
+import { exchangeOf } from "../exchange/exchange.ts";
+import type { ServiceName } from "../services.ts";
+import { sendAnswer } from "./answer.ts";
+import { deadlineFor } from "./deadline.ts";
+import { CallEnded, toClientError } from "./failures.ts";
+import type { Attempt, Instance, Upstreams } from "./instances.ts";
+import type { HeadersForServices } from "./service-headers.ts";
+import { undiciTransport } from "./undici-transport.ts";
 
-/** As much of Node's IncomingMessage as is needed: the head, and the rest as it comes. */
-export class ServiceAnswer extends EventEmitter<{ data: [Buffer]; end: [] }> {
-  constructor(
-    readonly status: number,
-    readonly headers: IncomingHttpHeaders,
-    private readonly call: Dispatcher.DispatchController,
-  ) {
-    super();
-  }
-
-  /** A service that gives one twice is taken by the first. */
-  header(name: string): string | undefined {
-    const value = this.headers[name];
-    return Array.isArray(value) ? value[0] : value;
-  }
-
-  get isPaused(): boolean {
-    return this.call.paused;
-  }
-
-  pause(): void {
-    this.call.pause();
-  }
-
-  resume(): void {
-    this.call.resume();
-  }
+export interface ProxyOptions {
+  readonly upstreams: Upstreams;
+  readonly deadlineMs: number;
+  readonly headersFor: HeadersForServices;
 }
 
-export interface Try {
-  readonly instance: Instance;
-  /** A second try gets a new connection. */
-  readonly again: boolean;
-  readonly request: ServiceRequest;
-}
+/** Passes a valid request on to its route's service, and the answer back in the envelope. */
+export function createProxy({ upstreams, deadlineMs, headersFor }: ProxyOptions): RequestHandler {
+  const proxy = proxyTo(Object.values(upstreams).flatMap(({ instances }) => instances));
 
-/**
- * One try at one instance, in the place of the client's request and response: what goes wrong with it touches the client's
- * connection only when we say so.
- */
-class Call extends ServiceCall {
-  readonly method: string;
-  readonly headers: Record<string, string>;
-  /** For a filter that is not there: the path is known to the instance alone. */
-  readonly url = "";
-  private answer: ServiceAnswer | undefined = undefined;
-
-  constructor(
-    private readonly it: Try,
-    private readonly onAnswer: (answer: ServiceAnswer) => void,
-    readonly fail: (reason: Error) => void,
-  ) {
-    super();
-    this.method = it.request.method;
-    this.headers = it.request.headers;
-  }
-
-  /** The proxy listens for what happens to a client's connection. Nothing does: it is not in its hands. */
-  on(): this {
-    return this;
-  }
-
-  send(): void {
-    if (this.isEnded) return;
-    const { instance, again, request } = this.it;
-    instance.connections(again).send(this, request);
-  }
-
-  protected begin(
-    status: number,
-    headers: IncomingHttpHeaders,
-    call: Dispatcher.DispatchController,
-  ): void {
-    this.answer = new ServiceAnswer(status, headers, call);
-    this.onAnswer(this.answer);
-  }
-
-  onResponseData(_call: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.answer?.emit("data", chunk);
-  }
-
-  protected finish(): void {
-    this.answer?.emit("end");
-  }
-}
-
-type CallRequest = Call & IncomingMessage;
-type CallResponse = Call & ServerResponse;
-
-/** Its passes have no names. What is put before such a one comes before the last, which makes the request by Node's HTTP client. */
-const UNNAMED = "";
-
-const everything = (): boolean => true;
-
-const proxy = createProxyMiddleware<CallRequest, CallResponse>({
-  pathFilter: everything,
-  // Which instance was chosen before: see ask-instances.ts.
-  target: { protocol: "http:", host: "an-instance", port: 80 },
-  // The built-in plugins write a line for each request, and answers of their own that show host and URL.
-  ejectPlugins: true,
-  plugins: [
-    (server) => {
-      // In place of Node's client, which took two fifths of the gateway's CPU: docs/decisions/0018.
-      server.before("web", UNNAMED, (call) => {
-        (call as CallRequest).send();
-        return true;
+  return async (request, response) => {
+    const exchange = exchangeOf(request);
+    const { method, answeredBy } = exchange.route!;
+    const headers = headersFor(request);
+    const deadline = deadlineFor(response, deadlineMs);
+    // HEAD is asked for as the route's GET: only a whole answer tells its length and, when it is an error, which one.
+    const outgoing = { method, headers, body: exchange.body, deadline };
+    // Reading twice changes nothing. A key makes two requests one; it is only sent to routes that know keys.
+    const mayRepeat = (): boolean =>
+      !response.headersSent && (method === "GET" || IDEMPOTENCY_KEY_HEADER in headers);
+    try {
+      await upstreams[answeredBy as ServiceName].ask({
+        mayRepeat,
+        send: (instance, isRetry) => {
+          exchange.attempt = { instance, isRetry, outgoing };
+          return proxy(request, response);
+        },
       });
-      server.on("error", (error, call) => call?.fail(error));
-    },
-  ],
-});
+    } catch (error) {
+      if (!(error instanceof CallEnded)) throw toClientError(error);
+    }
+  };
+}
 
-/** Sends to one instance and hands its answer to `take`. Done when that is; whoever has ended it by then hears of it no more. */
-export function sendTo<T>(
-  it: Try,
-  limit: Limit,
-  take: (answer: ServiceAnswer) => Promise<T>,
-): Promise<T> {
-  if (limit.reason) return Promise.reject(limit.reason);
-  return new Promise<T>((resolve, reject) => {
-    const onAnswer = (answer: ServiceAnswer): void => {
-      it.instance.heed(answer.headers, it.again);
-      take(answer).then(resolve, giveUp);
-    };
-    const call = new Call(it, onAnswer, reject);
-    const giveUp = (reason: Error): void => call.end(reason);
-    limit.whenOver(giveUp);
-    void proxy(call as CallRequest, call as CallResponse, reject);
+/** Rejects when the try fails, with nothing sent. */
+function proxyTo(instances: readonly Instance[]) {
+  const byOrigin = new Map(instances.map((instance) => [instance.url, instance]));
+  const middleware = createProxyMiddleware<Request, Response>({
+    router: (request) => attemptOf(request).instance.target,
+    pathRewrite: (_path, request) => servicePath(request),
+    plugins: [
+      undiciTransport<Request, Response>({
+        outgoing: (request) => attemptOf(request).outgoing,
+        connectionsTo: (origin, request) =>
+          byOrigin.get(origin)!.connections(attemptOf(request).isRetry),
+        onAnswer: (answer, request, response) => {
+          const { instance, isRetry } = attemptOf(request);
+          instance.noteHeaders(answer.headers, isRetry);
+          sendAnswer(answer, request, response);
+        },
+      }),
+    ],
+    // `next` gets the error as well. Without a listener http-proxy-middleware would answer, and show host and path.
+    on: { error: () => undefined },
   });
+  return async (request: Request, response: Response): Promise<void> => {
+    let failure: unknown;
+    await middleware(request, response, (error) => {
+      failure = error;
+    });
+    if (failure !== undefined) throw failure;
+  };
+}
+
+const attemptOf = (request: Request): Attempt => exchangeOf(request).attempt!;
+
+/** Built from the checked parameters; nothing of the client's own URL goes on. */
+function servicePath(request: Request): string {
+  const { route, params, query } = exchangeOf(request);
+  let path = route!.path.replace(/:(\w+)/, (_, name: string) => String(params[name]));
+  let separator = "?";
+  for (const name of Object.keys(query)) {
+    const value = query[name];
+    if (value === undefined) continue;
+    path += `${separator}${name}=${encodeURIComponent(value)}`;
+    separator = "&";
+  }
+  return path;
 }

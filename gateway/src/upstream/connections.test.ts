@@ -6,21 +6,31 @@ import { expect, onTestFinished, test } from "vitest";
 import { giveProduct, startFakeService } from "./fake-service.fixture.ts";
 import { CONNECT_LIMIT_MS, Connections } from "./connections.ts";
 import { NotSent } from "./failures.ts";
-import { connectInstance } from "./instance.ts";
-import { getWhole } from "./whole-answer.ts";
+import { Deadline } from "./deadline.ts";
+import { Instance } from "./instances.ts";
+
+/** Far away, for calls that end in another way. */
+const DEADLINE_MS = 60_000;
+
+async function ask(connections: Connections, deadline = new Deadline(DEADLINE_MS), headers = {}) {
+  try {
+    return await connections.request({ method: "GET", path: "/", headers }, deadline);
+  } finally {
+    deadline.stop();
+  }
+}
 
 async function start() {
   const service = await startFakeService();
   const log = createLogger({ name: "gateway", level: "info" }, captureLog().destination);
-  const instance = connectInstance(service.url, log);
+  const instance = new Instance(service.url, log);
   onTestFinished(async () => {
     await instance.close();
     await service.stop();
   });
-  const get = async (again = false): Promise<number> => {
-    const { signal } = new AbortController();
-    const answer = await getWhole(instance.connections(again), { path: "/", headers: {}, signal });
-    instance.heed(answer.headers, again);
+  const get = async (isRetry = false): Promise<number> => {
+    const answer = await ask(instance.connections(isRetry));
+    instance.noteHeaders(answer.headers, isRetry);
     return answer.status;
   };
   return { service, instance, get };
@@ -30,7 +40,7 @@ async function start() {
 const standStill = (ms: number): unknown =>
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 
-test("a connection that came about while the gateway itself stood still is not given up", async () => {
+test("keeps a connection that was made while the gateway itself stood still", async () => {
   const { get } = await start();
   // From here timers are looked at before sockets.
   await turn();
@@ -40,7 +50,7 @@ test("a connection that came about while the gateway itself stood still is not g
   expect(await status).toBe(200);
 });
 
-test("a second try has a connection of its own, which is not kept", async () => {
+test("gives a retry a connection of its own, which is not kept", async () => {
   const { service, instance, get } = await start();
   await get();
   expect(service.connections).toBe(1);
@@ -50,7 +60,7 @@ test("a second try has a connection of its own, which is not kept", async () => 
   expect(instance.isLeaving).toBe(false);
 });
 
-test("when it says that it is leaving, then the free connections are closed, and what is at work ends well", async () => {
+test("closes the free connections to an instance that leaves, and lets calls in flight finish", async () => {
   const { service, instance, get } = await start();
   const held: (() => void)[] = [];
   service.answers((request, response) => held.push(() => giveProduct(request, response)));
@@ -74,39 +84,38 @@ test("when it says that it is leaving, then the free connections are closed, and
   expect(await get()).toBe(200);
 });
 
-test("when all is closed, then so is what was still at work while it was leaving", async () => {
+test("closes calls that are in flight to an instance that leaves", async () => {
   const { service, instance, get } = await start();
   let asked = 0;
   service.answers(() => (asked += 1));
   const stuck = get();
   await eventually(() => expect(asked).toBe(1));
-  instance.heed({ connection: "close" }, false);
+  instance.noteHeaders({ connection: "close" }, false);
   await Promise.all([instance.close(), expect(stuck).rejects.toThrow("The client is destroyed")]);
   await eventually(() => expect(service.sockets.size).toBe(0));
 });
 
-async function startFew(most: number) {
+async function startFew(max: number) {
   const service = await startFakeService();
-  const connections = new Connections(service.url, { most, areKept: true });
+  const connections = new Connections(service.url, { max, keepAlive: true });
   onTestFinished(async () => {
     await connections.close();
     await service.stop();
   });
-  const get = (signal = new AbortController().signal, headers = {}) =>
-    getWhole(connections, { path: "/", headers, signal });
+  const get = (deadline?: Deadline, headers = {}) => ask(connections, deadline, headers);
   return { service, connections, get };
 }
 
-test("a call that ends while it waits in line costs no connection, and nobody waits behind it", async () => {
+test("ends a call in the queue without the cost of a connection or of a call behind it", async () => {
   const { service, get } = await startFew(2);
   const held: (() => void)[] = [];
   service.answers((request, response) => held.push(() => giveProduct(request, response)));
   const first = [get(), get()];
   await eventually(() => expect(held).toHaveLength(2));
-  const impatient = new AbortController();
-  const gone = Array.from({ length: 50 }, () => get(impatient.signal));
+  const deadline = new Deadline(DEADLINE_MS);
+  const gone = Array.from({ length: 50 }, () => get(deadline));
   const last = get();
-  impatient.abort(new Error("too late"));
+  deadline.end(new Error("too late"));
   for (const call of gone) await expect(call).rejects.toThrow("too late");
   service.answers(giveProduct);
   for (const give of held) give();
@@ -115,7 +124,7 @@ test("a call that ends while it waits in line costs no connection, and nobody wa
   expect(service.seen).toHaveLength(3);
 });
 
-test("those that wait when all is closed hear that nothing was sent", async () => {
+test("rejects calls in the queue as not sent when all is closed", async () => {
   const { service, connections, get } = await startFew(1);
   service.answers(() => undefined);
   const stuck = get();
@@ -128,7 +137,7 @@ test("those that wait when all is closed hear that nothing was sent", async () =
   ]);
 });
 
-test("a request that is not valid fails alone", async () => {
+test("fails an invalid request alone", async () => {
   const { get } = await startFew(1);
   for (let count = 0; count < 3; count += 1) {
     await expect(get(undefined, { "x-a": "b\nc" })).rejects.toThrow("invalid x-a header");
@@ -136,7 +145,7 @@ test("a request that is not valid fails alone", async () => {
   }
 });
 
-test("a connection that is reset just before it is used: the request has an answer, or was not sent", async () => {
+test("answers a request on a connection that was just reset, or rejects it as not sent", async () => {
   const { service, get } = await startFew(1);
   for (let count = 1; count <= 20; count += 1) {
     await get();
