@@ -34,7 +34,7 @@ const reset: RequestListener = (request) => void request.socket.resetAndDestroy(
 const error =
   (status: number, code: string): RequestListener =>
   (_request, response) =>
-    sendJson(response, status, JSON.stringify({ code, message: "told", details: [] }));
+    sendJson(response, status, JSON.stringify({ code, message: "failed", details: [] }));
 
 beforeEach(async () => {
   fixture.products.reset();
@@ -49,7 +49,7 @@ beforeEach(async () => {
 });
 
 describe("a whole answer", () => {
-  test("has both parts, byte for byte, and says that it is whole", async () => {
+  test("has both parts, byte for byte, and partial: false", async () => {
     const answer = await fixture.request(`${PATH}?limit=7`);
     expectEnvelope(answer);
     expect(answer.text).toContain(
@@ -61,14 +61,14 @@ describe("a whole answer", () => {
     expect(fixture.orders.seen[0]!.url).toBe("/orders/product/26?limit=7");
   });
 
-  test("is asked for under one request id", async () => {
+  test("sends one request id to all services", async () => {
     await fixture.request(PATH, { headers: { "x-request-id": "both-parts" } });
     for (const { seen } of [fixture.products, fixture.orders]) {
       expect(seen[0]!.headers["x-request-id"]).toBe("both-parts");
     }
   });
 
-  test("is given whatever it may match, since no part's condition is one of the whole", async () => {
+  test("does not pass on conditions, which are about one service's answer", async () => {
     const conditional: RequestListener = ({ headers }, response) => {
       if (headers["if-none-match"] === undefined) return sendJson(response, 200, PRODUCT_TEXT);
       response.writeHead(304).end();
@@ -82,13 +82,13 @@ describe("a whole answer", () => {
     }
   });
 
-  test("to HEAD has its head", async () => {
+  test("answers HEAD with the same head", async () => {
     const head = await fixture.request(PATH, { method: "HEAD" });
     expect(head).toMatchObject({ status: 200, text: "" });
     expect(Number(head.headers["content-length"])).toBeGreaterThan(PRODUCT_TEXT.length);
   });
 
-  test("both are asked at once", async () => {
+  test("asks for all parts at once", async () => {
     const bothAsked = Promise.withResolvers<void>();
     let asked = 0;
     const wait =
@@ -115,7 +115,7 @@ describe("without orders", () => {
       "are too many",
       (_request, response) => sendJson(response, 200, JSON.stringify("a".repeat(2_000_000))),
     ],
-  ])("that %s the answer is partial, within its deadline", async (_name, how) => {
+  ])("answers in part, within the deadline, when they %s", async (_name, how) => {
     fixture.orders.answers(how);
     const startedAt = performance.now();
     const answer = await fixture.request(PATH);
@@ -126,14 +126,14 @@ describe("without orders", () => {
     expect(answer.body.meta).toMatchObject({ partial: true, unavailable: ["orders"] });
   });
 
-  test("the missing parts are counted", async () => {
+  test("counts missing parts", async () => {
     const before = await fixture.metric("bff_parts_missing_total", 'part="orders"');
     fixture.orders.answers(error(503, "UNAVAILABLE"));
     await fixture.request(PATH);
     expect(await fixture.metric("bff_parts_missing_total", 'part="orders"')).toBe(before + 1);
   });
 
-  test("parts that were given up, since there is no answer, are not counted as missing", async () => {
+  test("does not count parts as missing when there is no answer", async () => {
     const before = await fixture.metric("bff_parts_missing_total");
     const givenUp = () => fixture.metric("upstream_request_seconds_count", 'outcome="ended"');
     const givenUpBefore = await givenUp();
@@ -154,7 +154,7 @@ describe("without the product", () => {
     ["is late", never, 504, "UPSTREAM_TIMEOUT"],
     ["breaks off", reset, 502, "BAD_GATEWAY"],
     ["is a page", (_request, response) => void response.end("<html></html>"), 502, "BAD_GATEWAY"],
-  ])("that %s there is no answer", async (_name, how, status, code) => {
+  ])("fails when it %s", async (_name, how, status, code) => {
     fixture.products.answers(how);
     fixture.orders.answers(never);
     const startedAt = performance.now();
@@ -162,7 +162,7 @@ describe("without the product", () => {
     expect(performance.now() - startedAt).toBeLessThan(DEADLINE_MS + 1_000);
   });
 
-  test("whose service refuses: 503 with Retry-After", async () => {
+  test("answers 503 with Retry-After when its service refuses", async () => {
     await fixture.products.stop();
     const answer = await fixture.request(PATH);
     expectFailure(answer, 503, "UNAVAILABLE");
@@ -170,7 +170,7 @@ describe("without the product", () => {
     await fixture.products.start();
   });
 
-  test("the other call is ended, and no failure of its service", async () => {
+  test("ends the other call, without blame for its service", async () => {
     const ended = Promise.withResolvers<void>();
     fixture.products.answers(error(404, "PRODUCT_NOT_FOUND"));
     fixture.orders.answers((_request, response) => {
@@ -183,7 +183,7 @@ describe("without the product", () => {
   });
 });
 
-test("a client that leaves ends both calls", async () => {
+test("ends all calls of a client that leaves", async () => {
   const left = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
   fixture.products.answers((_request, response) => void response.on("close", left[0].resolve));
   fixture.orders.answers((_request, response) => void response.on("close", left[1].resolve));
@@ -194,7 +194,7 @@ test("a client that leaves ends both calls", async () => {
   await Promise.all(left.map(({ promise }) => promise));
 });
 
-test("a part that needs another's answer is asked with it, and is missing without it", async () => {
+test("asks for a part with what another one answered, and lacks it without", async () => {
   const combination: Combination = {
     orders: { service: "order-service", path: () => "/orders/1", required: false, data: z.any() },
     product: {
@@ -264,7 +264,7 @@ describe("a part that may not be there", () => {
     await one.stop();
   });
 
-  test("and what needs it can be none as well, or is missing", async () => {
+  test("lets a part that needs it be none as well, or missing", async () => {
     const { product } = combination;
     const needing: Combination[string] = {
       service: "order-service",
@@ -283,7 +283,7 @@ describe("a part that may not be there", () => {
   });
 });
 
-test("a part that is missing for a bug of ours is in the log", async () => {
+test("logs a bug that a part is missing for", async () => {
   const one = await startCombination({
     product: {
       service: "product-service",

@@ -62,11 +62,11 @@ test("gives a retry a connection of its own, which is not kept", async () => {
 
 test("closes the free connections to an instance that leaves, and lets calls in flight finish", async () => {
   const { service, instance, get } = await start();
-  const held: (() => void)[] = [];
-  service.answers((request, response) => held.push(() => giveProduct(request, response)));
+  const pending: (() => void)[] = [];
+  service.answers((request, response) => pending.push(() => giveProduct(request, response)));
   const many = Array.from({ length: 5 }, () => get());
-  await eventually(() => expect(held).toHaveLength(5));
-  for (const give of held.splice(0, 4)) give();
+  await eventually(() => expect(pending).toHaveLength(5));
+  for (const give of pending.splice(0, 4)) give();
   await Promise.all(many.slice(0, 4));
   expect(service.sockets.size).toBe(5);
 
@@ -77,7 +77,7 @@ test("closes the free connections to an instance that leaves, and lets calls in 
   await get();
   expect(instance.isLeaving).toBe(true);
   await eventually(() => expect(service.sockets.size).toBe(1));
-  held[0]!();
+  pending[0]!();
   expect(await Promise.all(many)).toEqual([200, 200, 200, 200, 200]);
   await eventually(() => expect(service.sockets.size).toBe(0));
   service.answers(giveProduct);
@@ -108,17 +108,17 @@ async function startFew(max: number) {
 
 test("ends a call in the queue without the cost of a connection or of a call behind it", async () => {
   const { service, get } = await startFew(2);
-  const held: (() => void)[] = [];
-  service.answers((request, response) => held.push(() => giveProduct(request, response)));
+  const pending: (() => void)[] = [];
+  service.answers((request, response) => pending.push(() => giveProduct(request, response)));
   const first = [get(), get()];
-  await eventually(() => expect(held).toHaveLength(2));
+  await eventually(() => expect(pending).toHaveLength(2));
   const deadline = new Deadline(DEADLINE_MS);
   const gone = Array.from({ length: 50 }, () => get(deadline));
   const last = get();
   deadline.end(new Error("too late"));
   for (const call of gone) await expect(call).rejects.toThrow("too late");
   service.answers(giveProduct);
-  for (const give of held) give();
+  for (const give of pending) give();
   for (const call of [...first, last]) expect((await call).status).toBe(200);
   expect(service.connections).toBe(2);
   expect(service.seen).toHaveLength(3);

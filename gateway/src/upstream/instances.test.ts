@@ -37,13 +37,13 @@ const counts = (instances: readonly FakeService[]): number[] =>
   instances.map(({ seen }) => seen.length);
 
 describe("several instances", () => {
-  test("are asked in turn", async () => {
+  test("shares the requests between instances in turn", async () => {
     const { fixture, instances } = await startWithThree();
     await getMany(fixture, 9);
     expect(counts(instances)).toEqual([3, 3, 3]);
   });
 
-  test("one that refuses costs no request, of whatever method, and is back when it answers", async () => {
+  test("loses no request to one that refuses, and uses it again when it answers", async () => {
     const { fixture, instances } = await startWithThree();
     const [first] = instances;
     await first.stop();
@@ -71,13 +71,13 @@ describe("several instances", () => {
     }
   });
 
-  test("one that dies in the middle costs no GET", async () => {
+  test("loses no GET to one that breaks off", async () => {
     const { fixture, instances } = await startWithThree();
     instances[1].answers((request) => void request.socket.resetAndDestroy());
     expect(new Set(await getMany(fixture, 30))).toEqual(new Set([200]));
   });
 
-  test("one that hangs is left out: few wait for it, and one at a time tries it again", async () => {
+  test("leaves one out that hangs, and tries it with one request at a time", async () => {
     const { fixture, instances } = await startWithThree({ UPSTREAM_DEADLINE_MS: "200" });
     const never: RequestListener = () => undefined;
     instances[2].answers(never);
@@ -94,7 +94,7 @@ describe("several instances", () => {
   });
 });
 
-test("an instance that says it is leaving is asked no more, unless it is the only one", async () => {
+test("asks an instance that leaves no more, unless it is the only one", async () => {
   const { fixture, instances } = await startWithThree();
   const [first, second, third] = instances;
   const leave: RequestListener = (_request, response) => {
@@ -112,7 +112,7 @@ test("an instance that says it is leaving is asked no more, unless it is the onl
   expect(new Set(await getMany(fixture, 9))).toEqual(new Set([200]));
 });
 
-test("instances that all look leaving are asked in turn", async () => {
+test("asks instances in turn when all of them leave", async () => {
   const { fixture, instances } = await startWithThree();
   for (const instance of instances) {
     instance.answers((_request, response) => {
@@ -124,8 +124,8 @@ test("instances that all look leaving are asked in turn", async () => {
   expect(counts(instances)).toEqual([4, 4, 4]);
 });
 
-describe("an instance that lets nobody connect", () => {
-  test("is left for another, by the proxy and by the BFF, and a write is sent once", async () => {
+describe("an instance without connections", () => {
+  test("goes to another one, in the proxy and in the BFF, and sends a write once", async () => {
     const hole = await startBlackHole();
     stops.push(hole.stop);
     const live = await startFakeService();
@@ -143,7 +143,7 @@ describe("an instance that lets nobody connect", () => {
     expect(live.seen.filter(({ method }) => method === "POST")).toHaveLength(2);
   });
 
-  test("alone: 503 with Retry-After, long before the deadline", async () => {
+  test("answers 503 with Retry-After long before the deadline when it is alone", async () => {
     const hole = await startBlackHole();
     stops.push(hole.stop);
     const fixture = await startFixture({ PRODUCT_SERVICE_URLS: hole.url });
@@ -157,7 +157,7 @@ describe("an instance that lets nobody connect", () => {
 });
 
 describe("one instance", () => {
-  test("that refuses: 503 with Retry-After, at once, until it is back", async () => {
+  test("answers 503 with Retry-After at once while it refuses", async () => {
     const fixture = await startFixture();
     stops.push(fixture.stop);
     await fixture.products.stop();
@@ -176,13 +176,13 @@ describe("one instance", () => {
     });
   });
 
-  test("that does not resolve is as one that refuses", async () => {
+  test("answers 503 when its name does not resolve", async () => {
     const fixture = await startFixture({ PRODUCT_SERVICE_URLS: "http://no-such-host.invalid" });
     stops.push(fixture.stop);
     expectFailure(await fixture.request("/products/26"), 503, "UNAVAILABLE");
   });
 
-  test("that breaks every answer is not asked twice for each request", async () => {
+  test("keeps to the retry budget when it breaks off every answer", async () => {
     const fixture = await startFixture();
     stops.push(fixture.stop);
     fixture.products.answers((request) => void request.socket.resetAndDestroy());
@@ -195,7 +195,7 @@ describe("one instance", () => {
   });
 });
 
-test("G8: idle gaps around the times after which either side closes: no reset reaches a client", async () => {
+test("G8: passes no reset on to a client after idle gaps around the times when either side closes", async () => {
   const fixture = await startFixture();
   stops.push(fixture.stop);
   // It says so in each answer, so the gateway gives a connection up a second earlier.

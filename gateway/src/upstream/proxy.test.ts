@@ -31,10 +31,10 @@ const answering =
     sendJson(response, status, text, headers);
 
 const contractError = (code: string): string =>
-  JSON.stringify({ code, message: "told by the service", details: [] });
+  JSON.stringify({ code, message: "from the service", details: [] });
 
 describe("a service's answer", () => {
-  test("is put into the envelope, byte for byte", async () => {
+  test("puts the answer into the envelope, byte for byte", async () => {
     const odd = '{ "id" : 26.0, "name":"Gr\\u00f6\\u00dfe 🙂","a":1,"a":2 }';
     fixture.products.answers(answering(200, odd));
     const answer = await fixture.request("/products/26");
@@ -44,27 +44,27 @@ describe("a service's answer", () => {
   });
 
   test.each([1_000, 1_048_576])(
-    "of %i bytes is whole, whether the service gives its length or not",
+    "passes on %i bytes whole, whether the service gives their length or not",
     async (bytes) => {
       const text = JSON.stringify("ü".repeat(bytes / 2 - 1));
       fixture.products.answers(answering(200, text));
-      const told = await fixture.request("/products/26");
-      expect(told.headers["content-length"]).toBe(String(Buffer.byteLength(told.text)));
+      const sized = await fixture.request("/products/26");
+      expect(sized.headers["content-length"]).toBe(String(Buffer.byteLength(sized.text)));
 
       fixture.products.answers((_request, response) => {
         response.writeHead(200, { "content-type": "application/json" });
         response.write(text.slice(0, 10));
         response.end(text.slice(10));
       });
-      const untold = await fixture.request("/products/26");
-      for (const answer of [told, untold]) {
+      const chunked = await fixture.request("/products/26");
+      for (const answer of [sized, chunked]) {
         expectEnvelope(answer);
         expect(JSON.stringify(answer.body.data)).toBe(text);
       }
     },
   );
 
-  test("to HEAD is the one to GET without its body", async () => {
+  test("answers HEAD as GET without the body", async () => {
     const get = await fixture.request("/products/26");
     const head = await fixture.request("/products/26", { method: "HEAD" });
     expect(head).toMatchObject({ status: 200, text: "" });
@@ -78,25 +78,28 @@ describe("a service's answer", () => {
     });
   });
 
-  test.each([204, 304])("%i has no body, and leaves the connection usable", async (status) => {
-    fixture.products.answers((_request, response) => {
-      response.writeHead(status, { etag: '"3"' }).end();
-    });
-    const { answers, rest } = await sendRaw(
-      fixture.url,
-      "GET /products/26 HTTP/1.1\r\nHost: shop\r\n\r\n",
-      "GET /products/26 HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n",
-    );
-    expect(answers).toHaveLength(2);
-    expect(rest).toBe("");
-    for (const { status: given, headers, text } of answers) {
-      expect({ given, text }).toEqual({ given: status, text: "" });
-      expect(headers).toMatchObject({ etag: '"3"', "x-request-id": expect.any(String) });
-      expect(headers).not.toHaveProperty("content-type");
-    }
-  });
+  test.each([204, 304])(
+    "passes on %i without a body, on a connection that stays usable",
+    async (status) => {
+      fixture.products.answers((_request, response) => {
+        response.writeHead(status, { etag: '"3"' }).end();
+      });
+      const { answers, rest } = await sendRaw(
+        fixture.url,
+        "GET /products/26 HTTP/1.1\r\nHost: shop\r\n\r\n",
+        "GET /products/26 HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n",
+      );
+      expect(answers).toHaveLength(2);
+      expect(rest).toBe("");
+      for (const { status: given, headers, text } of answers) {
+        expect({ given, text }).toEqual({ given: status, text: "" });
+        expect(headers).toMatchObject({ etag: '"3"', "x-request-id": expect.any(String) });
+        expect(headers).not.toHaveProperty("content-type");
+      }
+    },
+  );
 
-  test("with a header twice is taken by the first of them", async () => {
+  test("takes the first of a header that comes twice", async () => {
     fixture.products.answers((_request, response) => {
       const type = "application/json; charset=utf-8";
       response
@@ -117,7 +120,7 @@ describe("a service's answer", () => {
     expect(answer.headers["etag"]).toBe('"3"');
   });
 
-  test("comes after as many words of patience as the service likes", async () => {
+  test("waits for the answer behind informational ones", async () => {
     fixture.products.answers((request, response) => {
       response.writeProcessing();
       response.writeEarlyHints({ link: "</style.css>; rel=preload" });
@@ -129,7 +132,7 @@ describe("a service's answer", () => {
     expect(answer.headers).not.toHaveProperty("link");
   });
 
-  test("304 is the service's to give, whatever the request says of caches", async () => {
+  test("leaves 304 to the service, whatever the request says of caches", async () => {
     const headers = { "if-none-match": '"3"', "cache-control": "no-cache" };
     expect((await fixture.request("/products/26", { headers })).status).toBe(200);
     expect(fixture.products.seen.at(-1)!.headers["if-none-match"]).toBe('"3"');
@@ -144,19 +147,19 @@ const CODES = Object.entries(ERROR_CODES).map(([code, { status, fromService }]) 
 
 describe("a service's error", () => {
   test.each(CODES.filter(({ fromService }) => fromService))(
-    "$status $code is the client's",
+    "passes $status $code on to the client",
     async ({ code, status }) => {
       const details = [{ path: "price", message: "is 2 now" }];
       fixture.products.answers(
-        answering(status, JSON.stringify({ code, message: "told by the service", details })),
+        answering(status, JSON.stringify({ code, message: "from the service", details })),
       );
       const answer = await fixture.request("/products/26");
       expectFailure(answer, status, code);
-      expect(answer.body.error).toEqual({ code, message: "told by the service", details });
+      expect(answer.body.error).toEqual({ code, message: "from the service", details });
     },
   );
 
-  test("503 UNAVAILABLE keeps its Retry-After, and does not leave the instance out", async () => {
+  test("passes on 503 UNAVAILABLE with its Retry-After, and keeps the breaker closed", async () => {
     fixture.products.answers(answering(503, contractError("UNAVAILABLE"), { "retry-after": "7" }));
     for (let count = 0; count < 10; count += 1) {
       const answer = await fixture.request("/products/26");
@@ -166,7 +169,7 @@ describe("a service's error", () => {
     expect(fixture.products.seen).toHaveLength(10);
   });
 
-  test("a refusal that is not of the contract does not leave the instance out", async () => {
+  test("keeps the breaker closed after a 4xx that is not of the contract", async () => {
     fixture.products.answers(answering(431, '{"statusCode":431}'));
     for (let count = 0; count < 10; count += 1) {
       expectFailure(await fixture.request("/products/26"), 502, "BAD_GATEWAY");
@@ -176,7 +179,7 @@ describe("a service's error", () => {
   });
 
   test.each(CODES.filter(({ fromService }) => !fromService))(
-    "$status $code speaks of the gateway's own call: a broken answer",
+    "answers 502 to $status $code, which is about the gateway's own call",
     async ({ code, status }) => {
       fixture.products.answers(answering(status, contractError(code)));
       expectFailure(await fixture.request("/products/26"), 502, "BAD_GATEWAY");
@@ -190,7 +193,7 @@ describe("a service's error", () => {
     ["no JSON", 500, "<html>stack at /srv/app.js:1</html>"],
     ["nothing", 502, ""],
     ["too much", 500, JSON.stringify("a".repeat(70_000))],
-  ])("%s is a broken answer", async (_name, status, text) => {
+  ])("answers 502 to %s", async (_name, status, text) => {
     fixture.products.answers(answering(status, text));
     const answer = await fixture.request("/products/26");
     expectFailure(answer, 502, "BAD_GATEWAY");
@@ -237,7 +240,7 @@ describe("a broken answer", () => {
       raw('HTTP/1.1 404 X\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{"code":'),
     ],
     ["two lengths", raw("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}")],
-  ])("(%s) is 502, and nothing of it is on the way", async (_name, how) => {
+  ])("answers 502 to one that is %s, with nothing of it", async (_name, how) => {
     fixture.products.answers(how);
     const answer = await post();
     expectFailure(answer, 502, "BAD_GATEWAY");
@@ -246,7 +249,7 @@ describe("a broken answer", () => {
   });
 
   test.each(["Content-Length: 50\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n50\r\n"])(
-    "from a service that is leaving (%j) is asked for again",
+    "retries a GET that a leaving service broke off (%j)",
     async (framing) => {
       const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n";
       fixture.products.answers((request, response) => {
@@ -259,7 +262,7 @@ describe("a broken answer", () => {
   );
 
   test.each(["Content-Length: 1048577", "Transfer-Encoding: chunked"])(
-    "(larger than 1 MiB, %s) is 502, and ends the call to the service",
+    "answers 502 to more than 1 MiB (%s), and ends the call",
     async (framing) => {
       const closed = Promise.withResolvers<void>();
       fixture.products.answers(({ socket }) => {
@@ -297,18 +300,18 @@ describe("G6: time", () => {
     ["drips its body", drip],
     ["drips its error", dripError],
     ["drips its head", dripHead],
-  ])("a service that %s costs its deadline, and 504", async (_name, how) => {
+  ])("answers 504 at the deadline when a service %s", async (_name, how) => {
     fixture.products.answers(how);
     const startedAt = performance.now();
     expectFailure(await fixture.request("/products/26"), 504, "UPSTREAM_TIMEOUT");
     const ms = performance.now() - startedAt;
     expect(ms).toBeGreaterThan(DEADLINE_MS - 50);
     expect(ms).toBeLessThan(DEADLINE_MS + 1_000);
-    // Nobody is waiting any more, so nothing is kept open.
+    // No request waits any more, so nothing is kept open.
     await eventually(() => expect(fixture.products.sockets.size).toBe(0));
   });
 
-  test("while one service hangs, the other's routes are as fast as ever", async () => {
+  test("answers the routes of one service while the other hangs", async () => {
     fixture.products.answers(never);
     const stuck = Array.from({ length: 100 }, () => fixture.request("/products/26"));
     // On a busy machine the breaker may have opened before more of them are there.
@@ -322,7 +325,7 @@ describe("G6: time", () => {
     for (const answer of await Promise.all(stuck)) expect([503, 504]).toContain(answer.status);
   });
 
-  test("a client that leaves ends the call, and is no failure of the service", async () => {
+  test("ends the call of a client that leaves, without blame for the service", async () => {
     for (let count = 0; count < 10; count += 1) {
       const left = Promise.withResolvers<void>();
       fixture.products.answers((_request, response) => {
@@ -343,7 +346,7 @@ describe("G6: time", () => {
     );
   });
 
-  test("clients that do not read keep no call to a service open, and none from the others", async () => {
+  test("finishes calls for clients that do not read their answers", async () => {
     // A deadline of its own: eight megabytes may take a busy machine longer than what the others here wait for.
     const patient = await startFixture({ UPSTREAM_DEADLINE_MS: "10000" });
     onTestFinished(() => patient.stop());
@@ -379,13 +382,13 @@ describe("a connection that was kept", () => {
     };
   };
 
-  test("is used again", async () => {
+  test("uses it again", async () => {
     const before = fixture.products.connections;
     for (let count = 0; count < 20; count += 1) await fixture.request("/products/26");
     expect(fixture.products.connections - before).toBeLessThanOrEqual(1);
   });
 
-  test("and reset as it is used again is no matter for a GET or a POST with a key", async () => {
+  test("retries a GET, or a POST with a key, when it was reset", async () => {
     fixture.products.answers(resetWhenUsedAgain());
     for (let count = 0; count < 5; count += 1) {
       expect((await fixture.request("/products/26")).status).toBe(200);
@@ -401,7 +404,7 @@ describe("a connection that was kept", () => {
     expect(await fixture.metric("upstream_retries_total")).toBeGreaterThan(0);
   });
 
-  test("and reset under a write that knows no keys is not repeated, whatever key comes with it", async () => {
+  test("never retries a write of a route without keys, whatever key comes with it", async () => {
     fixture.products.answers((request) => request.socket.resetAndDestroy());
     const headers = { "idempotency-key": "no-use-here" };
     const body = { name: "Laptop", price: 1, qty: 1 };
@@ -414,14 +417,14 @@ describe("a connection that was kept", () => {
     expect(fixture.products.seen).toHaveLength(2);
   });
 
-  test("and reset under a POST is 502: nobody knows what became of it", async () => {
+  test("answers 502 to a POST whose connection was reset", async () => {
     fixture.products.answers((request) => request.socket.resetAndDestroy());
     expectFailure(await post(), 502, "BAD_GATEWAY");
     expect(fixture.products.seen).toHaveLength(1);
   });
 
   test.each(["at once", "later"])(
-    "and on which something comes that nobody asked for, %s, is not used again",
+    "does not use it again after bytes that were not asked for, %s",
     async (when) => {
       const evil =
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 4\r\n\r\nevil";
@@ -438,14 +441,14 @@ describe("a connection that was kept", () => {
     },
   );
 
-  test("is given up by the gateway long before a service would", async () => {
+  test("closes it long before a service would", async () => {
     await fixture.request("/products/26");
     // FREE_SOCKET_MS, and the services' 65 s: see connections.ts.
     await eventually(() => expect(fixture.products.sockets.size).toBe(0), 8_000);
   });
 });
 
-test("what a broken service does is in the log, and not in the answer", async () => {
+test("logs what a broken service did, and does not show it in the answer", async () => {
   fixture.products.answers((_request, response) => {
     sendJson(response, 500, `secret ${JSON.stringify(PRODUCT)} ${PRODUCT_TEXT}`);
   });

@@ -33,7 +33,7 @@ export function headersForServices(config: GatewayConfig): HeadersForServices {
       if (typeof value === "string") headers[name] = value;
     }
     const key = request.headers[IDEMPOTENCY_KEY_HEADER];
-    // Checked by a schema there; elsewhere nobody asks for one.
+    // Only where a schema has checked it.
     if (route?.headers && typeof key === "string") headers[IDEMPOTENCY_KEY_HEADER] = key;
     if (body !== undefined) {
       headers["content-type"] = "application/json";
