@@ -22,7 +22,7 @@ const BREAKER = { failures: 5, openMs: 1_000 };
 /** After a refusal: a try costs no request anything, and an instance that has just started is not kept waiting. */
 const REFUSED_OPEN_MS = 100;
 /**
- * Twice as long as a service that stops waits for its callers to leave (run-service.ts), counted from the last of its answers that says
+ * Twice as long as a service that stops waits for its callers to leave (lifecycle.ts), counted from the last of its answers that says
  * so. After just as long it would be asked again at the very moment when it closes its connections, and a request would break off.
  */
 const LEAVING_MS = 2_000;
