@@ -14,7 +14,7 @@ const TEST_LIMIT_MS = 180_000;
 let shop: Shop;
 
 beforeAll(async () => {
-  shop = await startShop({ orderSettings: { SWEEP_AFTER_MS: "3600000" } });
+  shop = await startShop({ orderSettings: { RECONCILE_AFTER_MS: "3600000" } });
 });
 afterAll(() => shop?.stop());
 

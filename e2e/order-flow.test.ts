@@ -11,7 +11,7 @@ let shop: Shop;
 
 beforeAll(async () => {
   it = await startShopWithGateway({
-    orderService: { SWEEP_AFTER_MS: "1000", SWEEP_EVERY_MS: "100" },
+    orderService: { RECONCILE_AFTER_MS: "1000", RECONCILE_EVERY_MS: "100" },
   });
   shop = it.shop;
 });

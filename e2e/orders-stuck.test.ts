@@ -13,7 +13,7 @@ let shop: Shop;
 let addresses: Addresses;
 
 beforeAll(async () => {
-  shop = await startShop({ orderSettings: { SWEEP_EVERY_MS: "250" } });
+  shop = await startShop({ orderSettings: { RECONCILE_EVERY_MS: "250" } });
   addresses = shop.addresses;
 });
 beforeEach(async () => {

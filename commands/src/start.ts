@@ -1,10 +1,11 @@
 import { join } from "node:path";
 import { CHECKOUT } from "local-stack/terminal/checkout";
-import { withEnvFile } from "local-stack/launcher/env-file";
+import { sayMisspelledNames, withEnvFile } from "local-stack/launcher/env-file";
 import { launch } from "local-stack/launcher/launcher";
-import { sayMisspelledNames } from "local-stack/launcher/misspelled-names";
+import { KNOWN_VARIABLES } from "./reference/configuration-reference.ts";
 import { PROGRAMS } from "local-stack/programs/programs";
 
-sayMisspelledNames(CHECKOUT);
-const env = withEnvFile(join(CHECKOUT, ".env"), process.env);
+const file = join(CHECKOUT, ".env");
+sayMisspelledNames(file, KNOWN_VARIABLES);
+const env = withEnvFile(file, process.env);
 process.exitCode = await launch({ checkout: CHECKOUT, programs: PROGRAMS, env });

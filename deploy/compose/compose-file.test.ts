@@ -20,7 +20,8 @@ import {
   PROGRAMS,
   nodeArguments,
 } from "../../local-stack/src/programs/programs.ts";
-import { readExample } from "../../commands/src/reference/configuration-reference.ts";
+import { describeVariables } from "../../service-kit/src/config/describe-variables.ts";
+import { composeVariables } from "../../commands/src/reference/compose-variables.ts";
 import {
   SERVER_NAMES,
   SERVERS,
@@ -306,11 +307,11 @@ test("the gateway and a caller are given the address of each service", () => {
 
 describe("the variables", () => {
   test("are all shown in .env.example with their defaults, but for the passwords", () => {
-    const shown = readExample(".");
+    const shown = describeVariables(composeVariables);
     expect(Object.fromEntries(shown.map(({ name, value }) => [name, value]))).toEqual(
       withoutKeys(composeDefaults, ...passwordVariables),
     );
-    expect(shown.filter(({ required, meaning }) => required || meaning === "")).toEqual([]);
+    expect(shown.filter(({ required, description }) => required || description === "")).toEqual([]);
     expect(Object.keys(SET).toSorted()).toEqual(Object.keys(composeDefaults).toSorted());
   });
 

@@ -1,7 +1,7 @@
 import { Module, type DynamicModule } from "@nestjs/common";
 import { KitModule, type KitOptions } from "@shop/service-kit/kit.module";
 import { ApplyOutcomes } from "./apply/apply-outcomes.ts";
-import type { OrderServiceConfig } from "./config.ts";
+import { CONFIG, type OrderServiceConfig } from "./config.ts";
 import { IdempotencyKeyEntity } from "./place/idempotency-key.entity.ts";
 import { Orders1700000000001 } from "./migrations/1700000000001-orders.ts";
 import { OrderSubjects1700000000002 } from "./migrations/1700000000002-order-subjects.ts";
@@ -15,7 +15,6 @@ import { ProductDirectory } from "./products/product-directory.ts";
 import { PruneKeys } from "./place/prune-keys.ts";
 import { Reconciler } from "./reconcile/reconciler.ts";
 import { RepublishOrders } from "./reconcile/republish-orders.ts";
-import { ORDER_SETTINGS, toSettings } from "./settings.ts";
 
 export const orderSchema = {
   entities: [OrderEntity, IdempotencyKeyEntity],
@@ -46,7 +45,7 @@ export class AppModule {
       imports: [
         KitModule.forRoot({ name: "order-service", config, schema: orderSchema, ...options }),
       ],
-      providers: [{ provide: ORDER_SETTINGS, useValue: toSettings(config) }],
+      providers: [{ provide: CONFIG, useValue: config }],
     };
   }
 }

@@ -198,8 +198,8 @@ describe("the program", () => {
       DATABASE_URL: "mysql://user:secret@host/db",
       PRODUCT_SERVICE_URLS: "localhost:3001",
       PORT: "70000",
-      SWEEP_AFTER_MS: "1.5",
-      SWEEP_EVERY_MS: "-1",
+      RECONCILE_AFTER_MS: "1.5",
+      RECONCILE_EVERY_MS: "-1",
       IDEMPOTENCY_KEEP_MS: "1000",
       LOG_EVENTS: "yes",
       LOG_LEVEL: "loud",
@@ -215,8 +215,8 @@ describe("the program", () => {
       "LOG_LEVEL",
       "PORT",
       "PRODUCT_SERVICE_URLS",
-      "SWEEP_AFTER_MS",
-      "SWEEP_EVERY_MS",
+      "RECONCILE_AFTER_MS",
+      "RECONCILE_EVERY_MS",
     ]);
     expect(output).not.toContain("secret");
   });

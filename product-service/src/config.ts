@@ -5,7 +5,7 @@ import { z } from "zod";
 export const variables = z.object({
   ...serviceVariables,
   ...redisVariables,
-  PORT: port.prefault("3001"),
+  PORT: port.prefault("3001").describe("The port to listen on."),
 });
 
 export type ProductServiceConfig = Readonly<z.infer<typeof variables>>;

@@ -10,11 +10,9 @@ const TEMPLATE = join(import.meta.dirname, "template");
 const FILES: Readonly<Record<string, string>> = {
   "package.json": "package.json",
   "tsconfig.json": "tsconfig.json",
-  ".env.example": "env.example",
   "event-samples/__item__.created.v1.json": "event-sample.json",
   "src/main.ts": "src/main.ts",
   "src/config.ts": "src/config.ts",
-  "src/config.test.ts": "src/config.test.ts",
   "src/app.module.ts": "src/app.module.ts",
   "src/__service__.test.ts": "src/service.test.ts",
   "src/__service__.fixture.ts": "src/fixture.ts",
@@ -24,7 +22,12 @@ const FILES: Readonly<Record<string, string>> = {
   "src/migrations/1700000000001-__items__.ts": "src/migrations/migration.ts",
 };
 
-const GENERATED = ["docs/events.md", "docs/configuration.md"];
+const GENERATED = [
+  "docs/events.md",
+  "docs/configuration.md",
+  "gateway/.env.example",
+  "local-stack/.env.example",
+];
 
 export interface NewService {
   /** One word, e.g. `shipping` for shipping-service. */

@@ -1,9 +1,5 @@
 import { addToCompose, addToTls } from "./compose-entries.ts";
-import { after, before, urlsVariable, variable, type Edit, type Names } from "./insert.ts";
-
-/** The ports of its servers, as local-stack/src/servers/server-table.ts counts them. */
-const FIRST_POSTGRES_PORT = 21_432;
-const FIRST_REDIS_PORT = 21_379;
+import { after, before, urlsVariable, type Edit, type Names } from "./insert.ts";
 
 /** What changes outside the service's folder, in this order. `piece` is a filled file of the template. */
 export function edits(
@@ -46,13 +42,6 @@ export function edits(
   },
 `,
       ),
-    "gateway/.env.example": (text) =>
-      after(
-        text,
-        /^# One URL for each instance of .*\n\w+_SERVICE_URLS=.*$(?![^]*_SERVICE_URLS=)/m,
-        `# One URL for each instance of ${service}, with commas.\n${urlsVariable(names)}=http://127.0.0.1:${names.port}\n`,
-      ),
-    "local-stack/.env.example": (text) => addLauncherVariables(text, names),
     "docker-compose.yml": (text) => addToCompose(text, names, piece),
     "deploy/compose/tls.yml": (text) => addToTls(text, names, piece),
     "package-lock.json": (text) => addToLockfile(text, service, piece("package.json")),
@@ -89,26 +78,6 @@ function addEvent(text: string, item: string): string {
     /^\} as const;\n\nexport type EventType/m,
     `  "${item}.created": ${name},\n`,
   );
-}
-
-function addLauncherVariables(text: string, names: Names): string {
-  const port = (first: number): number => first + names.index;
-  const lines: readonly (readonly [last: string, added: string])[] = [
-    ["SERVICE_PORT", `SERVICE_PORT=${names.port}`],
-    ["DB_PORT", `DB_PORT=${port(FIRST_POSTGRES_PORT)}`],
-    ["DATABASE_URL", "DATABASE_URL="],
-    ["MIGRATION_DATABASE_URL", "MIGRATION_DATABASE_URL="],
-    ...(names.redis
-      ? ([
-          ["REDIS_PORT", `REDIS_PORT=${port(FIRST_REDIS_PORT)}`],
-          ["REDIS_URL", "REDIS_URL="],
-        ] as const)
-      : []),
-  ];
-  return lines.reduce((edited, [last, added]) => {
-    const pattern = new RegExp(`^# [A-Z]+_${last}=.*$(?![^]*^# [A-Z]+_${last}=)`, "m");
-    return after(edited, pattern, `# ${variable(names, added)}\n`);
-  }, text);
 }
 
 /** As npm writes it, without a registry: the packages are those of the other services. */

@@ -14,9 +14,11 @@ import {
   programUrl,
   waitUntilReady,
 } from "../programs/program-server.ts";
+import type { ProgramVariables } from "../programs/program-settings.ts";
 import type { Addresses, Program } from "../programs/programs.ts";
 import { say, seconds } from "../terminal/say.ts";
 import { SERVER_NAMES, SERVERS } from "../servers/server-table.ts";
+import { reachGivenServers } from "../servers/reach-given-servers.ts";
 import { together } from "../processes/together.ts";
 
 /** What runs so far, for whoever has to end it, however far this got. */
@@ -30,6 +32,7 @@ export interface BringUp {
   checkout: string;
   programs: readonly Program[];
   config: LauncherConfig;
+  variables: ProgramVariables;
   stateFolder: string;
   running: Running;
   passwordOf: PasswordOf;
@@ -39,6 +42,7 @@ export interface BringUp {
 /** The servers and the build together, then the programs, until all of them are ready. Hands back the programs' URLs. */
 export async function bringUp(up: BringUp): Promise<Record<string, string>> {
   const { checkout, programs, config, signal } = up;
+  await reachGivenServers(config.serverUrls, signal);
   const [servers] = await together(signal, [
     (either) => startServers({ ...up, signal: either }),
     async (either) => {
@@ -57,11 +61,12 @@ export async function bringUp(up: BringUp): Promise<Record<string, string>> {
 }
 
 async function startPrograms(up: BringUp, addresses: Addresses): Promise<void> {
-  const { checkout, programs, config, stateFolder, running, signal } = up;
+  const { checkout, programs, config, variables, stateFolder, running, signal } = up;
   say(`Starting ${programs.map(({ name }) => name).join(", ")}.`);
   const context = {
     checkout,
     config,
+    variables,
     addresses,
     passwordOf: up.passwordOf,
     logFolder: join(stateFolder, "logs"),

@@ -4,11 +4,13 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { checkPorts } from "./check-ports.ts";
-import { stateFolder } from "../terminal/checkout.ts";
+import { CHECKOUT, stateFolder } from "../terminal/checkout.ts";
 import { readConfig } from "./config.ts";
 import { lockPath, takeLauncherLock } from "./launcher-lock.ts";
 import { freePort } from "../processes/ports.ts";
+import { checkProgramSettings, loadProgramVariables } from "../programs/program-settings.ts";
 import { PROGRAMS } from "../programs/programs.ts";
+import { reachGivenServers } from "../servers/reach-given-servers.ts";
 import { startRedis } from "../servers/redis.ts";
 import { testFolder } from "../processes/temporary-folder.fixture.ts";
 
@@ -63,7 +65,7 @@ test("When PORT_OFFSET is set, then it moves every port that has no variable of 
   }
   for (const wrong of ["-1", "40001", "some", "1.5"]) {
     expect(() => portsOf({ PORT_OFFSET: wrong })).toThrow(
-      `PORT_OFFSET must be a number from 0 to 40000, not "${wrong}"`,
+      `PORT_OFFSET: must be a whole number, 0 to 40000, not "${wrong}"`,
     );
   }
 });
@@ -87,4 +89,37 @@ test("When a server's URL is given, then no port is claimed for it", () => {
   const { claimedPorts, serverUrls } = readConfig({ RABBITMQ_URL: url }, PROGRAMS);
   expect(serverUrls).toEqual({ rabbitmq: url });
   expect(claimedPorts.map(({ whose }) => whose)).not.toContain("rabbitmq");
+});
+
+const checked = async (env: NodeJS.ProcessEnv) => {
+  readConfig(env, PROGRAMS);
+  checkProgramSettings(PROGRAMS, await loadProgramVariables(CHECKOUT, PROGRAMS), env);
+};
+
+test("accepts the programs' settings when nothing is set", async () => {
+  await expect(checked({})).resolves.toBeUndefined();
+});
+
+test("names each wrong setting of any program once, as it was set, without a secret", async () => {
+  const env = { RATE_LIMIT: "many", LOG_EVENTS: "yes", AUTH: "jwt", JWT_SECRET: "s3cret" };
+  const { LOG_EVENTS: _, ...without } = env;
+  await expect(checked(env)).rejects.toThrow('LOG_EVENTS: must be true or false, not "yes"');
+  const { message } = await checked(without).then(
+    () => new Error("it was taken"),
+    (error: Error) => error,
+  );
+  const named = [...message.matchAll(/^ {2}([A-Z_]+): /gm)].map(([, name]) => name);
+  expect(new Set(named)).toEqual(
+    new Set(["INTERNAL_TOKEN", "JWT_AUDIENCE", "JWT_ISSUER", "JWT_SECRET", "RATE_LIMIT"]),
+  );
+  expect(message).toContain('RATE_LIMIT: must be a whole number, 1 to 1000000000, not "many"');
+  expect(message).not.toContain("s3cret");
+});
+
+test("names the variable of a given server that does not answer", async () => {
+  const port = await freePort();
+  const urls = { "order-redis": `redis://127.0.0.1:${port}` };
+  await expect(reachGivenServers(urls, AbortSignal.timeout(60_000), 1_000)).rejects.toThrow(
+    `ORDER_REDIS_URL: nothing answers at 127.0.0.1:${port} (ECONNREFUSED).`,
+  );
 });

@@ -1,6 +1,7 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -26,19 +27,28 @@ createServer(({ url }, answer) =>
 process.on('SIGTERM', () => process.exit(0));
 `;
 
-/** With one real server only: the others are said to run somewhere. */
+const CONFIG = `
+import { z } from "zod";
+export const variables = z.object({ BREAK: z.string().optional().describe("Makes it refuse to start.") });
+`;
+
+/** With one real server only. In the place of the others something listens that the tiny program never calls. */
 async function makeCheckout() {
+  const others = createServer().listen(0, "127.0.0.1");
+  await once(others, "listening");
+  onTestFinished(() => void others.close());
+  const { port: otherPort } = others.address() as AddressInfo;
+  const protocols = { postgres: "postgres", redis: "redis", rabbitmq: "amqp" };
   const folder = await testFolder("launcher test");
   mkdirSync(join(folder, "tiny", "src"), { recursive: true });
   symlinkSync(join(CHECKOUT, "node_modules"), join(folder, "node_modules"));
   writeFileSync(join(folder, "package.json"), '{"type":"module"}');
   writeFileSync(join(folder, "tiny", "src", "main.ts"), PROGRAM);
-  writeFileSync(join(folder, "tiny", ".env.example"), "# Makes it refuse to start.\n# BREAK=\n");
+  writeFileSync(join(folder, "tiny", "src", "config.ts"), CONFIG);
   const options = { rootDir: "src", outDir: "dist", module: "nodenext", types: ["node"] };
   const compilerOptions = { ...options, composite: true, sourceMap: true, skipLibCheck: true };
   writeFileSync(join(folder, "tiny", "tsconfig.json"), JSON.stringify({ compilerOptions }));
   const [tinyPort, redisPort] = await lastingPorts(2);
-  const elsewhere = "test://elsewhere";
   const env = {
     PATH: process.env["PATH"],
     TMPDIR: process.env["TMPDIR"],
@@ -47,7 +57,7 @@ async function makeCheckout() {
     ...Object.fromEntries(
       SERVER_NAMES.filter((name) => name !== "order-redis").map((name) => [
         SERVERS[name].urlVariable,
-        elsewhere,
+        `${protocols[SERVERS[name].kind]}://127.0.0.1:${otherPort}`,
       ]),
     ),
   };

@@ -10,6 +10,7 @@ import type { KeptServer } from "../processes/keep-running.ts";
 import { lockPath, takeLauncherLock } from "./launcher-lock.ts";
 import { endLeftovers } from "./leftovers.ts";
 import { openProcessesFile, processesPath } from "./processes-file.ts";
+import { checkProgramSettings, loadProgramVariables } from "../programs/program-settings.ts";
 import type { Program } from "../programs/programs.ts";
 import { say } from "../terminal/say.ts";
 import { listenForStop } from "../terminal/stop-signals.ts";
@@ -37,6 +38,8 @@ export async function launch(stack: Stack): Promise<number> {
   let giveLockBack: (() => void) | undefined;
   try {
     const config = readConfig(env, programs);
+    const variables = await loadProgramVariables(checkout, programs);
+    checkProgramSettings(programs, variables, env);
     giveLockBack = takeLauncherLock(lockPath(folder));
     await endLeftovers(processesPath(folder));
     await checkPorts(config.claimedPorts);
@@ -46,6 +49,7 @@ export async function launch(stack: Stack): Promise<number> {
       checkout,
       programs,
       config,
+      variables,
       stateFolder: folder,
       running,
       passwordOf: lastingPasswords(join(folder, "secret")),

@@ -1,15 +1,14 @@
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { ownerOf, urlFor, type PasswordOf } from "../servers/accounts.ts";
 import type { LauncherConfig } from "../launcher/config.ts";
 import { LOOPBACK } from "../processes/ports.ts";
 import { compileCacheSettings, MEMORY_SETTINGS, type Addresses, type Program } from "./programs.ts";
-import { readEnvExample } from "commands/reference/env-example";
+import { userSettings, type ProgramVariables } from "./program-settings.ts";
 import { SERVERS, type ServerName } from "../servers/server-table.ts";
 
 export interface ProgramPlace {
   readonly checkout: string;
   readonly config: LauncherConfig;
+  readonly variables: ProgramVariables;
   /** With the operator's account. */
   readonly addresses: Addresses;
   readonly passwordOf: PasswordOf;
@@ -69,16 +68,19 @@ export function migrationEnvironment(
   };
 }
 
-function baseEnvironment(program: Program, { checkout, config }: ProgramPlace): NodeJS.ProcessEnv {
-  const example = join(checkout, program.folder, ".env.example");
-  const own = existsSync(example) ? readEnvExample(readFileSync(example, "utf8")) : [];
-  const seen = new Set([...SYSTEM_VARIABLES, ...own.map(({ name }) => name)]);
+function baseEnvironment(
+  program: Program,
+  { checkout, config, variables }: ProgramPlace,
+): NodeJS.ProcessEnv {
+  const { environment } = config;
+  const ofSystem = SYSTEM_VARIABLES.map((name) => [name, environment[name]]);
   return {
     NODE_ENV: "production",
     ...compileCacheSettings(checkout),
     ...MEMORY_SETTINGS,
     ...program.defaults,
-    ...Object.fromEntries(Object.entries(config.environment).filter(([name]) => seen.has(name))),
+    ...Object.fromEntries(ofSystem.filter(([, value]) => value !== undefined)),
+    ...userSettings(variables.get(program.name), environment),
   };
 }
 

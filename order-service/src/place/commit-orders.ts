@@ -12,7 +12,7 @@ import {
 import { UnitOfWork, type BatchTransaction } from "@shop/service-kit/outbox/unit-of-work";
 import type { OrderRow } from "../orders/order.entity.ts";
 import { OrderLists } from "../orders/order-lists.ts";
-import { ORDER_SETTINGS, type OrderSettings } from "../settings.ts";
+import { CONFIG, type OrderServiceConfig } from "../config.ts";
 import type { IdempotencyKeyEntity } from "./idempotency-key.entity.ts";
 import { claimKeys, findExisting, insertOrders } from "./place.sql.ts";
 
@@ -76,7 +76,7 @@ export class CommitOrders {
     private readonly database: Database,
     private readonly work: UnitOfWork,
     private readonly lists: OrderLists,
-    @Inject(ORDER_SETTINGS) private readonly settings: OrderSettings,
+    @Inject(CONFIG) private readonly config: OrderServiceConfig,
   ) {
     const limits = { maxWaiting: MAX_WAITING, maxWaitMs: MAX_WAIT_MS, refuse };
     this.batches = new Batcher({
@@ -120,7 +120,7 @@ export class CommitOrders {
       }
       if (orders.length === 0) return results;
       const taken = await this.work.transactBatch((transaction) =>
-        writeOrders(transaction, orders, this.settings.sweepAfterMs),
+        writeOrders(transaction, orders, this.config.RECONCILE_AFTER_MS),
       );
       const ifTaken = group.mayExist ? KEY_IN_USE : KEY_TAKEN;
       for (const { row } of orders) results.set(row.id, taken.has(row.id) ? ifTaken : COMMITTED);

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { BackgroundLoops } from "@shop/service-kit/background-loops";
-import { ORDER_SETTINGS, type OrderSettings } from "../settings.ts";
+import { CONFIG, type OrderServiceConfig } from "../config.ts";
 import { deleteOldKeys } from "./place.sql.ts";
 
 const PRUNE_EVERY_MS = 600_000;
@@ -11,7 +11,7 @@ const PRUNE_BATCH = 5_000;
 export class PruneKeys {
   constructor(
     loops: BackgroundLoops,
-    @Inject(ORDER_SETTINGS) { idempotencyKeepMs: keepMs }: OrderSettings,
+    @Inject(CONFIG) { IDEMPOTENCY_KEEP_MS: keepMs }: OrderServiceConfig,
   ) {
     loops.add("pruning", async ({ sql }) => {
       const count = await deleteOldKeys(sql, { keepMs, most: PRUNE_BATCH });

@@ -7,7 +7,7 @@ import { CircuitBreaker, CircuitOpen } from "@shop/service-kit/async/breaker";
 import { LOGGER, type Logger } from "@shop/service-kit/log/logger";
 import { acceptRequestId, currentRequestId } from "@shop/service-kit/log/request-id";
 import { Agent, request } from "undici";
-import { ORDER_SETTINGS, type OrderSettings } from "../settings.ts";
+import { CONFIG, type OrderServiceConfig } from "../config.ts";
 
 const ANSWER_LIMIT_MS = 1_000;
 /** The caller waits meanwhile: a third would come too late. */
@@ -29,10 +29,10 @@ export class ProductClient implements OnApplicationShutdown {
   private turn = 0;
 
   constructor(
-    @Inject(ORDER_SETTINGS) private readonly settings: OrderSettings,
+    @Inject(CONFIG) private readonly config: OrderServiceConfig,
     @Inject(LOGGER) log: Logger,
   ) {
-    this.instances = settings.productServiceUrls.map((url) => ({
+    this.instances = config.PRODUCT_SERVICE_URLS.map((url) => ({
       url,
       breaker: instanceBreaker(url, log),
     }));
@@ -67,7 +67,7 @@ export class ProductClient implements OnApplicationShutdown {
   }
 
   private async ask(url: string, id: number): Promise<Product | undefined> {
-    const { internalToken } = this.settings;
+    const { INTERNAL_TOKEN: internalToken } = this.config;
     const { statusCode, body } = await request(new URL(`/products/${id}`, url), {
       dispatcher: this.agent,
       signal: AbortSignal.timeout(ANSWER_LIMIT_MS),

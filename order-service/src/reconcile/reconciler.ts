@@ -3,7 +3,7 @@ import { ORDER_CREATED_QUEUE } from "@shop/contracts/topology";
 import { BackgroundLoops, type Turn } from "@shop/service-kit/background-loops";
 import { Publisher } from "@shop/service-kit/messaging/publisher";
 import { countWaiting } from "@shop/service-kit/outbox/outbox.sql";
-import { ORDER_SETTINGS, type OrderSettings } from "../settings.ts";
+import { CONFIG, type OrderServiceConfig } from "../config.ts";
 import { RepublishOrders } from "./republish-orders.ts";
 
 /** Far more than is in the outbox under load. The reconciler looks through all of them, so this bounds its statement as well. */
@@ -22,13 +22,13 @@ export class Reconciler {
     loops: BackgroundLoops,
     private readonly publisher: Publisher,
     private readonly orders: RepublishOrders,
-    @Inject(ORDER_SETTINGS) private readonly settings: OrderSettings,
+    @Inject(CONFIG) private readonly config: OrderServiceConfig,
   ) {
     loops.add("reconciler", (tools) => this.reconcile(tools));
   }
 
   private async reconcile({ sql, log }: Parameters<Turn>[0]): Promise<number> {
-    const { sweepEveryMs: restMs } = this.settings;
+    const { RECONCILE_EVERY_MS: restMs } = this.config;
     if (!this.publisher.available) return restMs;
     const waiting = await countWaiting(sql, MOST_IN_OUTBOX);
     if (waiting === MOST_IN_OUTBOX || (await this.isQueued())) return restMs;

@@ -26,7 +26,10 @@ let fixture: Fixture;
 let stopConsuming: () => Promise<void>;
 
 beforeAll(async () => {
-  fixture = await startFixture({ SWEEP_AFTER_MS: `${FIRST_WAIT_MS}`, SWEEP_EVERY_MS: "50" });
+  fixture = await startFixture({
+    RECONCILE_AFTER_MS: `${FIRST_WAIT_MS}`,
+    RECONCILE_EVERY_MS: "50",
+  });
 });
 afterAll(() => fixture.stop());
 // So that no order of an earlier test is republished in a later one.

@@ -3,7 +3,7 @@ import { Metrics, type Counter } from "@shop/service-kit/observe/metrics";
 import { ServiceGauges } from "@shop/service-kit/observe/service-gauges";
 import { UnitOfWork } from "@shop/service-kit/outbox/unit-of-work";
 import { toOrder } from "../orders/order.entity.ts";
-import { ORDER_SETTINGS, type OrderSettings } from "../settings.ts";
+import { CONFIG, type OrderServiceConfig } from "../config.ts";
 import { countPendingFor, takeOverduePending } from "./pending.sql.ts";
 
 const MOST_AT_ONCE = 500;
@@ -16,7 +16,7 @@ export class RepublishOrders {
 
   constructor(
     private readonly work: UnitOfWork,
-    @Inject(ORDER_SETTINGS) private readonly settings: OrderSettings,
+    @Inject(CONFIG) private readonly config: OrderServiceConfig,
     metrics: Metrics,
     gauges: ServiceGauges,
   ) {
@@ -28,13 +28,13 @@ export class RepublishOrders {
       "orders_pending_too_long",
       "Orders that have been pending for longer than the reconciler waits, counted up to 10,000",
       (sql) =>
-        countPendingFor(sql, { longerThanMs: settings.sweepAfterMs, most: PENDING_COUNTED_TO }),
+        countPendingFor(sql, { longerThanMs: config.RECONCILE_AFTER_MS, most: PENDING_COUNTED_TO }),
     );
   }
 
   async republish(): Promise<number> {
     const count = await this.work.transactBatch(async ({ sql, emit }) => {
-      const firstWaitMs = this.settings.sweepAfterMs;
+      const firstWaitMs = this.config.RECONCILE_AFTER_MS;
       const rows = await takeOverduePending(sql, { firstWaitMs, most: MOST_AT_ONCE });
       for (const row of rows) {
         emit("order.created", { subject: row.id, requestId: row.requestId, data: toOrder(row) });

@@ -61,13 +61,13 @@ describe("when the environment is right", () => {
 
 describe("when the environment is wrong", () => {
   const everythingWrong = {
-    NODE_ENV: "live-s3cret",
+    NODE_ENV: "live",
     DATABASE_URL: "mysql://shop:s3cret@localhost/products",
     DATABASE_POOL_SIZE: "1",
     RABBITMQ_URL: "s3cret",
-    LOG_LEVEL: "loud-s3cret",
-    LOG_EVENTS: "yes-s3cret",
-    PORT: "s3cret",
+    LOG_LEVEL: "loud",
+    LOG_EVENTS: "yes",
+    PORT: "80a",
     WAIT_MS: "9",
   };
 
@@ -80,15 +80,29 @@ describe("when the environment is wrong", () => {
       "  REDIS_URL: is missing (a URL that starts with redis:// or rediss://)",
     );
     expect(lines.find((line) => line.includes("DATABASE_URL"))).toBe(
-      "  DATABASE_URL: must be a URL that starts with postgres:// or postgresql://",
+      '  DATABASE_URL: must be a URL that starts with postgres:// or postgresql://, not "mysql://shop:***@localhost/products"',
     );
     expect(lines.find((line) => line.includes("WAIT_MS"))).toBe(
-      "  WAIT_MS: must be milliseconds, 10 to 5000",
+      '  WAIT_MS: must be milliseconds, 10 to 5000, not "9"',
     );
   });
 
-  test("then no value is shown, since it may be a password", () => {
-    expect(messageOf(everythingWrong)).not.toContain("s3cret");
+  test("then values are shown, but no password and no secret", () => {
+    const message = messageOf({ ...everythingWrong, INTERNAL_TOKEN: "s3cret" });
+    expect(message).toContain("LOG_LEVEL: must be one of trace, debug");
+    expect(message).toContain('not "loud"');
+    expect(message).toContain("INTERNAL_TOKEN: must have 32 or more");
+    expect(message).not.toContain("s3cret");
+  });
+
+  test.each([
+    ["RABITMQ_URL", "RABBITMQ_URL"],
+    ["log_level", "LOG_LEVEL"],
+    ["DATABASE_POOLSIZE", "DATABASE_POOL_SIZE"],
+  ])("then %s is pointed out as a misspelled %s", (name, meant) => {
+    const lines: string[] = [];
+    readConfig(schema, { ...good, [name]: "x", PATH: "x", HOME: "x" }, (line) => lines.push(line));
+    expect(lines).toEqual([`Nothing reads the variable ${name}. Did you mean ${meant}?`]);
   });
 
   test("and nothing is set, then all that has no default is missing", () => {
