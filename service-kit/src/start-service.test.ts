@@ -288,9 +288,15 @@ describe("a program", () => {
   });
 
   test("when its configuration is wrong, then it says only what to set, and exits 1", async () => {
-    const program = runProgram(`() => { throw new ConfigError("Set PORT"); }`);
+    const program = runProgram(
+      `() => { throw new ConfigError([{ variable: "PORT", message: "is missing" }]); }`,
+    );
     expect(await program.exited).toBe(1);
-    await eventually(() => expect(program.output()).toBe("Set PORT\n"));
+    await eventually(() =>
+      expect(program.output()).toMatch(
+        /^The configuration is not valid\..*\n  PORT: is missing\n$/,
+      ),
+    );
   });
 
   test("when its port is taken, then it says which and what to do, and exits 1", async () => {
