@@ -118,6 +118,9 @@ test.skipIf(process.platform === "win32")(
 
 test("says in a plain sentence that npm cannot reach its registry", async () => {
   const folder = await testFolder("install");
+  const registry = `http://127.0.0.1:${await freePort()}`;
+  // npm 12 fetches from its own registry only.
+  writeFileSync(join(folder, ".npmrc"), `registry=${registry}/\n`);
   const dependencies = { "no-such-package-of-ours": "1.0.0" };
   const manifest = { name: "x", version: "1.0.0", dependencies };
   writeFileSync(join(folder, "package.json"), JSON.stringify(manifest));
@@ -125,7 +128,7 @@ test("says in a plain sentence that npm cannot reach its registry", async () => 
     "": manifest,
     "node_modules/no-such-package-of-ours": {
       version: "1.0.0",
-      resolved: `http://127.0.0.1:${await freePort()}/no-such-package-of-ours.tgz`,
+      resolved: `${registry}/no-such-package-of-ours/-/no-such-package-of-ours-1.0.0.tgz`,
     },
   };
   writeFileSync(
