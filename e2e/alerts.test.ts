@@ -69,7 +69,9 @@ beforeAll(async () => {
   await eventually(async () => {
     const texts = await Promise.all(urls.map(async (url) => (await call(`${url}/metrics`)).text));
     // Queues are looked at every few seconds.
-    expect(texts[1]).toMatch(/^dead_queue_messages\{queue="product-service.order-created"\} 0$/m);
+    expect(texts[1]).toMatch(
+      /^dead_letter_queue_messages\{queue="product-service.order-created"\} 0$/m,
+    );
     for (const text of texts) takeIn(text);
   });
 });
