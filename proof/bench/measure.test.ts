@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { inTurn, measure } from "./measure.ts";
-import type { Scenario } from "./scenario.ts";
+import { inTurn, measure, median, pairedRatio, type Scenario } from "./measure.ts";
 
 const scenarioOf = (
   runs: Record<string, (turn: number) => Record<string, number>>,
@@ -80,4 +79,21 @@ test("a stop ends it before the next run", async () => {
   const measuring = measure(scenario, { rounds: 1, seconds: 1 }, stop.signal);
   await expect(measuring).rejects.toThrow("stopped");
   expect(runs).toEqual(["a"]);
+});
+
+test("the median is the middle one, or between the two in the middle", () => {
+  expect(median([9, 1, 5])).toBe(5);
+  expect(median([10, 1, 9, 2])).toBe(5.5);
+  expect(median([7])).toBe(7);
+});
+
+test("what could not be measured is left out of the median", () => {
+  expect(median([Number.NaN, 3, 1, 2])).toBe(2);
+  expect(median([Number.NaN])).toBeNaN();
+  expect(median([])).toBeNaN();
+});
+
+test("a ratio compares runs of the same round: a slow moment of the machine meets both", () => {
+  expect(pairedRatio([100, 10, 100], [50, 5, 50])).toBe(2);
+  expect(pairedRatio([100], [])).toBeNaN();
 });

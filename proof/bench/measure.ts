@@ -1,9 +1,59 @@
 import { say } from "local-stack/terminal/say";
-import { describeMachine } from "./figures/machine.ts";
-import { median, pairedRatio } from "./figures/median.ts";
-import type { ScenarioRecord, Table } from "./report/scenario-record.ts";
-import { formatFigure } from "./report/table.ts";
-import type { Contender, Figures, Scenario, Settings } from "./scenario.ts";
+import { describeMachine } from "./machine.ts";
+import { formatFigure, type Column, type ScenarioRecord, type Table } from "./report.ts";
+
+/** What one run of one contender gave, by the column's key. */
+export type Figures = Readonly<Record<string, number>>;
+
+/** One of those that are compared; a scenario may also have just one. */
+export interface Contender {
+  readonly name: string;
+  run(signal: AbortSignal): Promise<Figures>;
+}
+
+export interface Ratio {
+  readonly key: string;
+  readonly title: string;
+  /** The contender that has 1.00. */
+  readonly to: string;
+}
+
+export interface Scenario {
+  readonly name: string;
+  readonly title: string;
+  /** For the reader of the table: what was sent, and what the columns mean. */
+  readonly explanation: string;
+  readonly columns: readonly Column[];
+  readonly ratios: readonly Ratio[];
+  readonly contenders: readonly Contender[];
+  /** Who should be there and is not, and why. */
+  readonly leftOut: readonly string[];
+  /** Whose CPU and memory are in the figures as well, for a table of their own. */
+  readonly processes?: readonly string[];
+}
+
+/** Runs a scenario while what it needs is up; the signal says when to stop. */
+export type UseScenario = (scenario: Scenario, signal: AbortSignal) => Promise<void>;
+
+export interface Settings {
+  readonly rounds: number;
+  readonly seconds: number;
+}
+
+/** NaN of none. */
+export function median(values: readonly number[]): number {
+  const sorted = values.filter((value) => !Number.isNaN(value)).toSorted((a, b) => a - b);
+  const middle = sorted.length / 2;
+  if (sorted.length === 0) return Number.NaN;
+  return (sorted[Math.ceil(middle) - 1]! + sorted[Math.floor(middle)]!) / 2;
+}
+
+/**
+ * How `values` compares with `baseline`: the median of the ratios of those measured next to each other. What slows the machine
+ * down for a while slows both.
+ */
+export const pairedRatio = (values: readonly number[], baseline: readonly number[]): number =>
+  median(values.map((value, round) => value / (baseline[round] ?? Number.NaN)));
 
 /** Contenders take turns, and another begins each round, so that whatever changes on the machine meets all of them. */
 export function inTurn<T>(contenders: readonly T[], round: number): T[] {

@@ -6,25 +6,25 @@ import { STOPPED } from "local-stack/terminal/exit-codes";
 import { say } from "local-stack/terminal/say";
 import { writeWhole } from "local-stack/terminal/write-whole";
 import { parseBenchArguments, type BenchArguments } from "./bench-arguments.ts";
-import { DOCUMENT } from "./figures/machine.ts";
-import { bareServerRate } from "./figures/yardstick.ts";
+import { DOCUMENT } from "./machine.ts";
+import { bareServerRate } from "./yardstick.ts";
 import {
   GATEWAY_SCENARIOS,
   withGatewayScenarios,
   type GatewayScenarioName,
-} from "./gateway-alone/gateway-scenarios.ts";
+} from "./gateway-alone.ts";
 import { measure } from "./measure.ts";
-import { withResult, yardstickLine } from "./report/benchmarks-document.ts";
-import type { ScenarioRecord } from "./report/scenario-record.ts";
-import { markdownTable } from "./report/table.ts";
-import type { Scenario, Settings } from "./scenario.ts";
+import { withResult, yardstickLine } from "./report.ts";
+import type { ScenarioRecord } from "./report.ts";
+import { markdownTable } from "./report.ts";
+import type { Scenario, Settings } from "./measure.ts";
 import { withBigSystems } from "./system/big-systems.ts";
 import {
   BIG_SCENARIOS,
   SYSTEM_SCENARIOS,
   type BigScenarioName,
   type SystemScenarioName,
-} from "./system/system-scenarios.ts";
+} from "./system/scenarios.ts";
 import { withSystemScenarios } from "./system/with-system-scenarios.ts";
 
 const TITLES = { gateway: GATEWAY_SCENARIOS, system: SYSTEM_SCENARIOS, big: BIG_SCENARIOS };

@@ -3,25 +3,21 @@ import { cutConnectionsDrill } from "./catalogue/cut-connections.ts";
 import { dieInBetweenDrill } from "./catalogue/die-in-between.ts";
 import { duplicatesDrill } from "./catalogue/duplicates.ts";
 import { flushRedisDrill } from "./catalogue/flush-redis.ts";
-import { forgedHeadersDrill } from "./catalogue/forge-headers.ts";
 import { hangingServiceDrills } from "./catalogue/hang-a-service.ts";
+import { hostileRequestsDrill } from "./catalogue/hostile-requests.ts";
 import { idleGapsDrill } from "./catalogue/idle-gaps.ts";
-import { internalPathsDrill } from "./catalogue/internal-paths.ts";
 import { killDrills } from "./catalogue/kill-a-program.ts";
 import { lockedRowDrill } from "./catalogue/locked-row.ts";
 import { loseAQueueDrill } from "./catalogue/lose-a-queue.ts";
-import { oddValuesDrill } from "./catalogue/odd-values.ts";
 import { overloadDrill } from "./catalogue/overload.ts";
 import { oversellDrill } from "./catalogue/oversell.ts";
 import { poisonDrill } from "./catalogue/poison.ts";
 import { rabbitmqAwayDrills } from "./catalogue/rabbitmq-away.ts";
 import { redisAwayDrills } from "./catalogue/redis-away.ts";
 import { replicaDrills } from "./catalogue/replicas.ts";
-import { requestIdsDrill } from "./catalogue/request-ids.ts";
 import { restoreProductDbDrill } from "./catalogue/restore-product-db.ts";
 import { sameKeyDrill } from "./catalogue/same-key.ts";
 import { slowClientsDrill } from "./catalogue/slow-clients.ts";
-import { smugglingDrill } from "./catalogue/smuggle-requests.ts";
 import { staleSetDrill } from "./catalogue/stale-set.ts";
 import { stopDatabaseDrills } from "./catalogue/stop-a-database.ts";
 import { unreadAnswersDrill } from "./catalogue/unread-answers.ts";
@@ -46,16 +42,12 @@ export const CATALOGUE: readonly Drill[] = [
   oversellDrill,
   sameKeyDrill,
   ...replicaDrills,
-  smugglingDrill,
-  forgedHeadersDrill,
-  internalPathsDrill,
-  requestIdsDrill,
+  hostileRequestsDrill,
   slowClientsDrill,
   unreadAnswersDrill,
   ...hangingServiceDrills,
   overloadDrill,
   idleGapsDrill,
-  oddValuesDrill,
 ];
 
 /** What a change must pass: a few minutes in all. */

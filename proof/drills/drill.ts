@@ -1,22 +1,12 @@
 import type { Ledger } from "@shop/test-support/ledger";
-import type { Load } from "./load.ts";
+import type { Heard, Load } from "./load.ts";
 import type { DrillSystem } from "./system.ts";
-
-/** One answer as a client saw it; no status: the connection broke, or there was none. */
-export interface Heard {
-  /** Method and kind of path: "POST /orders", "GET /products/:id". */
-  readonly what: string;
-  readonly status: number | undefined;
-  /** By `performance.now()`. */
-  readonly at: number;
-  readonly tookMs: number;
-}
 
 /** Which system a drill needs. Drills that need the same share one. */
 export interface SystemNeeds {
   readonly replicas?: number;
-  /** A change of the programs, by its name in patches.ts. */
-  readonly patches?: string;
+  /** Changes of the programs, by their name in sabotage.ts. */
+  readonly changes?: string;
   /** Environment variables of the programs. */
   readonly settings?: Readonly<Record<string, string>>;
   /** The system's `way` leads there: from the gateway to order-service, from both services to RabbitMQ. */

@@ -1,139 +1,113 @@
-import { SHORT_KEEP_ALIVE, type Patch } from "./patches.ts";
-
-export interface Sabotage {
-  readonly patches: readonly Patch[];
-  /** The drill that must notice. */
-  readonly drill: string;
-  /** What it must say: on a busy machine a drill may have something else to complain of. */
-  readonly complaint: RegExp;
-}
+import { SHORT_KEEP_ALIVE, type Sabotage } from "./seams.ts";
 
 /** Ways to break what stands between clients and services. */
 export const GATEWAY_SABOTAGE: Record<string, Sabotage> = {
   // Node takes what the standard leaves no room for.
-  "lenient-gateway": {
-    drill: "smuggle-requests",
-    complaint:
-      /: heard |the connection was not closed|that was to be deleted|that nobody asked for/,
-    patches: [
-      {
-        file: "gateway/dist/server.js",
-        find: "requireHostHeader: false",
-        replace: "requireHostHeader: false, insecureHTTPParser: true",
-      },
-    ],
-  },
-  "passes-any-subject": {
-    drill: "forge-headers",
-    complaint: /the key|the event|is in the answer|was answered/,
-    patches: [
-      {
-        file: "gateway/dist/upstream/service-headers.js",
-        find: "[TRACEPARENT_HEADER,",
-        replace: '["x-subject", TRACEPARENT_HEADER,',
-      },
-    ],
+  "lenient-parser": {
+    drill: "hostile-requests",
+    complaint: /^smuggled, .*: heard |the connection was not closed|that was to be deleted/,
+    flags: "--insecure-http-parser",
   },
   "route-to-metrics": {
-    drill: "internal-paths",
+    drill: "hostile-requests",
     complaint: /^GET \/metrics/,
-    patches: [
-      {
-        file: "gateway/dist/steps/route-table.js",
-        find: "Map.groupBy(ROUTES,",
-        replace:
-          'Map.groupBy([...ROUTES, { method: "GET", path: "/metrics", answeredBy: "product-service" }],',
+    changes: {
+      "gateway/src/steps/route-table": {
+        routesByPath: (original) => () => [
+          ...original(),
+          ["/metrics", [{ method: "GET", path: "/metrics", answeredBy: "product-service" }]],
+        ],
       },
-    ],
+    },
   },
   "any-request-id": {
-    drill: "request-ids",
-    complaint: /^an id |in an id|no JSON|was forged/,
-    patches: [
-      {
-        file: "service-kit/dist/log/request-id.js",
-        find: "REQUEST_ID_PATTERN.test(candidate)",
-        replace: "true",
+    drill: "hostile-requests",
+    complaint: /^an id /,
+    changes: {
+      "service-kit/src/log/request-id": {
+        acceptRequestId: (original) => (candidate) =>
+          typeof candidate === "string" ? candidate : original(candidate),
       },
-    ],
+    },
+  },
+  // Control characters get to the database.
+  "any-name": {
+    drill: "hostile-requests",
+    complaint: / 5\d\d$|was written/,
+    changes: {
+      "shared-contracts/src/product": {
+        createProductBody: (original, { product }) =>
+          original.extend({ name: product.shape.name }).meta({ id: "CreateProduct" }),
+        replaceProductBody: (original, { product }) =>
+          original.extend({ name: product.shape.name }).meta({ id: "ReplaceProduct" }),
+      },
+    },
   },
   "any-body": {
     drill: "slow-clients",
     complaint: /a gigabyte|memory grew|^413 was heard/,
-    patches: [
-      {
-        file: "service-kit/dist/http/strict-json.js",
-        find: "100 * 1024",
-        replace: "1024 ** 3",
-      },
-    ],
+    changes: {
+      "service-kit/src/http/strict-json": { MAX_BODY_BYTES: () => 1_024 ** 3 },
+    },
   },
   // An answer has its place until it is read, and any number of them may wait on a connection.
   "places-until-read": {
     drill: "unread-answers",
     complaint: /of the others' goodput is left/,
-    patches: [
-      {
-        file: "gateway/dist/listener/waiting-bytes.js",
-        find: "this.writableLength > 0",
-        replace: "false",
+    changes: {
+      "gateway/src/listener/waiting-bytes": { countUnread: () => () => undefined },
+      "gateway/src/listener/slow-clients": {
+        waitForTurn:
+          (original) =>
+          (...answer) => {
+            original(...answer);
+            return false;
+          },
       },
-      {
-        file: "gateway/dist/listener/slow-clients.js",
-        find: "waiting.size > MOST_PIPELINED",
-        replace: "false",
-      },
-    ],
+    },
   },
+  // A minute instead of five seconds.
   "no-deadline": {
     drill: "hang-a-service",
-    complaint: /not in part|nobody noticed|Headers Timeout/,
-    patches: [
-      {
-        file: "gateway/dist/upstream/deadline.js",
-        find: "timedOut()), ms)",
-        replace: "timedOut()), 60_000)",
+    complaint: /not in part|no request was refused|Headers Timeout/,
+    changes: {
+      "gateway/src/upstream/deadline": {
+        deadlineFor: (original) => (response) => original(response, 60_000),
       },
-    ],
+    },
   },
   "takes-everything": {
     drill: "overload",
     complaint: /nothing was refused|of the peak is left|neither 201 nor/,
-    patches: [
-      {
-        file: "gateway/dist/steps/load-shedding.js",
-        find: "inFlight[phase] >= most",
-        replace: "false",
+    changes: {
+      "gateway/src/steps/load-shedding": {
+        shedLoad: (original) => (options) => original({ ...options, most: Infinity }),
+        startWork: (original) => (options) => original({ ...options, most: Infinity }),
       },
-      {
-        file: "gateway/dist/upstream/instances.js",
-        find: "this.inFlight >= this.options.maxInFlight",
-        replace: "false",
+      "gateway/src/upstream/instances": {
+        Upstream: (Original) =>
+          class extends Original {
+            override get isFull(): boolean {
+              return false;
+            }
+          },
       },
-    ],
+    },
   },
   // The gateway keeps connections longer than the services do.
   "deaf-to-keep-alive": {
     drill: "idle-gaps",
     complaint: /by a broken connection|no answer|GETs were answered|^heard POST \/orders 502 /,
-    patches: [
+    changes: {
       ...SHORT_KEEP_ALIVE,
-      {
-        file: "gateway/dist/upstream/connections.js",
-        find: "keepAliveTimeoutThreshold: BEFORE_SERVICE_MS",
-        replace: "keepAliveTimeoutThreshold: -60_000",
+      undici: {
+        Pool: (Original) =>
+          class extends Original {
+            constructor(...[origin, options]: ConstructorParameters<typeof Original>) {
+              super(origin, { ...options, keepAliveTimeoutThreshold: -60_000 });
+            }
+          },
       },
-    ],
-  },
-  "any-name": {
-    drill: "odd-values",
-    complaint: /: \d+$|was written/,
-    patches: [
-      {
-        file: "shared-contracts/dist/product.js",
-        find: "!/\\p{Cc}/u.test(name)",
-        replace: "true",
-      },
-    ],
+    },
   },
 };

@@ -1,17 +1,18 @@
 import { connectRedis } from "@shop/test-support/redis-client";
 import type { Sql } from "@shop/test-support/sql";
-import { heapOf, memoryOf, openFilesOf } from "./process-figures.ts";
+import { heapOf, memoryOf, openFilesOf } from "./memory.ts";
 import type { DrillSystem } from "./system.ts";
+import { quantile } from "./verdict.ts";
 
 const MEGABYTE = 1_048_576;
 
 /** Up to `factor` times as much and `by` more is noise of collectors, pools and caches. */
-export interface Bound {
+interface Bound {
   readonly factor: number;
   readonly by: number;
 }
 
-export interface Watched {
+interface Watched {
   readonly name: string;
   /** A bound, or why it grows by design. */
   readonly bound: Bound | string;
@@ -59,7 +60,7 @@ const usedMemory = async (redis: Redis): Promise<number> =>
   Number(/used_memory:(\d+)/.exec(await redis.info("memory"))![1]) / MEGABYTE;
 
 /** What lives for days must not grow: memory, files, rows that wait, messages, sessions, caches. */
-export const whatIsWatched = (ordersPerSecond: number): readonly Watched[] => [
+const whatIsWatched = (ordersPerSecond: number): readonly Watched[] => [
   ...PROGRAMS.map((name) => ({
     name: `memory of ${name}, MB`,
     bound: MEMORY,
@@ -117,17 +118,17 @@ export const whatIsWatched = (ordersPerSecond: number): readonly Watched[] => [
   ]),
   {
     name: "orders",
-    bound: "facts, kept for ever",
+    bound: "facts, never deleted",
     read: ({ truth }) => counted(truth.orders, "orders"),
   },
   {
     name: "stock movements",
-    bound: "one for each order, kept for ever",
+    bound: "one for each order, never deleted",
     read: ({ truth }) => counted(truth.products, "stock_movements"),
   },
   {
     name: "stock adjustments",
-    bound: "one for each change of a stock, kept for ever",
+    bound: "one for each change of a stock, never deleted",
     read: ({ truth }) => counted(truth.products, "stock_adjustments"),
   },
   {
@@ -138,3 +139,66 @@ export const whatIsWatched = (ordersPerSecond: number): readonly Watched[] => [
 ];
 
 const sumOf = (all: readonly number[]): number => all.reduce((sum, one) => sum + one, 0);
+
+const MINUTE_MS = 60_000;
+
+export interface GrowthRow {
+  readonly name: string;
+  readonly first: number;
+  readonly last: number;
+  readonly most: number;
+  readonly bound: string;
+  readonly verdict: string;
+  readonly fails: boolean;
+}
+
+/** A sample a minute, and a comparison of the first third with the last. */
+export function createGrowthTable(ordersPerSecond: number) {
+  const watched = whatIsWatched(ordersPerSecond);
+  const samples = new Map<Watched, number[]>(watched.map((one) => [one, []]));
+  let lastAt = performance.now();
+  let taken = 0;
+
+  return {
+    /** The first comes after a minute too: everything was cold before. */
+    isDue: (): boolean => performance.now() - lastAt >= MINUTE_MS,
+    async take(system: DrillSystem): Promise<void> {
+      lastAt = performance.now();
+      taken += 1;
+      for (const one of watched) {
+        const value = await Promise.resolve()
+          .then(() => one.read(system))
+          .catch(() => undefined);
+        if (value !== undefined) samples.get(one)!.push(value);
+      }
+    },
+    get taken() {
+      return taken;
+    },
+    rows: (): GrowthRow[] => watched.map((one) => rowOf(one, samples.get(one)!, taken)),
+  };
+}
+
+/** Fewer show nothing: a median of two is whatever a collector did last. */
+const ENOUGH = 6;
+
+function rowOf({ name, bound }: Watched, all: readonly number[], taken: number): GrowthRow {
+  const third = Math.max(1, Math.floor(all.length / 3));
+  const first = quantile(all.slice(0, third), 0.5);
+  const last = quantile(all.slice(-third), 0.5);
+  const figures = { name, first, last, most: Math.round(Math.max(0, ...all)) };
+  if (typeof bound === "string")
+    return { ...figures, bound: "–", verdict: `by design: ${bound}`, fails: false };
+  const limit = Math.round(first * bound.factor + bound.by);
+  const row = { ...figures, bound: wordsOf(bound, limit) };
+  if (taken < ENOUGH) return { ...row, verdict: "too few samples", fails: false };
+  if (all.length === 0 && process.platform !== "linux")
+    return { ...row, verdict: "this system does not say", fails: false };
+  if (all.length < taken / 2) return { ...row, verdict: "NOT READ", fails: true };
+  return last > limit
+    ? { ...row, verdict: "GROWS", fails: true }
+    : { ...row, verdict: "flat", fails: false };
+}
+
+const wordsOf = ({ factor, by }: Bound, limit: number): string =>
+  `${limit} (${factor === 1 ? "" : `× ${factor} `}+ ${by})`;

@@ -1,8 +1,42 @@
 import { setTimeout as rest } from "node:timers/promises";
+import { clients } from "@shop/test-support/http";
 import type { Entry, Ledger } from "@shop/test-support/ledger";
 import { between } from "@shop/test-support/random";
-import { call } from "./clients.ts";
-import type { Heard } from "./drill.ts";
+
+/** As many as come at once in any drill, so that it is the shop that they wait for and not each other. */
+const CONNECTIONS = 1_000;
+
+/** The drills' own clients; tests have fewer. */
+export const call = clients(CONNECTIONS);
+
+const PRODUCTS = { plenty: 9, stock: 1_000_000, scarce: 300 };
+
+/** The first is stock that runs out. */
+export async function createProducts(gateway: string): Promise<number[]> {
+  const stocks = [
+    PRODUCTS.scarce,
+    ...Array.from({ length: PRODUCTS.plenty }, () => PRODUCTS.stock),
+  ];
+  const ids: number[] = [];
+  for (const qty of stocks) {
+    const { status, body } = await call(`${gateway}/products`, {
+      body: { name: "Cup", price: 10, qty },
+    });
+    if (status !== 201) throw new Error(`a product could not be created: ${status}`);
+    ids.push(body.data.id);
+  }
+  return ids;
+}
+
+/** One answer as a client saw it; no status: the connection broke, or there was none. */
+export interface Heard {
+  /** Method and kind of path: "POST /orders", "GET /products/:id". */
+  readonly what: string;
+  readonly status: number | undefined;
+  /** By `performance.now()`. */
+  readonly at: number;
+  readonly tookMs: number;
+}
 
 /** Clients who wait at once, also for their next try: who comes when there are so many goes away, and is counted. */
 const MOST_IN_FLIGHT = 4_000;
@@ -25,7 +59,7 @@ export interface LoadPlan {
   readonly random: () => number;
   /** Part of every key, so that no two runs share one. */
   readonly run: string;
-  /** The user wants an end: nobody comes any more, and nobody asks again. */
+  /** The user wants an end: no request is sent or repeated any more. */
   readonly signal: AbortSignal;
 }
 

@@ -1,12 +1,10 @@
 import { STOPPED } from "local-stack/terminal/exit-codes";
-import type { Wanted } from "./command-line.ts";
 import type { Drill } from "./drill.ts";
-import { onOneSystem } from "./on-its-system.ts";
+import type { Wanted } from "./main.ts";
+import { onOneSystem, print, printProgress } from "./own-system.ts";
+import { complaintsOf, runDrill } from "./run-drill.ts";
 import { SABOTAGE } from "./sabotage.ts";
-import { complaintsOf } from "./report.ts";
-import { runDrill } from "./run-drill.ts";
 import type { DrillSystem } from "./system.ts";
-import { tell, tellProgress } from "./terminal.ts";
 
 /** Long enough for a whole system; a broken one would never come to rest. */
 const REST_LIMIT_MS = 15_000;
@@ -29,7 +27,7 @@ export async function runBroken(
         `There is no way "${name}" to break it: ${Object.keys(SABOTAGE).join(", ")}.`,
       );
     let caught = false;
-    const stopped = await onOneSystem({ ...drill.system, patches: name }, async (...its) => {
+    const stopped = await onOneSystem({ ...drill.system, changes: name }, async (...its) => {
       // Some are seen by chance only: what one run of instants has missed, the next may meet.
       for (let turn = 0; turn < TRIES && !caught; turn += 1)
         caught = await isCaught(name, drill, { ...wanted, seed: wanted.seed + turn }, its);
@@ -37,7 +35,7 @@ export async function runBroken(
     if (stopped) return STOPPED;
     if (!caught) missed.push(name);
   }
-  if (missed.length > 0) tell(`Not noticed in ${TRIES} tries: ${missed.join(", ")}.`);
+  if (missed.length > 0) print(`Not noticed in ${TRIES} tries: ${missed.join(", ")}.`);
   return missed.length === 0 ? 0 : 1;
 }
 
@@ -56,12 +54,12 @@ async function isCaught(
     time: TIME,
     lenient: true,
     restLimitMs: REST_LIMIT_MS,
-    progress: (doing) => tellProgress(`${name}, ${drill.name}: ${doing}`),
+    progress: (doing) => printProgress(`${name}, ${drill.name}: ${doing}`),
   });
   const { complaint } = SABOTAGE[name]!;
   const caught = [...result.violations, ...result.failed].some((text) => complaint.test(text));
   const how = `${name} by ${drill.name} (seed ${seed}; ${result.notes.join(", ")})`;
-  tell(`${caught ? "caught" : "missed"} ${how}`);
-  for (const text of complaintsOf(result).slice(0, 3)) tell(text);
+  print(`${caught ? "caught" : "missed"} ${how}`);
+  for (const text of complaintsOf(result).slice(0, 3)) print(text);
   return caught;
 }

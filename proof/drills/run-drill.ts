@@ -1,20 +1,26 @@
-import { violations } from "@shop/test-support/checker";
-import { left, untilAtRest } from "./at-rest.ts";
+import { violations as findViolations } from "@shop/test-support/checker";
 import type { Drill } from "./drill.ts";
-import { firstSettledAfter, quantile, settling, type Settling } from "./figures.ts";
-import { openScene, openStage, play, type Pace } from "./scene.ts";
-import type { DrillSystem } from "./system.ts";
-import { availability, checkTheDoor, everythingHeard, unexpected } from "./verdict.ts";
-import { warmUp } from "./warm-up.ts";
+import { openScene, openStage, play, warmUp, type Pace } from "./scene.ts";
+import { left, untilAtRest, type DrillSystem } from "./system.ts";
+import {
+  availability,
+  checkTheDoor,
+  everythingHeard,
+  firstSettledAfter,
+  quantile,
+  settlingOf,
+  unexpected,
+  type Settling,
+} from "./verdict.ts";
 
 const DEFAULT_RATE = 500;
 const AFTERMATH_MS = 3_000;
-/** The sweeper's first wait, and all that an outage has left. */
+/** The reconciler's first wait, and all that an outage has left. */
 const REST_LIMIT_MS = 120_000;
 export interface RunOptions extends Pace {
   readonly seed: number;
   readonly rate: number | undefined;
-  /** What is late, or refused under pressure, is told and fails nothing. */
+  /** What is late, or refused under pressure, is a warning. */
   readonly lenient?: boolean;
   /** In place of the drill's own word. */
   readonly cachesMayLagMs?: number | undefined;
@@ -77,7 +83,7 @@ export async function runDrill(
     await system.ready(signal).catch((error: Error) => void failed.push(error.message));
     signal.throwIfAborted();
     doing.text = "checking";
-    const found = await violations(system.truth, ledger, since);
+    const found = await findViolations(system.truth, ledger, since);
     const lagMs = options.cachesMayLagMs ?? drill.cachesMayLagMs ?? 0;
     const door = await checkTheDoor(scene, lagMs);
     const { refused, wrong } = unexpected(drill.tolerates, scene);
@@ -93,7 +99,7 @@ export async function runDrill(
       warned: options.lenient ? slow : [],
       notes: outcome.notes,
       violations: [...found, ...door],
-      settling: await settling(system.truth.orders, since),
+      settling: await settlingOf(system.truth.orders, since),
       answered: availability(scene),
       answerP99: quantile(waits, 0.99),
       firstSettled: await firstSettledAfter(system.truth.orders, since, outcome.healedAt!),
@@ -103,4 +109,46 @@ export async function runDrill(
     clearInterval(ticking);
     await load.stop();
   }
+}
+
+export const number = (value: number): string => Math.round(value).toLocaleString("en-US");
+const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;
+export const percent = (share: number): string =>
+  `${(Math.floor(share * 10_000) / 100).toFixed(2)} %`;
+
+/** The figures of one drill, in the order of the columns of proof/docs/drills.md. */
+export function figuresOf(result: DrillResult): string[] {
+  const { settling, answered, answerP99, firstSettled, atRest } = result;
+  return [
+    `${result.violations.length}`,
+    number(settling.orders),
+    `${number(settling.p50)} / ${number(settling.p99)} / ${number(settling.max)} ms`,
+    percent(answered),
+    `${number(answerP99)} ms`,
+    `${firstSettled === undefined ? "–" : seconds(firstSettled)} / ${seconds(atRest)}`,
+  ];
+}
+
+export function lineOf(result: DrillResult): string {
+  const { drill, seed, notes } = result;
+  const [violations, orders, settled, answered, p99, healing] = figuresOf(result);
+  const parts = [
+    `${violations} violations`,
+    `${orders} orders settled, p50/p99/max ${settled}`,
+    `${answered} answered, p99 ${p99}`,
+    `first settled/at rest after ${healing}`,
+    ...notes,
+  ];
+  const outcome = passed(result) ? "ok    " : "FAILED";
+  return `${outcome} ${drill.id.padEnd(4)} ${drill.name} (seed ${seed}): ${parts.join(" · ")}`;
+}
+
+const MOST_SHOWN = 12;
+
+export function complaintsOf({ violations, failed, warned }: DrillResult): string[] {
+  const all = [...violations, ...failed, ...warned.map((text) => `warning: ${text}`)];
+  const more = all.length - MOST_SHOWN;
+  return [...all.slice(0, MOST_SHOWN), ...(more > 0 ? [`… and ${more} more`] : [])].map(
+    (text) => `         ${text}`,
+  );
 }

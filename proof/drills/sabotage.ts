@@ -1,143 +1,185 @@
-import {
-  CONSUMER,
-  CRASH_POINTS,
-  NO_SWEEPER,
-  SHORT_KEEP_ALIVE,
-  SLOW_READERS,
-  type Patch,
-} from "./patches.ts";
-import { GATEWAY_SABOTAGE, type Sabotage } from "./gateway-sabotage.ts";
+import { createHash } from "node:crypto";
+import { setTimeout as rest } from "node:timers/promises";
+import { ContractError } from "@shop/contracts/errors";
+import { GATEWAY_SABOTAGE } from "./gateway-sabotage.ts";
+import { CAN_CRASH, SHORT_KEEP_ALIVE, SLOW_READERS, type Changes, type Sabotage } from "./seams.ts";
 
-const SETTLE_ORDERS = "product-service/dist/decide/decide-orders.js";
+/** Without the reconciler, which heals a lost message: with it no drill could tell that one was lost. */
+const NO_RECONCILER: Changes = {
+  "order-service/src/reconcile/pending.sql": { takeOverduePending: () => async () => [] },
+};
 
-/** Ways to break the promises. */
-export const SABOTAGE: Record<string, Sabotage> = {
-  ...GATEWAY_SABOTAGE,
-  // Every message decides anew, whatever was decided before, and the table takes the second decision.
+const connections: { readonly up: boolean }[] = [];
+
+const scriptOf = (SCRIPT: string) => ({
+  SCRIPT,
+  SHA1: createHash("sha1").update(SCRIPT).digest("hex"),
+});
+
+/** Ways to break the promises of the services; those of the gateway are in gateway-sabotage.ts. */
+const SERVICE_SABOTAGE: Record<string, Sabotage> = {
+  // Every message is decided, whatever was decided before, and the table takes the second decision.
   "no-inbox": {
     drill: "triple-and-shuffle",
     complaint: /^\(a\) /,
-    patches: [
-      {
-        file: SETTLE_ORDERS,
-        find: "findMovements(sql, [...events.keys()]),",
-        replace: "[],",
+    changes: {
+      "product-service/src/decide/stock.sql": {
+        findMovements: () => async () => [],
+        insertMovements: (original) => (sql, decisions, decidedAt) =>
+          original(
+            { query: (text, values) => sql.query(`${text} ON CONFLICT DO NOTHING`, values) },
+            decisions,
+            decidedAt,
+          ),
       },
-      {
-        file: "product-service/dist/decide/stock.sql.js",
-        find: "ORDER BY order_id`",
-        replace: "ORDER BY order_id ON CONFLICT DO NOTHING`",
-      },
-    ],
+    },
   },
   "ack-before-commit": {
     drill: "kill-product-service",
     complaint: /is not settled$|are pending/,
-    patches: [
-      {
-        file: CONSUMER,
-        find: "const outcome = await handleUntilDone(",
-        replace:
-          "subscription.channel.ack(last.message, true); await new Promise((go) => setTimeout(go, 20)); const outcome = await handleUntilDone(",
+    changes: {
+      ...NO_RECONCILER,
+      "service-kit/src/messaging/subscription": {
+        takeMessages: (original) => (subscription, most) => {
+          const messages = original(subscription, most);
+          const last = messages.at(-1);
+          if (last) subscription.channel.ack(last, true);
+          return messages;
+        },
+        ackHandled: () => () => undefined,
       },
-      NO_SWEEPER,
-      { file: CONSUMER, find: "ackHandled(subscription, handled);", replace: "" },
-    ],
+      "service-kit/src/messaging/handle-batch": {
+        // The ack is on its way before the work begins.
+        handleUntilDone: (original) => async (handling, events, mayGoOn) => {
+          await rest(20);
+          return original(handling, events, mayGoOn);
+        },
+      },
+    },
   },
   "publish-outside-the-transaction": {
     drill: "kill-rabbitmq",
     complaint: /is not settled$|are pending/,
-    patches: [
-      {
-        file: "service-kit/dist/outbox/unit-of-work.js",
-        find: "open.alongside(insertLeased(open.sql, rows, LEASE_MS));",
-        replace: ";",
-      },
-      NO_SWEEPER,
-    ],
+    changes: {
+      ...NO_RECONCILER,
+      "service-kit/src/outbox/outbox.sql": { insertLeased: () => async () => undefined },
+    },
   },
-  // What does not need the broker waits for it all the same.
   "refuses-without-broker": {
     drill: "kill-rabbitmq",
     complaint: /^heard POST \/orders 503 /,
-    patches: [
-      {
-        file: "service-kit/dist/messaging/broker-connection.js",
-        find: "this.isUp = true;",
-        replace: "this.isUp = globalThis.brokerIsUp = true;",
+    changes: {
+      "service-kit/src/messaging/broker-connection": {
+        BrokerConnection: (Original) =>
+          class extends Original {
+            constructor(...options: ConstructorParameters<typeof Original>) {
+              super(...options);
+              connections.push(this);
+            }
+          },
       },
-      {
-        file: "service-kit/dist/messaging/broker-connection.js",
-        find: "signal.removeEventListener(",
-        replace: "globalThis.brokerIsUp = false; signal.removeEventListener(",
+      "order-service/src/place/place-order": {
+        PlaceOrder: (Original) =>
+          class extends Original {
+            override async execute(
+              request: Parameters<InstanceType<typeof Original>["execute"]>[0],
+            ) {
+              if (!connections.every(({ up }) => up))
+                throw new ContractError("UNAVAILABLE", "no broker");
+              return super.execute(request);
+            }
+          },
       },
-      {
-        file: "order-service/dist/place/place-order.js",
-        find: "const claim = claimOf(request);",
-        replace:
-          'if (!globalThis.brokerIsUp) throw new ContractError("UNAVAILABLE", "no broker"); const claim = claimOf(request);',
-      },
-    ],
+    },
   },
   "parses-any-size": {
     drill: "poison",
     complaint: / has parsed what is too large$|^\d+ of \d+ in /,
-    patches: [
-      {
-        file: "service-kit/dist/messaging/delivery.js",
-        find: "content.length > MAX_MESSAGE_BYTES",
-        replace: "false",
+    changes: {
+      "service-kit/src/messaging/delivery": {
+        faultOfSize: () => () => undefined,
+        decode: (original) => (message, types) => {
+          try {
+            JSON.parse(message.content.toString());
+          } catch {
+            return { message, fault: "not JSON" };
+          }
+          return original(message, types);
+        },
       },
-    ],
+    },
   },
+  // Also between values that are minutes apart.
   "versions-always-decide": {
     drill: "restore-product-db",
     complaint: /^the restored price was answered 409$/,
-    patches: [
-      {
-        file: "order-service/dist/products/product-memory.js",
-        find: "Math.abs(a.asOf - b.asOf) <= VERSIONS_DECIDE_WITHIN_MS",
-        replace: "true",
+    changes: {
+      "service-kit/src/cache/cache-scripts": { VERSIONS_DECIDE_WITHIN_MS: () => Infinity as 5_000 },
+      "order-service/src/products/product-memory": {
+        ProductMemory: (Original) =>
+          class extends Original {
+            override putAnswer(product: Parameters<InstanceType<typeof Original>["putEvent"]>[0]) {
+              return this.putEvent(product);
+            }
+          },
       },
-      {
-        file: "order-service/dist/products/product-memory.js",
-        find: "known.confirmedAt >= product.asOf",
-        replace: "true",
-      },
-    ],
+    },
   },
+  // Any value may take the place of a newer one.
   "cache-without-version": {
     drill: "stale-set",
     complaint: /did not show what was written/,
-    patches: [
+    changes: {
       ...SLOW_READERS,
-      {
-        file: "service-kit/dist/cache/cache-scripts.js",
-        find: "held > tonumber(version)",
-        replace: "false",
+      "service-kit/src/cache/cache-scripts": {
+        cacheScripts: ({ storeVersioned, ...others }) => ({
+          ...others,
+          storeVersioned: {
+            ...storeVersioned,
+            ...scriptOf(`
+              for i, key in ipairs(KEYS) do
+                redis.call('SET', key, ARGV[4 * i - 2])
+                redis.call('PEXPIREAT', key, ARGV[4 * i - 1])
+              end
+              return #KEYS`),
+          },
+        }),
       },
-    ],
+    },
   },
+  // A list is stored whatever was written since its query.
   "list-without-token": {
     drill: "stale-set",
     complaint: /did not show what was written/,
-    patches: [
+    changes: {
       ...SLOW_READERS,
-      {
-        file: "service-kit/dist/cache/cache-scripts.js",
-        find: "~= ARGV[1] then return 0 end",
-        replace: "~= ARGV[1] and false then return 0 end",
+      "service-kit/src/cache/cache-scripts": {
+        cacheScripts: ({ storeIfUnchanged, ...others }) => ({
+          ...others,
+          storeIfUnchanged: {
+            ...storeIfUnchanged,
+            ...scriptOf(`
+              redis.call('SET', KEYS[1], ARGV[2])
+              redis.call('PEXPIREAT', KEYS[1], ARGV[3])
+              return 1`),
+          },
+        }),
       },
-    ],
+    },
   },
 };
 
-/** Those that a program was started with. */
-export function patchesNamed(name: string): readonly Patch[] {
-  if (name === "crash-points") return Object.values(CRASH_POINTS);
-  if (name === "slow-readers") return SLOW_READERS;
-  if (name === "short-keep-alive") return SHORT_KEEP_ALIVE;
-  const found = SABOTAGE[name];
-  if (!found) throw new Error(`there are no patches "${name}"`);
-  return found.patches;
+export const SABOTAGE: Record<string, Sabotage> = { ...SERVICE_SABOTAGE, ...GATEWAY_SABOTAGE };
+
+/** What drills need to see what they look for. */
+const FOR_DRILLS: Record<string, Changes> = {
+  "can-crash": CAN_CRASH,
+  "slow-readers": SLOW_READERS,
+  "short-keep-alive": SHORT_KEEP_ALIVE,
+};
+
+export function changesNamed(name: string): Changes {
+  const changes = FOR_DRILLS[name] ?? SABOTAGE[name]?.changes ?? (SABOTAGE[name] && {});
+  if (changes === undefined) throw new Error(`there are no changes "${name}"`);
+  return changes;
 }

@@ -1,6 +1,9 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as rest } from "node:timers/promises";
 import { WORK_QUEUES } from "@shop/contracts/topology";
 import { connectBroker, type BrokerClient } from "@shop/test-support/broker-client";
-import type { Truth } from "@shop/test-support/checker";
+import { unrest, type Truth } from "@shop/test-support/checker";
 import { connectSql } from "@shop/test-support/sql";
 import type { TcpProxy } from "@shop/test-support/tcp-proxy";
 import type { KeptServer } from "local-stack/processes/keep-running";
@@ -111,4 +114,52 @@ interface Health {
   readonly status?: string;
   readonly checks?: Readonly<Record<string, string>>;
   readonly data?: { readonly status: string };
+}
+
+const LOOK_AGAIN_MS = 100;
+
+export const left = (system: DrillSystem): Promise<string[]> =>
+  unrest(system.truth).catch((error: Error) => [error.message]);
+
+/** How long it took until nothing was left to do; nothing when that never came. */
+export async function untilAtRest(
+  system: DrillSystem,
+  limitMs: number,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const startedAt = performance.now();
+  while (performance.now() - startedAt < limitMs) {
+    if ((await left(system)).length === 0) return performance.now() - startedAt;
+    await rest(LOOK_AGAIN_MS, undefined, { signal });
+  }
+  return undefined;
+}
+
+/** A full file is put aside under this. */
+const EARLIER = ".1";
+
+export type LogLine = Readonly<Record<string, unknown>>;
+
+/** All that a program has logged; a line that is no JSON object is handed to `onBroken`. */
+export function readLog(
+  { logFolder }: DrillSystem,
+  program: string,
+  onBroken: (line: string) => void,
+): LogLine[] {
+  const file = join(logFolder, `${program}.log`);
+  const text = [file + EARLIER, file]
+    .map((path) => (existsSync(path) ? readFileSync(path, "utf8") : ""))
+    .join("");
+  const whole = text.slice(0, text.lastIndexOf("\n") + 1);
+  return whole
+    .split("\n")
+    .filter((line) => line !== "")
+    .flatMap((line) => {
+      try {
+        return [JSON.parse(line) as LogLine];
+      } catch {
+        onBroken(line);
+        return [];
+      }
+    });
 }

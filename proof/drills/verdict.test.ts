@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { nothing, statuses, type Drill, type Heard } from "./drill.ts";
+import { nothing, statuses, type Drill } from "./drill.ts";
+import type { Heard } from "./load.ts";
 import { unexpected } from "./verdict.ts";
 
 const GET = "GET /products/:id";

@@ -1,14 +1,13 @@
 import { Agent } from "node:http";
 import express from "express";
 import { createProxyMiddleware } from "http-proxy-middleware";
-import { KEPT_CONNECTIONS } from "./kept-connections.ts";
 
 // As the README of http-proxy-middleware has it, with an agent that keeps connections.
-const [port, upstreamPort] = process.argv.slice(2).map(Number);
+const [port, upstreamPort, kept] = process.argv.slice(2).map(Number);
 const agent = new Agent({
   keepAlive: true,
-  maxSockets: KEPT_CONNECTIONS,
-  maxFreeSockets: KEPT_CONNECTIONS,
+  maxSockets: kept!,
+  maxFreeSockets: kept!,
 });
 const app = express();
 app.use(

@@ -1,7 +1,10 @@
 import { join } from "node:path";
 import { startProcess, type ManagedProcess } from "local-stack/processes/managed-process";
 import { waitUntil } from "local-stack/processes/wait-until";
-import { onCores } from "../figures/cores.ts";
+import { onCores } from "../machine.ts";
+
+/** To the upstream, for each peer as for our gateway. */
+export const KEPT_CONNECTIONS = 256;
 
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 5_000;
@@ -42,7 +45,7 @@ export const nodeCommand = (
   { port, upstreamPort }: Pick<Place, "port" | "upstreamPort">,
 ): PeerCommand => ({
   command: process.execPath,
-  args: [join(import.meta.dirname, file), `${port}`, `${upstreamPort}`],
+  args: [join(import.meta.dirname, file), `${port}`, `${upstreamPort}`, `${KEPT_CONNECTIONS}`],
   env: { NODE_ENV: "production" },
 });
 

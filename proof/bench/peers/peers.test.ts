@@ -5,11 +5,10 @@ import { lastingPorts } from "local-stack/processes/ports";
 import { makeTemporaryFolder } from "local-stack/processes/temporary-folder";
 import type { ManagedProcess } from "local-stack/processes/managed-process";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { CORES } from "../figures/cores.ts";
-import { startLoad } from "../load/start-load.ts";
-import { barePeer } from "./express.peer.ts";
-import { nginxPeer } from "./nginx.peer.ts";
+import { CORES } from "../machine.ts";
+import { startLoad } from "../start-load.ts";
 import { nodeCommand, startOn, stopProcess, waitForAnswer } from "./peer.ts";
+import { barePeer, nginxPeer } from "./peers.ts";
 import { ORDERS, PRODUCT } from "./stub-answers.ts";
 
 const { signal } = new AbortController();
@@ -56,9 +55,8 @@ test.for([barePeer, nginxPeer])(
     try {
       const { sent, ok } = await load.run(
         {
-          address: { host: "127.0.0.1", port },
+          url: `http://127.0.0.1:${port}`,
           requests: [{ path: PATH }],
-          headers: {},
           connections: 8,
           seconds: 1,
         },

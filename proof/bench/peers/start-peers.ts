@@ -1,10 +1,7 @@
 import { lastingPorts } from "local-stack/processes/ports";
-import { CORES } from "../figures/cores.ts";
-import { barePeer } from "./express.peer.ts";
-import { fastifyPeer } from "./fastify.peer.ts";
-import { gatewayPeers } from "./gateway.peer.ts";
-import { krakendPeer } from "./krakend.peer.ts";
-import { nginxPeer } from "./nginx.peer.ts";
+import { CORES } from "../machine.ts";
+import { gatewayPeers } from "./our-gateway.ts";
+import { barePeer, fastifyPeer, krakendPeer, nginxPeer } from "./peers.ts";
 import {
   nodeCommand,
   startOn,

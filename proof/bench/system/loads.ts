@@ -1,9 +1,28 @@
-import type { LoadRequest } from "../load/load-job.ts";
-import type { Figures } from "../scenario.ts";
-import { runOrders } from "./run-orders.ts";
-import { runRequests } from "./run-requests.ts";
-import type { Shop } from "./shop.ts";
-import { manyProducts } from "./stock-the-shop.ts";
+import type { LoadRequest } from "../load.ts";
+import type { Figures } from "../measure.ts";
+import { runOrders } from "./orders.ts";
+import { cpuPer, manyProducts, type Shop } from "./shop.ts";
+
+interface RequestsLoad {
+  readonly requests: readonly LoadRequest[];
+  readonly connections: number;
+  readonly seconds: number;
+  readonly perSecond?: number;
+}
+
+/** Through the gateway; for requests whose answer is all there is to wait for. */
+async function runRequests(shop: Shop, load: RequestsLoad, signal: AbortSignal): Promise<Figures> {
+  const cpuBefore = shop.cpuUs();
+  const result = await shop.load.run({ ...load, url: shop.url }, signal);
+  return {
+    perSecond: result.ok / result.seconds,
+    failed: result.failed,
+    p50Ms: result.p50Ms,
+    p95Ms: result.p95Ms,
+    p99Ms: result.p99Ms,
+    ...cpuPer(result.ok, cpuBefore, shop.cpuUs()),
+  };
+}
 
 /** A shop with twenty products that have orders, and how long a run takes. */
 export interface Stage {
@@ -35,9 +54,9 @@ const mix = (id: number): LoadRequest[] =>
   );
 
 export const ordersAtSaturation =
-  ({ shop, productIds, seconds }: Stage, address = shop.gateway): Run =>
+  ({ shop, productIds, seconds }: Stage, url = shop.url): Run =>
   (signal) =>
-    runOrders(shop, { address, productIds, seconds, connections: ORDER_CONNECTIONS }, signal);
+    runOrders(shop, { url, productIds, seconds, connections: ORDER_CONNECTIONS }, signal);
 
 export const ordersAtFixedRate =
   ({ shop, productIds, seconds }: Stage): Run =>
@@ -45,7 +64,7 @@ export const ordersAtFixedRate =
     runOrders(
       shop,
       {
-        address: shop.gateway,
+        url: shop.url,
         productIds,
         seconds,
         connections: FIXED_RATE_CONNECTIONS,

@@ -1,12 +1,12 @@
 import { withOwnSystem, type OwnSystem } from "local-stack/launcher/own-system";
 import { say } from "local-stack/terminal/say";
-import { startLoad, type Load } from "../load/start-load.ts";
-import type { UseScenario } from "../scenario.ts";
+import { startLoad, type Load } from "../start-load.ts";
+import type { UseScenario } from "../measure.ts";
 import { cachedProducts, mixed, ordersAtSaturation, type Stage } from "./loads.ts";
 import { openShop, type Shop } from "./shop.ts";
-import { createProducts, placeFirstOrders } from "./stock-the-shop.ts";
-import { systemScenario } from "./system-contenders.ts";
-import type { SystemScenarioName } from "./system-scenarios.ts";
+import { createProducts, placeFirstOrders } from "./shop.ts";
+import { systemScenario } from "./scenarios.ts";
+import type { SystemScenarioName } from "./scenarios.ts";
 
 const PRODUCTS = 20;
 /** After it little is left to compile: orders of the first ten seconds cost up to a half more than later ones. A short trial has less. */

@@ -7,7 +7,7 @@ const SET_UP_MS = { least: 0, most: 1_500 };
 const CONNECTS_WITHIN_MS = 20_000;
 const SERVICES = ["product-service", "order-service"];
 
-/** Connected, and not yet ready to tell and hear. */
+/** Connected, and not yet ready to publish and consume. */
 async function isSettingUp({ system }: Scene): Promise<boolean> {
   const all = await Promise.all(SERVICES.map((service) => system.checks(service)));
   const isReady = all.every(({ broker, consumers }) => broker === "ok" && consumers === "ok");

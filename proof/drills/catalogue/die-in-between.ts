@@ -1,8 +1,8 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { between } from "@shop/test-support/random";
 import { BRIEFLY_AWAY, statuses, type Drill, type Scene } from "../drill.ts";
-import { CRASH_POINTS } from "../patches.ts";
-import { CRASH_ORDERS } from "../patched-system.ts";
+import { CRASH_ORDER } from "../own-system.ts";
+import { CRASH_POINTS } from "../seams.ts";
 
 const BETWEEN_MS = { least: 200, most: 1_500 };
 const LOOK_AGAIN_MS = 20;
@@ -21,7 +21,7 @@ async function absorbedBy(program: string, { system }: Scene): Promise<number> {
 async function dieAt(scene: Scene, victim: string, point: string): Promise<void> {
   const { system, pause, signal } = scene;
   const kept = system.part(victim);
-  const orders = CRASH_ORDERS;
+  const orders = CRASH_ORDER;
   const { pid } = kept.server;
   writeFileSync(orders, `${victim} ${point}`);
   const until = performance.now() + DIES_WITHIN_MS;
@@ -38,20 +38,19 @@ export const dieInBetweenDrill: Drill = {
   id: "D4",
   name: "die-in-between",
   title: "services die between commit and ack, and between confirm and mark",
-  promise: "What is told again by that is absorbed.",
-  system: { patches: "crash-points" },
+  promise: "What is published again by that is absorbed.",
+  system: { changes: "can-crash" },
   rate: 200,
   tolerates: statuses(/./, BRIEFLY_AWAY),
   cachesMayLagMs: 5_500,
   async run(scene) {
-    const points = Object.keys(CRASH_POINTS);
     let again = 0;
     for (let strike = 0; strike < scene.instants; strike += 1) {
       await scene.pause(between(scene.random, BETWEEN_MS.least, BETWEEN_MS.most));
       const victim = VICTIMS[strike % 2]!;
       // Its count goes with it.
       again += await absorbedBy(victim, scene);
-      await dieAt(scene, victim, points[Math.floor(strike / 2) % 2]!);
+      await dieAt(scene, victim, CRASH_POINTS[Math.floor(strike / 2) % 2]!);
       await scene.system.ready(scene.signal);
     }
     for (const victim of VICTIMS) again += await absorbedBy(victim, scene);

@@ -8,7 +8,7 @@ export const duplicatesDrill: Drill = {
   id: "M1",
   name: "triple-and-shuffle",
   title: "every message of both kinds comes three times, in any order",
-  promise: "Told at least once, applied exactly once: one transition an order.",
+  promise: "Published at least once, applied exactly once: one transition an order.",
   rate: 200,
   tolerates: nothing,
   async run({ system, random, pause, lasting, expect, note }) {
@@ -16,9 +16,9 @@ export const duplicatesDrill: Drill = {
       const heard: HeardEvent[] = await client.hear("order.created", "order.updated");
       await pause(lasting(FOR_MS));
       // What is repeated is heard as well: only what came from the programs counts.
-      const told = [...heard];
-      await client.repeat(shuffle([...told, ...told], random));
-      return told.length;
+      const messages = [...heard];
+      await client.repeat(shuffle([...messages, ...messages], random));
+      return messages.length;
     });
     note(`${repeated} messages twice more`);
     expect(repeated > 0, "no message was repeated");

@@ -1,5 +1,5 @@
 import { connectRedis } from "@shop/test-support/redis-client";
-import { call } from "../clients.ts";
+import { call } from "../load.ts";
 import { nothing, type Drill, type Scene } from "../drill.ts";
 
 const FOR_MS = 10_000;

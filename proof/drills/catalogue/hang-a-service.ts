@@ -1,8 +1,8 @@
 import { eventually } from "@shop/test-support/eventually";
 import { call } from "@shop/test-support/http";
 import { statuses, type Drill, type Scene } from "../drill.ts";
-import { quantile } from "../figures.ts";
-import { othersHold } from "../others.ts";
+import { quantile } from "../verdict.ts";
+import { othersHold } from "../verdict.ts";
 import { everythingHeard } from "../verdict.ts";
 
 const FOR_MS = 8_000;
@@ -59,12 +59,12 @@ async function run(scene: Scene, fault: Fault): Promise<void> {
   const waits = refused.map(({ tookMs }) => tookMs);
   const late = refused.filter(({ status }) => status === 504).length;
   note(`${refused.length} refused, ${late} of them at the deadline`);
-  expect(refused.length > 0, "nobody noticed anything");
+  expect(refused.length > 0, "no request was refused");
   inTime("the last refusal", quantile(waits, 1), ANSWERED_WITHIN_MS);
   expect(system.pids() === pids, "a program was ended");
 }
 
-const promise = "A service that hangs or drips holds up nobody else.";
+const promise = "A service that hangs or drips delays no other.";
 
 export const hangingServiceDrills: readonly Drill[] = [
   {

@@ -1,5 +1,5 @@
 import { between } from "@shop/test-support/random";
-import { keepConnection, type Address } from "../../bench/load/connection.ts";
+import { keepConnection, prepare, type PreparedRequest } from "../../bench/load.ts";
 import { nothing, type Drill, type Scene } from "../drill.ts";
 
 const REQUESTS = 10_000;
@@ -32,14 +32,14 @@ async function askTogether(scene: Scene, clients: readonly Client[]): Promise<nu
 type Client = ReturnType<typeof createClient>;
 
 /** Keeps its connection for as long as the gateway says that it does, and no longer: a slow burst adds to a gap. */
-function createClient(address: Address, request: Buffer) {
-  let connection = keepConnection(address);
+function createClient(url: string, request: PreparedRequest) {
+  let connection = keepConnection(url);
   let answeredAt = Infinity;
   return {
     ask: async (): Promise<number> => {
       if (performance.now() - answeredAt > KEPT_FOR_MS) {
         connection.end();
-        connection = keepConnection(address);
+        connection = keepConnection(url);
       }
       const status = await new Promise<number>((resolve) => {
         connection.send(request, resolve);
@@ -58,18 +58,13 @@ export const idleGapsDrill: Drill = {
     "10,000 requests in bursts, with idle gaps around the times after which connections are closed",
   promise: "Idle connections never cost a request.",
   // The shipped times, of 65 s, would need an hour.
-  system: { patches: "short-keep-alive" },
+  system: { changes: "short-keep-alive" },
   rate: 20,
   tolerates: nothing,
   async run(scene) {
     const { system, load, random, pause, expect, note } = scene;
-    const { hostname: host, port } = new URL(system.gateway);
-    const request = Buffer.from(
-      `GET /products/${load.productIds[1]} HTTP/1.1\r\nHost: shop\r\n\r\n`,
-    );
-    const clients = Array.from({ length: CLIENTS }, () =>
-      createClient({ host, port: Number(port) }, request),
-    );
+    const request = prepare({ path: `/products/${load.productIds[1]}` });
+    const clients = Array.from({ length: CLIENTS }, () => createClient(system.gateway, request));
     const broken = new Map<number, number>();
     const rounds = Math.ceil(REQUESTS / (CLIENTS + ORDERS_AT_ONCE));
     for (let round = 0; round < rounds; round += 1) {

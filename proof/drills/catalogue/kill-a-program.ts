@@ -1,7 +1,8 @@
 import { setTimeout as rest } from "node:timers/promises";
 import { between } from "@shop/test-support/random";
-import { BRIEFLY_AWAY, statuses, type Drill, type Heard, type Scene } from "../drill.ts";
-import { quantile, succeeded } from "../figures.ts";
+import { BRIEFLY_AWAY, statuses, type Drill, type Scene } from "../drill.ts";
+import type { Heard } from "../load.ts";
+import { quantile, succeeded } from "../verdict.ts";
 import { everythingHeard } from "../verdict.ts";
 
 /** By itself, under the launcher: back and at work again. */

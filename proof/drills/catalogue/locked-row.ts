@@ -1,7 +1,7 @@
 import { setTimeout as rest } from "node:timers/promises";
-import { call } from "../clients.ts";
+import { call } from "../load.ts";
 import { statuses, type Drill, type Scene } from "../drill.ts";
-import { quantile } from "../figures.ts";
+import { quantile } from "../verdict.ts";
 
 const FOR_MS = 10_000;
 /** The batch that waits in vain, and its next try without that row. */
@@ -16,23 +16,23 @@ interface Change {
   readonly tookMs: number;
 }
 
-/** A client that changes a product, now and then, until the signal; what it was told. */
+/** A client that changes a product, now and then, until the signal; what it was answered. */
 async function change({ system }: Scene, id: number, end: AbortSignal): Promise<Change[]> {
-  const told: Change[] = [];
+  const changes: Change[] = [];
   while (!end.aborted) {
     const at = performance.now();
-    const body = { name: `Cup ${told.length}`, price: 10 };
+    const body = { name: `Cup ${changes.length}`, price: 10 };
     const answer = await call(`${system.gateway}/products/${id}`, { method: "PUT", body }).catch(
       () => undefined,
     );
-    told.push({ status: answer?.status, tookMs: Math.round(performance.now() - at) });
+    changes.push({ status: answer?.status, tookMs: Math.round(performance.now() - at) });
     await rest(CHANGE_EVERY_MS, undefined, { signal: end }).catch(() => undefined);
   }
-  return told;
+  return changes;
 }
 
-const slowestOf = (told: readonly Change[]): number =>
-  Math.max(0, ...told.map(({ tookMs }) => tookMs));
+const slowestOf = (changes: readonly Change[]): number =>
+  Math.max(0, ...changes.map(({ tookMs }) => tookMs));
 
 /** Who wants the row is refused in time; who wants another one does not notice. */
 function judge({ expect, inTime, note }: Scene, held: Change[], neighbour: Change[]): void {
@@ -98,7 +98,7 @@ export const lockedRowDrill: Drill = {
       `${others!.settled} orders of other products settled meanwhile, after ${others!.slowest.toFixed(1)} s at most`,
     );
     expect(others!.settled > 0, "no order of another product was settled meanwhile");
-    // Once somebody has waited for the lock in vain, nobody waits for it again.
+    // Once one request has waited for the lock in vain, no other waits for it.
     inTime("orders of other products", others!.slowest * 1_000, OTHERS_WITHIN_MS);
   },
 };

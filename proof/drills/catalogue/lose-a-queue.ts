@@ -15,7 +15,7 @@ export const loseAQueueDrill: Drill = {
   id: "D9",
   name: "lose-a-queue",
   title: "messages are stolen from live queues, which are purged, unbound and deleted under load",
-  promise: "Queues are declared again, and orders whose message is lost are told again.",
+  promise: "Queues are declared again, and orders whose message is lost are republished.",
   tolerates: nothing,
   async run({ system, random, pause, lasting, expect, healed, note }) {
     let lost = 0;

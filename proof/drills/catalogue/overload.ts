@@ -1,10 +1,15 @@
 import { setTimeout as rest } from "node:timers/promises";
 import type { Order } from "@shop/contracts/order";
 import { call } from "@shop/test-support/http";
-import { keepConnection, NO_ANSWER, type Connection } from "../../bench/load/connection.ts";
-import { requestBytes } from "../../bench/load/load-job.ts";
+import {
+  keepConnection,
+  NO_ANSWER,
+  prepare,
+  type Connection,
+  type PreparedRequest,
+} from "../../bench/load.ts";
 import { statuses, type Drill, type Scene } from "../drill.ts";
-import { quantile } from "../figures.ts";
+import { quantile } from "../verdict.ts";
 
 /** A second of work or so: who comes when so many wait is refused. Small, so that the clients of a drill can get beyond it. */
 const MAX_IN_FLIGHT = 256;
@@ -29,7 +34,7 @@ interface Heard {
 /** As many orders each second as it says, or as the connections can carry when that is fewer. */
 async function offer(
   connections: readonly Connection[],
-  request: Buffer,
+  request: PreparedRequest,
   perSecond: number,
 ): Promise<Heard[]> {
   const heard: Heard[] = [];
@@ -94,18 +99,12 @@ export const overloadDrill: Drill = {
   tolerates: statuses(/./, [...REFUSED]),
   async run(scene) {
     const { system, expect, inTime, note, signal } = scene;
-    const { hostname: host, port } = new URL(system.gateway);
     const { body } = await call(`${system.gateway}/products`, {
       body: { name: "Wanted by all", price: 10, qty: 1_000_000 },
     });
     const productId: number = body.data.id;
-    const address = { host, port: Number(port) };
-    const order = { path: "/orders", body: { productId, qty: 1 } };
-    const request = requestBytes(
-      { address, requests: [order], headers: {}, connections: 0, seconds: 0 },
-      order,
-    );
-    const all = Array.from({ length: OVER.connections }, () => keepConnection(address));
+    const request = prepare({ path: "/orders", body: { productId, qty: 1 } });
+    const all = Array.from({ length: OVER.connections }, () => keepConnection(system.gateway));
     const few = all.slice(0, PEAK_CONNECTIONS);
     const heard: Heard[] = [];
     const rates: { peak: number; over: number }[] = [];

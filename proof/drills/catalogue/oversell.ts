@@ -1,5 +1,5 @@
 import { eventually } from "@shop/test-support/eventually";
-import { call } from "../clients.ts";
+import { call } from "../load.ts";
 import { nothing, type Drill, type Scene } from "../drill.ts";
 
 const BUYERS = 1_000;

@@ -3,8 +3,8 @@ import { MAX_MESSAGE_BYTES, WORK_QUEUES, type WorkQueue } from "@shop/contracts/
 import type { BrokerClient } from "@shop/test-support/broker-client";
 import { eventually } from "@shop/test-support/eventually";
 import { nothing, type Drill, type Scene } from "../drill.ts";
-import { settling } from "../figures.ts";
-import { readLog } from "../program-logs.ts";
+import { settlingOf } from "../verdict.ts";
+import { readLog } from "../system.ts";
 
 const ROUNDS = 10;
 const BETWEEN_MS = 300;
@@ -107,9 +107,9 @@ export const poisonDrill: Drill = {
       const unparsed = lines.some(({ fault }) => String(fault).startsWith("larger than"));
       expect(unparsed, `${program} has parsed what is too large`);
     }
-    const { p99 } = await settling(system.truth.orders, since, hugeSince);
+    const { p99 } = await settlingOf(system.truth.orders, since, hugeSince);
     inTime("p99 of the orders between them", p99, OTHERS_P99_WITHIN_MS);
-    const beside = await settling(system.truth.orders, hugeSince);
+    const beside = await settlingOf(system.truth.orders, hugeSince);
     inTime("p99 of the orders beside 60 MB", beside.p99, HUGE_DEAD_WITHIN_MS);
   },
 };

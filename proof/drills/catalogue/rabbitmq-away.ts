@@ -1,7 +1,7 @@
 import { waitUntil } from "local-stack/processes/wait-until";
 import { nothing, type Drill, type Scene } from "../drill.ts";
-import { quantile } from "../figures.ts";
-import { untilGrownUp, watchMemory } from "../flat-memory.ts";
+import { quantile } from "../verdict.ts";
+import { untilGrownUp, watchMemory } from "../memory.ts";
 
 const AWAY_MS = 60_000;
 const FROZEN_MS = 30_000;
@@ -10,7 +10,7 @@ const P95_WITHIN_MS = 20;
 
 const DRAIN_LIMIT_MS = 60_000;
 
-/** Until the programs are told of it, orders are answered as fast as ever: nothing on their way needs the broker. */
+/** Until the programs hear of it, orders are answered as fast as ever: nothing on their way needs the broker. */
 function answersWhile(scene: Scene, from: number, to: number): number[] {
   return scene.ledger.entries.filter(({ at }) => at >= from && at < to).map(({ tookMs }) => tookMs);
 }
@@ -54,7 +54,7 @@ async function away(scene: Scene, howLongMs: number, back: () => Promise<void>):
 const NOTICED_WITHIN_MS = 25_000;
 const SERVICES = ["product-service", "order-service"];
 
-/** Nothing closes its connections: only heartbeats tell that nobody is there. */
+/** Nothing closes its connections: only heartbeats notice. */
 async function expectNoticed({ system, expect }: Scene): Promise<void> {
   for (const service of SERVICES) {
     const { broker } = await system.checks(service);
@@ -62,7 +62,8 @@ async function expectNoticed({ system, expect }: Scene): Promise<void> {
   }
 }
 
-const promise = "RabbitMQ away: a client sees nothing; what was committed is told when it is back.";
+const promise =
+  "RabbitMQ away: a client sees nothing; what was committed is published when it is back.";
 
 export const rabbitmqAwayDrills: readonly Drill[] = [
   {

@@ -1,7 +1,7 @@
 import { between } from "@shop/test-support/random";
 import type { KeptServer } from "local-stack/processes/keep-running";
 import { nothing, type Drill, type Scene } from "../drill.ts";
-import { quantile } from "../figures.ts";
+import { quantile } from "../verdict.ts";
 
 const AWAY_MS = 10_000;
 const READS_P99_WITHIN_MS = 100;

@@ -1,6 +1,6 @@
 import { BRIEFLY_AWAY, nothing, statuses, type Drill, type Scene } from "../drill.ts";
-import { succeeded } from "../figures.ts";
-import { readLog, type LogLine } from "../program-logs.ts";
+import { succeeded } from "../verdict.ts";
+import { readLog, type LogLine } from "../system.ts";
 import type { DrillSystem } from "../system.ts";
 import { everythingHeard } from "../verdict.ts";
 
@@ -94,8 +94,8 @@ export const replicaDrills: readonly Drill[] = [
       }
       expect(applied > 0, "no migration was applied");
       const lines = instances.flatMap(({ server }) => logSince(system, server.name, startedAt));
-      const told = lines.map(({ migrationsApplied: count }) => Number(count ?? 0));
-      const sum = told.reduce((all, count) => all + count, 0);
+      const counts = lines.map(({ migrationsApplied: count }) => Number(count ?? 0));
+      const sum = counts.reduce((all, count) => all + count, 0);
       expect(sum === applied, `${sum} migrations were run for ${applied} in the tables`);
       const failed = lines.filter(({ msg }) => msg === "waiting for the database");
       expect(failed.length === 0, `${failed.length} tries to migrate failed`);

@@ -1,7 +1,7 @@
 import type { Entry } from "@shop/test-support/ledger";
 import type { Sql } from "@shop/test-support/sql";
 import { compareBooks, type Comparison } from "operations/compare/compare-books";
-import { call } from "../clients.ts";
+import { call } from "../load.ts";
 import { statuses, type Drill, type Scene } from "../drill.ts";
 
 const SOLD_FOR_MS = 5_000;

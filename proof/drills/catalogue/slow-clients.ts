@@ -2,8 +2,8 @@ import type { Socket } from "node:net";
 import { GIGABYTES, pourGigabyte } from "@shop/test-support/endless-body";
 import { openRaw } from "@shop/test-support/raw-client";
 import { nothing, type Drill, type Scene } from "../drill.ts";
-import { othersHold } from "../others.ts";
-import { memoryOf } from "../process-figures.ts";
+import { othersHold } from "../verdict.ts";
+import { memoryOf } from "../memory.ts";
 
 const CLIENTS = 1_000;
 const FOR_MS = 14_000;

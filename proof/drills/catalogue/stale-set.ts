@@ -1,7 +1,7 @@
 import { setTimeout as rest } from "node:timers/promises";
 import { between } from "@shop/test-support/random";
 import { connectRedis } from "@shop/test-support/redis-client";
-import { call } from "../clients.ts";
+import { call } from "../load.ts";
 import { nothing, type Drill, type Scene } from "../drill.ts";
 
 const FOR_MS = 10_000;
@@ -13,7 +13,7 @@ const READERS = 5;
 const WRITER_AFTER_MS = { least: 0, most: 20 };
 
 /** What of an answer is looked at, of a product or of a list. */
-type Told =
+type Answer =
   | { readonly version?: number; readonly items?: readonly { readonly id: string }[] }
   | undefined;
 
@@ -24,7 +24,7 @@ interface Subject {
   readonly path: (productId: number) => string;
   readonly cached: (productId: number) => string;
   /** Gives back what has to be seen from then on. */
-  write(scene: Scene, productId: number): Promise<(data: Told) => boolean>;
+  write(scene: Scene, productId: number): Promise<(data: Answer) => boolean>;
 }
 
 const product: Subject = {
@@ -49,7 +49,7 @@ const orderList: Subject = {
   },
 };
 
-async function read({ system, load }: Scene, path: string): Promise<Told> {
+async function read({ system, load }: Scene, path: string): Promise<Answer> {
   const at = performance.now();
   const answer = await call(`${system.gateway}${path}`).catch(() => undefined);
   const what = `GET ${path.replace(/\d+$/, ":id")}`;
@@ -75,7 +75,7 @@ export const staleSetDrill: Drill = {
   name: "stale-set",
   title: "writers come between a reader's look and its set, again and again for 10 s",
   promise: "A stale value never overwrites a newer one: who has written sees it in the next read.",
-  system: { patches: "slow-readers" },
+  system: { changes: "slow-readers" },
   rate: 0,
   tolerates: nothing,
   async run(scene) {

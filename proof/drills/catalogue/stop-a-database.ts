@@ -1,6 +1,6 @@
-import { call } from "../clients.ts";
+import { call } from "../load.ts";
 import { statuses, type Drill, type Scene } from "../drill.ts";
-import { quantile } from "../figures.ts";
+import { quantile } from "../verdict.ts";
 import { everythingHeard } from "../verdict.ts";
 
 const AWAY_MS = 10_000;

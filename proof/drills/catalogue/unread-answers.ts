@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { openRaw } from "@shop/test-support/raw-client";
 import { nothing, type Drill, type Scene } from "../drill.ts";
-import { succeeded } from "../figures.ts";
+import { succeeded } from "../verdict.ts";
 import { everythingHeard } from "../verdict.ts";
 
 /** Of the loopback network, which is all ours. */

@@ -1,2 +1,0 @@
-/** To the upstream, for each peer as for our gateway. */
-export const KEPT_CONNECTIONS = 256;
