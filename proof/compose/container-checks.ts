@@ -45,6 +45,22 @@ export async function expectNotRoot(project: ComposeProject, service: string): P
   if (!users.every((user) => user > 0)) throw new Error(`user ids of ${service}: ${lines.join()}`);
 }
 
+/** What a server says while it starts is no failure. Looked at before anything is killed, which brings such lines of its own. */
+const WHILE_STARTING = /the database system is (?:starting up|not yet accepting connections)/;
+
+export function fatalLines(logs: string): string[] {
+  const lines = logs.split("\n").filter((line) => /\bFATAL\b/.test(line));
+  return lines.filter((line) => !WHILE_STARTING.test(line));
+}
+
+export async function expectNoFatalLines(
+  project: ComposeProject,
+  servers: readonly string[],
+): Promise<void> {
+  const lines = fatalLines(await project.compose(["logs", "--no-color", ...servers]));
+  if (lines.length > 0) throw new Error(`${lines.length} lines, the first: ${lines[0]}`);
+}
+
 export async function expectReadOnly(project: ComposeProject, service: string): Promise<void> {
   const { HostConfig } = await containerOf(project, service);
   if (!HostConfig.ReadonlyRootfs) throw new Error(`${service} has no read-only root file system`);

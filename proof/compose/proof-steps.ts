@@ -1,9 +1,10 @@
 import { PROGRAMS } from "../../local-stack/src/programs/programs.ts";
 import { SERVER_NAMES } from "../../local-stack/src/servers/server-table.ts";
 import { waitUntil } from "../../local-stack/src/processes/wait-until.ts";
-import { brokerPage } from "./broker-page.ts";
+import { brokerPage, shopClient } from "./clients.ts";
 import type { ComposeProject } from "./compose.ts";
 import {
+  expectNoFatalLines,
   expectNotRoot,
   expectReadOnly,
   imageSizes,
@@ -13,7 +14,6 @@ import {
   same,
   stopInOrder,
 } from "./container-checks.ts";
-import { shopClient } from "./shop-client.ts";
 
 const BUILD_TIMEOUT_MS = 1_200_000;
 /** First starts included: two databases are made, and images may have to be fetched. */
@@ -109,6 +109,10 @@ export function proofSteps(
         if (!said.includes("No order has been pending")) throw new Error(said);
         await project.compose([...run, "dead-letters", "list"]);
       },
+    },
+    {
+      name: "no server has logged a FATAL line",
+      run: () => nothing(expectNoFatalLines(project, SERVER_NAMES)),
     },
     ...ALL.map((service) => ({
       name: `${service} killed: it comes back, and an order is done`,

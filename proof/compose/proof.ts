@@ -1,6 +1,6 @@
 import { STOPPED } from "../../local-stack/src/terminal/exit-codes.ts";
 import { randomBytes } from "node:crypto";
-import { dockerAnswers } from "../../local-stack/src/servers/docker.ts";
+import { docker, dockerAnswers } from "../../local-stack/src/servers/docker.ts";
 import { lastingPorts } from "../../local-stack/src/processes/ports.ts";
 import { say, seconds } from "../../local-stack/src/terminal/say.ts";
 import { listenForStop } from "../../local-stack/src/terminal/stop-signals.ts";
@@ -14,6 +14,12 @@ async function prove(signal: AbortSignal): Promise<boolean> {
       "No Docker Engine answers here, so nothing can be proven. Start Docker and try again.",
     );
   }
+  await docker(["compose", "version"]).catch(() => {
+    signal.throwIfAborted();
+    throw new Error(
+      "This Docker has no compose, so nothing can be proven. Install its plugin (https://docs.docker.com/compose/install) and try again.",
+    );
+  });
   const [gatewayPort = 0, managementPort = 0] = await lastingPorts(2);
   const password = () => randomBytes(12).toString("hex");
   const variables = {
