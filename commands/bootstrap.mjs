@@ -18,14 +18,17 @@ const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
 const [command = "", ...args] = process.argv.slice(2);
 if (!Object.hasOwn(COMMANDS, command)) fail(`Give one of:\n${listOfCommands()}`);
 const { entry, helpBy } = COMMANDS[command];
+// A fork may delete the folder.
+const isDeleted = entry.startsWith("proof/") && !existsSync(join(CHECKOUT, "proof"));
 if (args.includes("--help") || args.includes("-h")) {
-  if (helpBy === undefined) {
+  if (helpBy === undefined || isDeleted) {
     console.log(usageOf(command));
     process.exit();
   }
   args.splice(0, args.length, ...helpBy);
   process.argv.splice(3, Infinity, ...helpBy);
 }
+if (isDeleted) fail(`The folder proof/ is not here, and npm run ${command} is a part of it.`);
 
 const [major, minor] = process.versions.node.split(".").map(Number);
 if (

@@ -43,6 +43,8 @@ export function packagesAreCurrent(checkout) {
   return Object.entries(wanted).every(([path, entry]) => {
     if (!path.startsWith("node_modules/")) return true;
     const has = installed[path];
+    // A workspace whose folder was deleted has no link.
+    if (entry.link && !existsSync(join(checkout, entry.resolved))) return true;
     if (has === undefined) return entry.optional === true && !isForThisSystem(entry);
     const { version, resolved, link } = entry;
     return has.version === version && has.resolved === resolved && has.link === link;

@@ -23,9 +23,11 @@ test("lists every command as a script of package.json, with its entry file", () 
   const prefix = "exec node commands/bootstrap.mjs ";
   const called = Object.values(scripts).filter((script) => script.startsWith(prefix));
   expect(called.map((script) => script.slice(prefix.length))).toEqual(Object.keys(COMMANDS));
-  expect(Object.values(COMMANDS).filter(({ entry }) => !existsSync(join(CHECKOUT, entry)))).toEqual(
-    [],
+  // A fork may delete proof/.
+  const there = Object.values(COMMANDS).filter(
+    ({ entry }) => !entry.startsWith("proof/") || existsSync(join(CHECKOUT, "proof")),
   );
+  expect(there.filter(({ entry }) => !existsSync(join(CHECKOUT, entry)))).toEqual([]);
 });
 
 test.each(Object.keys(COMMANDS))("shows with --help how to call %s, and starts nothing", (name) => {

@@ -53,6 +53,15 @@ test("installs the packages when the lockfile has a new one", async () => {
   expect(packagesAreCurrent(await checkout(wanted, { "node_modules/pg": pg }))).toBe(false);
 });
 
+test("installs nothing when the folder of a workspace was deleted", async () => {
+  const link = { resolved: "proof", link: true };
+  const wanted = { "node_modules/pg": pg, "node_modules/proof": link };
+  const folder = await checkout(wanted, { "node_modules/pg": pg });
+  expect(packagesAreCurrent(folder)).toBe(true);
+  mkdirSync(join(folder, "proof"));
+  expect(packagesAreCurrent(folder)).toBe(false);
+});
+
 const forThisSystem = { ...otherSystem, os: [process.platform], cpu: [process.arch] };
 
 test.each([
