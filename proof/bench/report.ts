@@ -89,7 +89,7 @@ How it is measured:
 - The command starts everything that it measures: the peers in front of a stub, or a whole system on servers of its own.
 - What is compared takes turns, in short runs, and another begins each round. Figures are medians of the rounds; ratios are the
   medians of the ratios within a round, so that a slow moment of the machine meets both sides.
-- The load generator is a process of its own on plain sockets with keep-alive. "Saturation" is a closed loop: each connection sends
+- The load generator is a process of its own on kept connections of undici. "Saturation" is a closed loop: each connection sends
   its next request when it has the answer to its last. At a fixed rate, a latency counts from the moment at which the request should
   have gone out, so that a stall shows in every request that it holds up; the generator's own timer and its wait for a core count as well.
 - On Linux all of it is scheduled as batch work (\`chrt --batch\`), the load generator included: it interrupts nobody whom it measures.

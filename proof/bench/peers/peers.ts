@@ -104,7 +104,7 @@ ${temporary.join("\n")}
 `;
 }
 
-const SOURCE = join(import.meta.dirname, "..", "..", "krakend");
+const SOURCE = join(import.meta.dirname, "..", "krakend");
 const BUILD_LIMIT_MS = 300_000;
 
 const installed = findOnPath(process.env["KRAKEND"] || "krakend");
