@@ -30,7 +30,7 @@ async function runClients(shop: string, stop: AbortSignal): Promise<number> {
 }
 
 async function run(args: readonly string[], shop: string, stop: AbortSignal): Promise<number> {
-  const bootstrap = join(CHECKOUT, "local-stack", "bootstrap.mjs");
+  const bootstrap = join(CHECKOUT, "commands", "bootstrap.mjs");
   const client = spawn(process.execPath, [bootstrap, ...args], {
     env: { ...process.env, SHOP_URL: shop },
     stdio: "inherit",
