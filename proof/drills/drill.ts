@@ -63,3 +63,21 @@ export const statuses =
   (what: RegExp, allowed: readonly (number | undefined)[]) =>
   (heard: Heard): boolean =>
     what.test(heard.what) && allowed.includes(heard.status);
+
+/** What the command line asks for. */
+export interface Wanted {
+  readonly names: readonly string[];
+  readonly list: boolean;
+  readonly short: boolean;
+  readonly write: boolean;
+  readonly seed: number;
+  readonly instants: number;
+  /** Of how long things last. */
+  readonly time: number;
+  readonly rate: number | undefined;
+  /** What limits of time are multiplied with. */
+  readonly patience: number;
+  readonly minutes: number;
+  /** A way to break the programs on purpose. */
+  readonly sabotage: string | undefined;
+}

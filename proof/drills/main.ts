@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { CATALOGUE, SHORT_SELECTION } from "./catalogue.ts";
-import type { Drill } from "./drill.ts";
+import type { Drill, Wanted } from "./drill.ts";
 import { writeFigures } from "./figures-document.ts";
 import { eachOnItsSystem, keepLogs, print, printProgress } from "./own-system.ts";
 import { runBroken } from "./run-broken.ts";
@@ -14,23 +14,6 @@ import { soak } from "./soak.ts";
 const SHORT = { instants: 2, time: 0.25, rate: 100, patience: 4 };
 const INSTANTS = 20;
 const SHORT_SEED = 20_261_120;
-
-export interface Wanted {
-  readonly names: readonly string[];
-  readonly list: boolean;
-  readonly short: boolean;
-  readonly write: boolean;
-  readonly seed: number;
-  readonly instants: number;
-  /** Of how long things last. */
-  readonly time: number;
-  readonly rate: number | undefined;
-  /** What limits of time are multiplied with. */
-  readonly patience: number;
-  readonly minutes: number;
-  /** A way to break the programs on purpose. */
-  readonly sabotage: string | undefined;
-}
 
 const USAGE = `npm run drills -- [name or id …] [options]
   --list            what there is

@@ -1,6 +1,5 @@
 import { STOPPED } from "local-stack/terminal/exit-codes";
-import type { Drill } from "./drill.ts";
-import type { Wanted } from "./main.ts";
+import type { Drill, Wanted } from "./drill.ts";
 import { onOneSystem, print, printProgress } from "./own-system.ts";
 import { complaintsOf, runDrill } from "./run-drill.ts";
 import { SABOTAGE } from "./sabotage.ts";

@@ -1,10 +1,9 @@
 import { violations } from "@shop/test-support/checker";
 import { randomOf, shuffle } from "@shop/test-support/random";
 import { waitUntil } from "local-stack/processes/wait-until";
-import type { Drill } from "./drill.ts";
+import type { Drill, Wanted } from "./drill.ts";
 import { createGrowthTable, type GrowthRow } from "./growth.ts";
 import type { Heard } from "./load.ts";
-import type { Wanted } from "./main.ts";
 import { keepLogs, onOneSystem, print, printProgress } from "./own-system.ts";
 import { number, percent } from "./run-drill.ts";
 import { openScene, openStage, play, warmUp, type Stage } from "./scene.ts";

@@ -52,3 +52,11 @@ export async function runCommand(options: CommandOptions): Promise<string> {
   const how = tooLate ? `took over ${timeoutMs / 1000} s` : `ended with ${endedBy ?? code}`;
   throw new Error(`${name} ${how}\n${command.recentOutput().trim()}`);
 }
+
+const INHERITED = ["PATH", "TMPDIR", "LD_LIBRARY_PATH", "SystemRoot", "DOCKER_HOST", "HOME"];
+
+/** The user's own PG*, RABBITMQ_* and ERL_* settings are for other servers than ours. */
+export function plainEnvironment(): NodeJS.ProcessEnv {
+  const kept = INHERITED.map((name) => [name, process.env[name]] as const);
+  return { ...Object.fromEntries(kept.filter(([, value]) => value !== undefined)), LC_ALL: "C" };
+}

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import { docker, environmentFlags, removeContainer, serverPid } from "./docker.ts";
-import { plainEnvironment } from "./server-options.ts";
+import { plainEnvironment } from "../processes/run-command.ts";
 import { startProcess, type ManagedProcess } from "../processes/managed-process.ts";
 import { LOOPBACK } from "../processes/ports.ts";
 import { wasReady } from "./ready-mark.ts";

@@ -1,5 +1,4 @@
-import { runCommand } from "../processes/run-command.ts";
-import { plainEnvironment } from "./server-options.ts";
+import { plainEnvironment, runCommand } from "../processes/run-command.ts";
 
 const ENGINE_TIMEOUT_MS = 5_000;
 const COMMAND_TIMEOUT_MS = 30_000;

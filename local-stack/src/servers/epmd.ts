@@ -1,7 +1,7 @@
 import { findErlangTool } from "./find-server.ts";
 import { startProcess, type ManagedProcess } from "../processes/managed-process.ts";
 import { LOOPBACK } from "../processes/ports.ts";
-import { plainEnvironment } from "./server-options.ts";
+import { plainEnvironment } from "../processes/run-command.ts";
 
 /**
  * Erlang would start one by itself, as a daemon that outlives it and that nobody knows the number of. Started by us it

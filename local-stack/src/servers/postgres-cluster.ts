@@ -6,8 +6,7 @@ import { basename, dirname, join } from "node:path";
 import { OPERATOR } from "./accounts.ts";
 import { siblingOf } from "./find-server.ts";
 import type { ProcessUser } from "../processes/managed-process.ts";
-import { runCommand } from "../processes/run-command.ts";
-import { plainEnvironment } from "./server-options.ts";
+import { plainEnvironment, runCommand } from "../processes/run-command.ts";
 import { OWNER_ALONE } from "../terminal/write-whole.ts";
 
 /** Beside PostgreSQL's own files, which it does not look at. */

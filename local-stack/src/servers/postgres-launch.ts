@@ -11,7 +11,7 @@ import {
 } from "../processes/managed-process.ts";
 import { LOOPBACK } from "../processes/ports.ts";
 import { processTree, signalTree } from "../processes/process-tree.ts";
-import { plainEnvironment } from "./server-options.ts";
+import { plainEnvironment } from "../processes/run-command.ts";
 
 export interface PostgresLaunch {
   name: string;

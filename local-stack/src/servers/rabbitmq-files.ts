@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { MAX_MESSAGE_BYTES } from "../../../shared-contracts/src/topology.ts";
 import { LOOPBACK } from "../processes/ports.ts";
 import { wasReady } from "./ready-mark.ts";
-import { plainEnvironment } from "./server-options.ts";
+import { plainEnvironment } from "../processes/run-command.ts";
 import { makePrivateFolder } from "../processes/temporary-folder.ts";
 import { OWNER_ALONE } from "../terminal/write-whole.ts";
 

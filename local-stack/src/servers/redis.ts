@@ -10,7 +10,8 @@ import { startProcess } from "../processes/managed-process.ts";
 import { LOOPBACK, freePort } from "../processes/ports.ts";
 import { redisAnswers } from "./readiness.ts";
 import { redisUserLines, type RedisUser } from "./redis-users.ts";
-import { plainEnvironment, type ServerOptions } from "./server-options.ts";
+import { plainEnvironment } from "../processes/run-command.ts";
+import type { ServerOptions } from "./server-options.ts";
 import { chooseDataDir, makePrivateFolder } from "../processes/temporary-folder.ts";
 
 const READY_TIMEOUT_MS = 20_000;

@@ -20,11 +20,3 @@ export interface ServerOptions {
   /** Called for each process as soon as it runs, long before it is ready. */
   onLaunch?: ((launched: LaunchedServer) => void) | undefined;
 }
-
-const INHERITED = ["PATH", "TMPDIR", "LD_LIBRARY_PATH", "SystemRoot", "DOCKER_HOST", "HOME"];
-
-/** The user's own PG*, RABBITMQ_* and ERL_* settings are for other servers than ours. */
-export function plainEnvironment(): NodeJS.ProcessEnv {
-  const kept = INHERITED.map((name) => [name, process.env[name]] as const);
-  return { ...Object.fromEntries(kept.filter(([, value]) => value !== undefined)), LC_ALL: "C" };
-}
