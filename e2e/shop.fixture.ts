@@ -156,7 +156,7 @@ export async function startShop(
     order,
     products,
     orders,
-    /** What the gateway is told of the services. */
+    /** What the gateway gets to know of the services. */
     urls: {
       PRODUCT_SERVICE_URLS: products.map(({ url }) => url).join(","),
       ORDER_SERVICE_URLS: orders.map(({ url }) => url).join(","),

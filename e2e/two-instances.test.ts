@@ -44,7 +44,7 @@ test("keeps sums right to the piece, and one order for each key, with two instan
   const rows = await shop.truth.orders("SELECT 1 FROM orders");
   expect(rows).toHaveLength(BUYERS * ORDERS_EACH);
   for (const service of [...shop.products, ...shop.orders]) {
-    expect(service.lines().some((line) => line.includes("event taken"))).toBe(true);
+    expect(service.lines().some((line) => line.includes("event consumed"))).toBe(true);
   }
 });
 

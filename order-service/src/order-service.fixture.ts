@@ -103,7 +103,7 @@ export async function startFixture(settings: Record<string, string> = {}) {
       { id, productId }: Pick<Order, "id" | "productId">,
       reason: EventData<"order.updated">["reason"] = null,
     ) =>
-      servers.broker.tell("order.updated", {
+      servers.broker.publish("order.updated", {
         orderId: id,
         productId,
         status: reason === null ? "done" : "rejected",
@@ -113,7 +113,7 @@ export async function startFixture(settings: Record<string, string> = {}) {
     /** Waits until the event with this request id was taken. */
     taken: (requestId: string) =>
       eventually(() => {
-        const lines = log.lines.filter(({ msg }) => msg === "event taken");
+        const lines = log.lines.filter(({ msg }) => msg === "event consumed");
         expect(lines).toContainEqual(expect.objectContaining({ requestId }));
       }),
     stop: async () => {

@@ -35,7 +35,7 @@ const outbox = () => servers.sql<{ subject: string }>("SELECT subject FROM outbo
 
 describe("a start", () => {
   test("without the broker: every order is taken, the outbox keeps its event and is drained later", async () => {
-    const told = await servers.broker.hear("order.created");
+    const told = await servers.broker.receive("order.created");
     const { id: productId } = servers.products.put();
     await servers.ways.broker.cut();
     const service = await start();
@@ -138,39 +138,42 @@ describe("the log", () => {
   test.each([
     ["true", "info"],
     ["false", "debug"],
-  ])("with LOG_EVENTS=%s has a line at %s for each event told and taken", async (on, level) => {
-    const log = captureLog();
-    const service = await start({ LOG_EVENTS: on }, log);
-    try {
-      await ready(service.url);
-      const { id: productId } = servers.products.put();
-      const requestId = `logged-${level}`;
-      const { body: order } = await place(service.url, productId, requestId);
-      await eventually(() => expect(lines(log, requestId)).toHaveLength(1));
-      await servers.broker.tell(
-        "order.updated",
-        {
-          orderId: order.id,
-          productId,
-          status: "done",
-          reason: null,
-          decidedAt: new Date().toISOString(),
-        },
-        { requestId },
-      );
-      await servers.broker.tell("product.updated", servers.products.put({ id: productId }), {
-        requestId,
-      });
-      await eventually(() => expect(lines(log, requestId)).toHaveLength(3));
-      expect(lines(log, requestId).toSorted()).toEqual([
-        `${level} event taken order.updated`,
-        `${level} event taken product.updated`,
-        `${level} event told order.created`,
-      ]);
-    } finally {
-      await service.stop();
-    }
-  });
+  ])(
+    "with LOG_EVENTS=%s has a line at %s for each event published and taken",
+    async (on, level) => {
+      const log = captureLog();
+      const service = await start({ LOG_EVENTS: on }, log);
+      try {
+        await ready(service.url);
+        const { id: productId } = servers.products.put();
+        const requestId = `logged-${level}`;
+        const { body: order } = await place(service.url, productId, requestId);
+        await eventually(() => expect(lines(log, requestId)).toHaveLength(1));
+        await servers.broker.publish(
+          "order.updated",
+          {
+            orderId: order.id,
+            productId,
+            status: "done",
+            reason: null,
+            decidedAt: new Date().toISOString(),
+          },
+          { requestId },
+        );
+        await servers.broker.publish("product.updated", servers.products.put({ id: productId }), {
+          requestId,
+        });
+        await eventually(() => expect(lines(log, requestId)).toHaveLength(3));
+        expect(lines(log, requestId).toSorted()).toEqual([
+          `${level} event consumed order.updated`,
+          `${level} event consumed product.updated`,
+          `${level} event published order.created`,
+        ]);
+      } finally {
+        await service.stop();
+      }
+    },
+  );
 });
 
 describe("the program", () => {
@@ -224,7 +227,7 @@ describe("the program", () => {
   test.each(["SIGTERM", "SIGINT"] as const)(
     "at %s finishes what is in flight, exits with 0 within 10 seconds, and loses nothing",
     async (signal) => {
-      const told = await servers.broker.hear("order.created");
+      const told = await servers.broker.receive("order.created");
       const { id: productId } = servers.products.put();
       const program = await startServiceProcess("order-service", servers.environment);
       await ready(program.url);

@@ -63,7 +63,7 @@ export async function startFixture(settings: Record<string, string> = {}) {
     declareEverything(vhostUrl),
   ]);
   const sql = connectSql(databaseUrl);
-  const told = await broker.hear("order.updated");
+  const told = await broker.receive("order.updated");
 
   const request = (path: string, options?: Call) => call(`${service.url}${path}`, options);
   const ready = (url: string = service.url) =>

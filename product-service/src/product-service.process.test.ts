@@ -35,7 +35,7 @@ async function startProcess(environment: Record<string, string> = {}): Promise<S
 
 const create = async (process: ServiceProcess, qty: number): Promise<Product> =>
   (await call(`${process.url}/products`, { body: { name: "Laptop", price: 1, qty } })).body;
-const tellAll = (orders: readonly Order[]) => fixture.broker.tellAll("order.created", orders);
+const tellAll = (orders: readonly Order[]) => fixture.broker.publishAll("order.created", orders);
 const decided = async (productId: number): Promise<number> =>
   Object.values(await fixture.outcomes(productId)).reduce((sum, count) => sum + count, 0);
 

@@ -116,7 +116,7 @@ describe("starting", () => {
         body: { name: "x", price: 1, qty: 1 },
       });
       const order = orderFor(body.id);
-      await fixture.broker.tell("order.created", order);
+      await fixture.broker.publish("order.created", order);
       await fixture.allSettled([order]);
     } finally {
       await instance.stop();
@@ -124,7 +124,7 @@ describe("starting", () => {
   });
 
   test("when only the broker is away, then products are written, and told when it comes", async () => {
-    const told = await fixture.broker.hear("product.created");
+    const told = await fixture.broker.receive("product.created");
     await fixture.ways.broker.cut();
     const instance = await fixture.startAnother(fixture.onItsWays);
     try {

@@ -4,7 +4,7 @@ import { ContractError } from "@shop/contracts/errors";
 import { GATEWAY_SABOTAGE } from "./gateway-sabotage.ts";
 import { CAN_CRASH, SHORT_KEEP_ALIVE, SLOW_READERS, type Changes, type Sabotage } from "./seams.ts";
 
-/** Without the reconciler, which heals a lost message: with it no drill could tell that one was lost. */
+/** Without the reconciler, which heals a lost message: with it no drill could see that one was lost. */
 const NO_RECONCILER: Changes = {
   "order-service/src/reconcile/pending.sql": { takeOverduePending: () => async () => [] },
 };

@@ -122,7 +122,7 @@ export function availability({ ledger, load: { heard } }: Pick<Scene, "ledger" |
   return shareOf(granted.size + heard.filter(succeeded).length, wishes.size + heard.length);
 }
 
-/** Who asks again under a key may meet the first request still at work: 409 is the contract's answer. */
+/** Who asks again under a key may meet the first request still in flight: 409 is the contract's answer. */
 const metItself = ({ what, status }: Heard): boolean => what === "POST /orders" && status === 409;
 
 /** What overload is answered with: right from a machine that is too busy, and wrong from one that is not. */

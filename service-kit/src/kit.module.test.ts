@@ -158,7 +158,7 @@ describe("a service on its kit", () => {
   });
 
   test("when a request makes an event, then one id follows it through the answer, the log and the event", async () => {
-    const heard = await client.hear("order.created");
+    const heard = await client.receive("order.created");
     const answer = await call(`${service.url}/facts`, {
       method: "POST",
       headers: { "x-request-id": "follow-me" },
@@ -169,10 +169,10 @@ describe("a service on its kit", () => {
     const followed = () => testLog.lines.filter(({ requestId }) => requestId === "follow-me");
     await eventually(() =>
       expect(new Set(followed().map(({ msg }) => msg))).toEqual(
-        new Set(["answered", "event told", "event taken"]),
+        new Set(["answered", "event published", "event consumed"]),
       ),
     );
-    expect(followed().find(({ msg }) => msg === "event told")?.level).toBe("info");
+    expect(followed().find(({ msg }) => msg === "event published")?.level).toBe("info");
   });
 
   test("when the broker goes, then the service stays ready and degraded, and recovers", async () => {

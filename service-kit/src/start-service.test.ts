@@ -61,13 +61,13 @@ async function start(parts: Parts = {}, host = "127.0.0.1"): Promise<RunningProg
 
 function part(
   name: string,
-  told: string[],
+  calls: string[],
   stop: () => void | Promise<void> = () => undefined,
 ): Part {
   return {
-    start: async () => void told.push(`${name} starts`),
+    start: async () => void calls.push(`${name} starts`),
     stop: () => {
-      told.push(`${name} stops`);
+      calls.push(`${name} stops`);
       return stop();
     },
   };
@@ -84,9 +84,9 @@ async function stopMs(service: RunningProgram): Promise<number> {
 
 describe("a service that starts", () => {
   test("when it listens, then its parts were started in order, and the log has its address", async () => {
-    const told: string[] = [];
-    const service = await start({ database: part("database", told), relay: part("relay", told) });
-    expect(told).toEqual(["database starts", "relay starts"]);
+    const calls: string[] = [];
+    const service = await start({ database: part("database", calls), relay: part("relay", calls) });
+    expect(calls).toEqual(["database starts", "relay starts"]);
     expect((await call(`${service.url}/fast`)).status).toBe(200);
     expect(testLog.lines).toContainEqual(
       expect.objectContaining({ level: "info", msg: "listening", url: service.url }),
@@ -105,30 +105,30 @@ describe("a service that starts", () => {
 
 describe("a service that stops", () => {
   test("when it is asked twice, then it stops once, its parts in the reverse order", async () => {
-    const told: string[] = [];
-    const service = await start({ a: part("a", told), b: part("b", told), c: part("c", told) });
+    const calls: string[] = [];
+    const service = await start({ a: part("a", calls), b: part("b", calls), c: part("c", calls) });
     await Promise.all([service.stop(), service.stop()]);
-    expect(told.slice(3)).toEqual(["c stops", "b stops", "a stops"]);
+    expect(calls.slice(3)).toEqual(["c stops", "b stops", "a stops"]);
     expect(testLog.lines.at(-1)).toMatchObject({ level: "info", msg: "stopped" });
     await expect(call(`${service.url}/fast`)).rejects.toThrow("ECONNREFUSED");
   });
 
   test("when a request is in flight, then it is finished first, on a connection that ends, and only then the parts stop", async () => {
-    const told: string[] = [];
-    const service = await start({ database: part("database", told) });
+    const calls: string[] = [];
+    const service = await start({ database: part("database", calls) });
     const slow = keptCall(`${service.url}/slow`);
     await eventually(() => expect(gates).toHaveLength(1));
     const startedAt = performance.now();
     const stopping = service.stop();
     await eventually(() => expect(call(`${service.url}/fast`)).rejects.toThrow("ECONNREFUSED"));
-    expect(told).toEqual(["database starts"]);
+    expect(calls).toEqual(["database starts"]);
     gates[0]!.resolve();
     const { statusCode, headers, body } = await slow;
     expect(statusCode).toBe(200);
     expect(await body.json()).toEqual({ done: true });
     expect(headers["connection"]).toBe("close");
     await stopping;
-    expect(told).toEqual(["database starts", "database stops"]);
+    expect(calls).toEqual(["database starts", "database stops"]);
     expect(performance.now() - startedAt).toBeLessThan(2_500);
   });
 
@@ -185,14 +185,14 @@ describe("a service that stops", () => {
   });
 
   test("when a request never ends, then it goes on all the same after its limit", async () => {
-    const told: string[] = [];
-    const service = await start({ database: part("database", told) });
+    const calls: string[] = [];
+    const service = await start({ database: part("database", calls) });
     const slow = keptCall(`${service.url}/slow`).catch((error: Error) => error);
     await eventually(() => expect(gates).toHaveLength(1));
     const ms = await stopMs(service);
     expect(ms).toBeGreaterThan(3_500);
     expect(ms).toBeLessThan(6_000);
-    expect(told).toContain("database stops");
+    expect(calls).toContain("database stops");
     expect(testLog.lines).toContainEqual(
       expect.objectContaining({
         level: "warn",
@@ -212,16 +212,16 @@ describe("a service that stops", () => {
     ],
     ["rejects", () => Promise.reject(new Error("no"))],
   ])(
-    "when a part %s at its stop, then that is told and the others are stopped",
+    "when a part %s at its stop, then that is calls and the others are stopped",
     async (_how, stop) => {
-      const told: string[] = [];
+      const calls: string[] = [];
       const service = await start({
-        first: part("first", told),
-        bad: part("bad", told, stop),
-        last: part("last", told),
+        first: part("first", calls),
+        bad: part("bad", calls, stop),
+        last: part("last", calls),
       });
       await service.stop();
-      expect(told.slice(3)).toEqual(["last stops", "bad stops", "first stops"]);
+      expect(calls.slice(3)).toEqual(["last stops", "bad stops", "first stops"]);
       expect(testLog.lines.filter(({ level }) => level === "error")).toMatchObject([
         { part: "bad", err: { message: "no" } },
       ]);

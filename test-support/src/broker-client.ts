@@ -45,7 +45,7 @@ export async function connectBroker(url: string) {
       await channel.waitForConfirms();
     },
 
-    async tell<T extends EventType>(
+    async publish<T extends EventType>(
       type: T,
       data: EventData<T>,
       envelope: object = {},
@@ -54,7 +54,7 @@ export async function connectBroker(url: string) {
     },
 
     /** Many events of one type, confirmed together. */
-    async tellAll<T extends EventType>(type: T, all: readonly EventData<T>[]): Promise<void> {
+    async publishAll<T extends EventType>(type: T, all: readonly EventData<T>[]): Promise<void> {
       for (const data of all) {
         const content = Buffer.from(JSON.stringify(eventOf(type, data)));
         channel.publish(EVENTS_EXCHANGE, type, content, { persistent: true });
@@ -72,7 +72,7 @@ export async function connectBroker(url: string) {
     },
 
     /** Collects, from now on, what is published under these types. */
-    async hear<T extends EventType>(...types: T[]): Promise<HeardEvent<T>[]> {
+    async receive<T extends EventType>(...types: T[]): Promise<HeardEvent<T>[]> {
       const heard: HeardEvent<T>[] = [];
       const own = await connection.createChannel();
       await own.assertExchange(EVENTS_EXCHANGE, "topic", { durable: true });

@@ -28,7 +28,7 @@ export function eventReference(): string {
     "`shared-contracts/src/event.ts`, `services.ts` and the services' `event-samples/`",
     [
       "# Events",
-      "What the services tell each other over RabbitMQ. The gateway and clients have no part in it.",
+      "What the services publish to each other over RabbitMQ. The gateway and clients have no part in it.",
       "## Rules",
       rules(),
       "## On the broker",

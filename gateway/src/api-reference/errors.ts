@@ -46,8 +46,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorInWords>> = {
     details: [{ path: "price", message: "is 1199.5 now" }],
   },
   IDEMPOTENCY_IN_PROGRESS: {
-    when: "a request with this key is at work; try again",
-    message: "A request with this key is at work",
+    when: "a request with this key is in flight; try again",
+    message: "A request with this key is in flight",
   },
   PRECONDITION_FAILED: {
     when: "`If-Match` names another version",

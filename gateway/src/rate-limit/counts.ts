@@ -84,5 +84,5 @@ export const countInRedis = (redis: RedisCache, windowMs: number): Counts => ({
     return reply && { totalHits: reply[0], resetAt: Date.now() + reply[1] };
   },
   giveBack: (key) =>
-    void redis.tell((client) => client.sendCommand(["EVAL", GIVE_BACK, "1", KEY_PREFIX + key])),
+    void redis.send((client) => client.sendCommand(["EVAL", GIVE_BACK, "1", KEY_PREFIX + key])),
 });

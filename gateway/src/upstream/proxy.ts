@@ -25,7 +25,7 @@ export function createProxy({ upstreams, deadlineMs, headersFor }: ProxyOptions)
     const { method, answeredBy } = exchange.route!;
     const headers = headersFor(request);
     const deadline = deadlineFor(response, deadlineMs);
-    // HEAD is asked for as the route's GET: only a whole answer tells its length and, when it is an error, which one.
+    // HEAD is asked for as the route's GET: only a whole answer shows its length and, when it is an error, which one.
     const outgoing = { method, headers, body: exchange.body, deadline };
     // Reading twice changes nothing. A key makes two requests one; it is only sent to routes that know keys.
     const mayRepeat = (): boolean =>

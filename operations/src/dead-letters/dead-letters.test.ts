@@ -228,7 +228,7 @@ test("keeps discarded messages whole in a file, and leaves the others in the que
 
 test.each([
   [[], "Give an action"],
-  [["bury"], "Give an action"],
+  [["remove"], "Give an action"],
   [["list", "x"], "takes no IDs"],
   [["show"], "takes one ID"],
   [["replay"], "one of the two"],

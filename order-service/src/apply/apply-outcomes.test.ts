@@ -58,7 +58,7 @@ const emptied = (): Promise<void> =>
 /** While no order can be changed, so that all outcomes that come meanwhile are one batch then. */
 const inOneBatch = (blocker: Order, tell: () => Promise<void>): Promise<void> =>
   fixture.sql.holding("LOCK TABLE orders IN SHARE MODE", async () => {
-    await fixture.broker.tell("order.updated", outcome(blocker));
+    await fixture.broker.publish("order.updated", outcome(blocker));
     await eventually(async () =>
       expect(
         await fixture.sql(
@@ -138,11 +138,11 @@ describe("an outcome", () => {
   test("that contradicts an earlier one of its batch is ignored as well", async () => {
     const [blocker, ...orders] = (await placed(9)) as [Order, ...Order[]];
     await inOneBatch(blocker, async () => {
-      await fixture.broker.tellAll(
+      await fixture.broker.publishAll(
         "order.updated",
         orders.map((order) => outcome(order)),
       );
-      await fixture.broker.tellAll(
+      await fixture.broker.publishAll(
         "order.updated",
         orders.map((order) => outcome(order, "OUT_OF_STOCK")),
       );
@@ -163,8 +163,8 @@ describe("an outcome", () => {
     const [blocker, ...orders] = (await placed(6)) as [Order, ...Order[]];
     const forged = orders.map((order) => ({ ...outcome(order), productId: order.productId + 1 }));
     await inOneBatch(blocker, async () => {
-      await fixture.broker.tellAll("order.updated", forged);
-      await fixture.broker.tellAll(
+      await fixture.broker.publishAll("order.updated", forged);
+      await fixture.broker.publishAll(
         "order.updated",
         orders.map((order) => outcome(order, "OUT_OF_STOCK")),
       );
@@ -190,7 +190,7 @@ describe("an outcome", () => {
 
   test("is taken with its request id in the log", async () => {
     const [order] = (await placed(1)) as [Order];
-    await fixture.broker.tell("order.updated", outcome(order), { requestId: "settles-it" });
+    await fixture.broker.publish("order.updated", outcome(order), { requestId: "settles-it" });
     await fixture.taken("settles-it");
     expect(fixture.log.lines).toContainEqual(
       expect.objectContaining({ level: "debug", event: "order.updated", requestId: "settles-it" }),
@@ -203,7 +203,7 @@ test("is applied once, of many that come three times and shuffled", async () => 
   const reasonOf = (n: number) => ([null, "OUT_OF_STOCK", "PRODUCT_NOT_FOUND"] as const)[n % 3]!;
   const outcomes = orders.map((order, n) => outcome(order, reasonOf(n)));
   const before = Number(/^orders_settled_total (\d+)$/m.exec(await metrics())?.[1]);
-  await fixture.broker.tellAll(
+  await fixture.broker.publishAll(
     "order.updated",
     shuffled([...outcomes, ...outcomes, ...outcomes], 20_261_120),
   );
@@ -260,7 +260,7 @@ describe("a message that is not an order.updated", () => {
          CHECK (product_id <> ${bad.productId} OR status = 'pending')`,
     );
     await inOneBatch(blocker, () =>
-      fixture.broker.tellAll(
+      fixture.broker.publishAll(
         "order.updated",
         [...orders.slice(0, 10), bad, ...orders.slice(10)].map((order) => outcome(order)),
       ),
@@ -278,7 +278,7 @@ describe("a database that is away", () => {
   test("makes outcomes wait; none is lost, and none is dead-lettered", async () => {
     const orders = await placed(40);
     await fixture.ways.database.cut();
-    await fixture.broker.tellAll(
+    await fixture.broker.publishAll(
       "order.updated",
       orders.map((order) => outcome(order)),
     );
@@ -300,7 +300,7 @@ test("two instances share the outcomes, and each order gets its own", async () =
     await fixture.ready(another.url);
     const orders = await placed(200);
     const outcomes = orders.map((order, n) => outcome(order, n % 2 === 0 ? null : "OUT_OF_STOCK"));
-    await fixture.broker.tellAll("order.updated", shuffled([...outcomes, ...outcomes], 7));
+    await fixture.broker.publishAll("order.updated", shuffled([...outcomes, ...outcomes], 7));
     expect(await allSettled(orders)).toEqual(
       outcomes.map(({ status, reason }) => reason ?? status),
     );
@@ -318,7 +318,7 @@ test("D12: an order that is locked for long waits, and the others get their outc
     `SELECT 1 FROM orders WHERE id = '${held!.id}' FOR UPDATE`,
     async () => {
       await Promise.all(
-        orders.map((order) => fixture.broker.tell("order.updated", outcome(order))),
+        orders.map((order) => fixture.broker.publish("order.updated", outcome(order))),
       );
       expect(new Set(await allSettled(free))).toEqual(new Set(["done"]));
       expect((await read(held!)).status).toBe("pending");

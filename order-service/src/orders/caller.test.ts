@@ -133,7 +133,7 @@ describe("a caller", () => {
   });
 
   test("is stored with the order, and neither answered nor published", async () => {
-    const heard = await fixture.broker.hear("order.created");
+    const heard = await fixture.broker.receive("order.created");
     const { id: productId } = fixture.products.put();
     const order = await placeAs("anna", productId);
     expect(await fixture.sql("SELECT subject FROM orders WHERE id = $1", [order.id])).toEqual([

@@ -50,7 +50,7 @@ export class OrderLists {
   /** To be called after a commit and before its answer, so that the writer's next read shows what was written. */
   async invalidate(productIds: readonly number[]): Promise<void> {
     const lists = [...new Set(productIds)].map(keysOf);
-    await this.redis.tell((client) => client.forgetLists(lists, randomUUID(), TOKEN_TTL_MS));
+    await this.redis.send((client) => client.forgetLists(lists, randomUUID(), TOKEN_TTL_MS));
   }
 
   private async firstPage(productId: number): Promise<string> {

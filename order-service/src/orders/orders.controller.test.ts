@@ -29,7 +29,7 @@ const walk = async (path: string, between: () => Promise<unknown>): Promise<Orde
 
 describe("POST /orders", () => {
   test("stores, publishes and answers a pending order with its Location", async () => {
-    const events = await fixture.broker.hear("order.created");
+    const events = await fixture.broker.receive("order.created");
     const { id: productId } = fixture.products.put({ price: 19.99 });
     const { status, headers, body } = await fixture.request("/orders", {
       body: { productId, qty: 3 },

@@ -53,7 +53,7 @@ const expectUnavailable = (answer: Answer): void =>
 
 describe("orders that arrive together", () => {
   test("share transactions, and each has an answer, a row and an event of its own", async () => {
-    const events = await fixture.broker.hear("order.created");
+    const events = await fixture.broker.receive("order.created");
     const { id: productId } = fixture.products.put();
     const answers = await many(600, (n) => fixture.place({ productId, qty: 1 + n }));
     expect(statuses(answers)).toEqual({ 201: 600 });
@@ -127,7 +127,7 @@ describe("a 201", () => {
   });
 
   test("means that the event is in the outbox, also while the broker is away", async () => {
-    const events = await fixture.broker.hear("order.created");
+    const events = await fixture.broker.receive("order.created");
     const { id: productId } = fixture.products.put();
     await fixture.ways.broker.cut();
     const answers = await many(30, () => fixture.place({ productId, qty: 1 }));
@@ -239,7 +239,7 @@ describe("a database", () => {
   );
 
   test("that loses connections at any instant, also around COMMIT, has one order for each 201 and each key", async () => {
-    const events = await fixture.broker.hear("order.created");
+    const events = await fixture.broker.receive("order.created");
     const { id: productId } = fixture.products.put();
     const answers: Answer[] = [];
     const enough = new AbortController();

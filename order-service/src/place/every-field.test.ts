@@ -43,7 +43,7 @@ const place = (request: object, key = `every-field-${(lastKey += 1)}`) =>
 
 describe("every field of the contract's order", () => {
   test("is stored, answered and published as it was sent", async () => {
-    const events = await fixture.broker.hear("order.created");
+    const events = await fixture.broker.receive("order.created");
     const placed = await place(body);
     expect(placed.status).toBe(201);
     const stored = await fixture.request(`/orders/${placed.body.id}`);

@@ -55,7 +55,7 @@ describe("the same key and body again", () => {
     const key = newKey();
     const body = { productId: product.id, qty: 1, price: 5 };
     const first = await withKey(key, body);
-    await fixture.broker.tell(
+    await fixture.broker.publish(
       "product.updated",
       fixture.products.put({ id: product.id, price: 6 }),
     );
@@ -68,7 +68,7 @@ describe("the same key and body again", () => {
     const key = newKey();
     const first = await withKey(key, { productId, qty: 1 });
     fixture.products.remove(productId);
-    await fixture.broker.tell("product.deleted", { id: productId, version: version + 1 });
+    await fixture.broker.publish("product.deleted", { id: productId, version: version + 1 });
     await eventually(async () =>
       expect((await fixture.place({ productId, qty: 1 })).status).toBe(404),
     );

@@ -40,13 +40,13 @@ const tell = async (
   product: ReturnType<Fixture["products"]["put"]>,
 ): Promise<void> => {
   const requestId = `event-${(lastEvent += 1)}`;
-  await fixture.broker.tell(type, product, { requestId });
+  await fixture.broker.publish(type, product, { requestId });
   await fixture.taken(requestId);
 };
 
 const tellDeleted = async (id: number, version: number): Promise<void> => {
   const requestId = `event-${(lastEvent += 1)}`;
-  await fixture.broker.tell("product.deleted", { id, version }, { requestId });
+  await fixture.broker.publish("product.deleted", { id, version }, { requestId });
   await fixture.taken(requestId);
 };
 
@@ -142,7 +142,7 @@ describe("product events", () => {
     const product = fixture.products.put({ price: 4 });
     const requestId = `event-${(lastEvent += 1)}`;
     const occurredAt = new Date(Date.now() - MINUTE_MS).toISOString();
-    await fixture.broker.tell("product.created", product, { requestId, occurredAt });
+    await fixture.broker.publish("product.created", product, { requestId, occurredAt });
     await fixture.taken(requestId);
     // There was no event of this one yet.
     fixture.products.put({ id: product.id, price: 6 });
@@ -154,7 +154,7 @@ describe("product events", () => {
     const product = fixture.products.put({ price: 4 });
     const requestId = `event-${(lastEvent += 1)}`;
     const occurredAt = new Date(Date.now() + MINUTE_MS).toISOString();
-    await fixture.broker.tell("product.created", product, { requestId, occurredAt });
+    await fixture.broker.publish("product.created", product, { requestId, occurredAt });
     await fixture.taken(requestId);
     await eventually(async () =>
       expect((await remembered(product.id))?.asOf).toBeLessThanOrEqual(Date.now()),

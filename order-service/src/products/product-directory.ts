@@ -110,7 +110,7 @@ export class ProductDirectory {
 
   private async store(product: KnownProduct): Promise<void> {
     const { id, version, asOf } = product;
-    await this.redis.tell((client) =>
+    await this.redis.send((client) =>
       client.storeVersioned([
         { key: keyOf(id), version, text: JSON.stringify(product), asOf, ttlMs: USABLE_MS },
       ]),

@@ -126,7 +126,7 @@ function batchSizes(rows: readonly Tries[]): number[] {
 describe("an order that stays pending", () => {
   test("because its order.created was lost is republished as it is, with its own request id", async () => {
     await stopConsuming();
-    const heard = await fixture.broker.hear("order.created");
+    const heard = await fixture.broker.receive("order.created");
     const { id: productId } = fixture.products.put();
     const { body: order } = await fixture.place(
       { productId, qty: 2 },
@@ -226,7 +226,7 @@ describe("many at once", () => {
   });
 
   test("are republished once each by two instances", async () => {
-    const heard = await fixture.broker.hear("order.created");
+    const heard = await fixture.broker.receive("order.created");
     const another = await fixture.startAnother();
     try {
       await fixture.ready(another.url);
@@ -272,7 +272,7 @@ describe("republishing", () => {
     await stopConsuming();
     onTestFinished(await fixture.broker.takeFrom(QUEUE, { hangs: true }));
     const [earlier] = (await placed(1)) as [Order];
-    await fixture.broker.tellAll(
+    await fixture.broker.publishAll(
       "order.created",
       Array.from({ length: 5_001 }, () => earlier),
     );
@@ -286,7 +286,7 @@ describe("republishing", () => {
     const orders = await placed(3);
     await stopConsuming();
     // Who takes what comes meanwhile, so that it does not come back to its sender.
-    await fixture.broker.hear("order.created");
+    await fixture.broker.receive("order.created");
     await fixture.broker.deleteQueue(QUEUE);
     await makeOverdue(orders);
     await republished(orders, 1);

@@ -15,7 +15,7 @@ beforeAll(async () => {
 beforeEach(() => fixture.ready());
 afterAll(() => fixture.stop());
 
-const tellAll = (orders: readonly Order[]) => fixture.broker.tellAll("order.created", orders);
+const tellAll = (orders: readonly Order[]) => fixture.broker.publishAll("order.created", orders);
 
 describe("a database that is away in the middle of a stream", () => {
   test.each([
@@ -91,7 +91,7 @@ describe("a database that is away in the middle of a stream", () => {
 describe("a broker that is away in the middle of a stream", () => {
   test("does not stop writes, and gets every event when it is back", async () => {
     const { id } = await fixture.createProduct({ qty: 500 });
-    const events = await fixture.broker.hear(
+    const events = await fixture.broker.receive(
       "product.created",
       "product.updated",
       "product.deleted",

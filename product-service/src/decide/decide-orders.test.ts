@@ -13,7 +13,7 @@ beforeAll(async () => {
 beforeEach(() => fixture.ready());
 afterAll(() => fixture.stop());
 
-const tellAll = (orders: readonly Order[]) => fixture.broker.tellAll("order.created", orders);
+const tellAll = (orders: readonly Order[]) => fixture.broker.publishAll("order.created", orders);
 const outcomesOf = (orderId: string): (string | null)[] =>
   fixture.toldOf(orderId).map(({ data }) => data.reason ?? data.status);
 
@@ -27,9 +27,9 @@ function shuffled<T>(items: readonly T[]): T[] {
 describe("an order", () => {
   test("takes its stock, and its outcome is published under its request id", async () => {
     const product = await fixture.createProduct({ qty: 10 });
-    const updates = await fixture.broker.hear("product.updated");
+    const updates = await fixture.broker.receive("product.updated");
     const order = orderFor(product.id, { qty: 3 });
-    await fixture.broker.tell("order.created", order, { requestId: "order-1" });
+    await fixture.broker.publish("order.created", order, { requestId: "order-1" });
     await eventually(() => expect(fixture.toldOf(order.id)).toHaveLength(1));
     expect(fixture.toldOf(order.id)[0]).toMatchObject({
       type: "order.updated",
@@ -57,9 +57,9 @@ describe("an order", () => {
   test("may take exactly the rest; the next one is out of stock and changes no product", async () => {
     const { id } = await fixture.createProduct({ qty: 5 });
     const [exact, late] = [orderFor(id, { qty: 5 }), orderFor(id, { qty: 1 })];
-    await fixture.broker.tell("order.created", exact);
+    await fixture.broker.publish("order.created", exact);
     await eventually(() => expect(outcomesOf(exact.id)).toEqual(["done"]));
-    await fixture.broker.tell("order.created", late);
+    await fixture.broker.publish("order.created", late);
     await eventually(() => expect(outcomesOf(late.id)).toEqual(["OUT_OF_STOCK"]));
     await fixture.cache.del(`product:${id}`);
     expect((await fixture.request(`/products/${id}`)).body).toMatchObject({ qty: 0, version: 2 });
@@ -67,7 +67,7 @@ describe("an order", () => {
 
   test("is rejected when its product is unknown", async () => {
     const order = orderFor(2_147_483_647);
-    await fixture.broker.tell("order.created", order);
+    await fixture.broker.publish("order.created", order);
     await eventually(() => expect(outcomesOf(order.id)).toEqual(["PRODUCT_NOT_FOUND"]));
   });
 
@@ -108,7 +108,7 @@ describe("an order that comes again", () => {
     await eventually(() => expect(outcomesOf(order.id)).toContain("done"));
     await eventually(() => fixture.atRest());
     const before = fixture.toldOf(order.id);
-    await fixture.broker.tell("order.created", order, { requestId: "again-1" });
+    await fixture.broker.publish("order.created", order, { requestId: "again-1" });
     await eventually(() =>
       expect(
         fixture.toldOf(order.id).find(({ requestId }) => requestId === "again-1")?.data,
@@ -121,11 +121,11 @@ describe("an order that comes again", () => {
   test("stays rejected although there is stock now", async () => {
     const { id } = await fixture.createProduct({ qty: 0 });
     const order = orderFor(id);
-    await fixture.broker.tell("order.created", order);
+    await fixture.broker.publish("order.created", order);
     await eventually(() => expect(outcomesOf(order.id)).toEqual(["OUT_OF_STOCK"]));
     const body = { name: "Laptop", price: 1, qty: 5 };
     await fixture.request(`/products/${id}`, { method: "PUT", body });
-    await fixture.broker.tell("order.created", order);
+    await fixture.broker.publish("order.created", order);
     await eventually(() => expect(outcomesOf(order.id)).toEqual(["OUT_OF_STOCK", "OUT_OF_STOCK"]));
     expect(await fixture.stock(id)).toEqual({ is: 5, should: 5 });
   });
@@ -133,10 +133,10 @@ describe("an order that comes again", () => {
   test("stays done although its product was deleted", async () => {
     const { id } = await fixture.createProduct();
     const order = orderFor(id);
-    await fixture.broker.tell("order.created", order);
+    await fixture.broker.publish("order.created", order);
     await eventually(() => expect(outcomesOf(order.id)).toEqual(["done"]));
     await fixture.request(`/products/${id}`, { method: "DELETE" });
-    await fixture.broker.tell("order.created", order);
+    await fixture.broker.publish("order.created", order);
     await eventually(() => expect(outcomesOf(order.id)).toEqual(["done", "done"]));
   });
 
@@ -144,7 +144,7 @@ describe("an order that comes again", () => {
     const { id } = await fixture.createProduct({ qty: 10 });
     const order = orderFor(id);
     await tellAll([order, { ...order, id: order.id.toUpperCase() }]);
-    await fixture.broker.tell("order.created", { ...order, id: order.id.toUpperCase() });
+    await fixture.broker.publish("order.created", { ...order, id: order.id.toUpperCase() });
     await fixture.allSettled([order]);
     expect(await fixture.stock(id)).toEqual({ is: 9, should: 9 });
   });
@@ -258,7 +258,7 @@ describe("a message that is not an order.created", () => {
   test("is one also with fields that are not known yet", async () => {
     const { id } = await fixture.createProduct();
     const order = { ...orderFor(id), coupon: "new" };
-    await fixture.broker.tell("order.created", order, { version: 2, traceparent: "new" });
+    await fixture.broker.publish("order.created", order, { version: 2, traceparent: "new" });
     await eventually(() => expect(outcomesOf(order.id)).toEqual(["done"]));
   });
 });

@@ -54,7 +54,7 @@ describe("a product in Redis", () => {
     const replaced = (await replace(product.id, { price: 2 })).body;
     await expectPlain(replaced);
 
-    await fixture.broker.tell("order.created", orderFor(product.id, { qty: 4 }));
+    await fixture.broker.publish("order.created", orderFor(product.id, { qty: 4 }));
     await eventually(async () => expect(await inRedis(product.id)).toMatchObject({ qty: 6 }));
 
     await fixture.cache.del(key);
@@ -200,7 +200,7 @@ describe("a slow reader", () => {
     const writers = urls.map(async (url, index) => {
       for (let n = 0; n < 40; n += 1) {
         const { body: own } = await replace(id, { price: n + index / 10 }, url);
-        await fixture.broker.tell("order.created", orderFor(id));
+        await fixture.broker.publish("order.created", orderFor(id));
         // A client that has written sees it in its next read, wherever it reads.
         const seen = (await call(`${urls[1 - index]}/products/${id}`)).body;
         expect(seen.version).toBeGreaterThanOrEqual(own.version);
@@ -286,7 +286,7 @@ describe.each([
     );
     expect(gone.answer.status).toBe(204);
     expect((await read(doomed.answer.id)).status).toBe(404);
-    await fixture.broker.tell("order.created", orderFor(product.id, { qty: 40 }));
+    await fixture.broker.publish("order.created", orderFor(product.id, { qty: 40 }));
     await eventually(async () => expect((await read(product.id)).body.qty).toBe(60));
     for (const { ms } of [...all, one, two, doomed, gone]) expect(ms).toBeLessThan(BOUND_MS);
 

@@ -46,12 +46,12 @@ export class ProductCache {
 
   /** What a writer has committed. */
   async store(changed: readonly CachedProduct[]): Promise<void> {
-    await this.redis.tell(storing(changed));
+    await this.redis.send(storing(changed));
   }
 
   async storeDeleted(id: number, version: number): Promise<void> {
     const text = JSON.stringify({ id, version, deleted: true } satisfies z.infer<typeof tombstone>);
-    await this.redis.tell(storing([{ id, version, text }]));
+    await this.redis.send(storing([{ id, version, text }]));
   }
 }
 

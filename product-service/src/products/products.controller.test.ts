@@ -17,7 +17,7 @@ const pathsIn = (body: { details: { path: string }[] }): string[] =>
 
 describe("POST /products", () => {
   test("stores, publishes and answers the product with its Location", async () => {
-    const events = await fixture.broker.hear("product.created");
+    const events = await fixture.broker.receive("product.created");
     const { status, headers, body } = await fixture.request("/products", {
       body: { name: "  Laptop Pro ", price: 1999.99, qty: 25 },
       headers: { "x-request-id": "create-1" },
@@ -272,7 +272,7 @@ describe("GET /products/:id", () => {
 describe("PUT /products/:id", () => {
   test("replaces and publishes the product, and records the change of stock", async () => {
     const { id, createdAt } = await fixture.createProduct({ qty: 10 });
-    const events = await fixture.broker.hear("product.updated");
+    const events = await fixture.broker.receive("product.updated");
     const { status, headers, body } = await fixture.request(`/products/${id}`, {
       method: "PUT",
       body: { name: " Desk ", price: 5.05, qty: 4 },
@@ -335,7 +335,7 @@ describe("PUT /products/:id", () => {
 
   test("answers 412 to a stale If-Match, and changes and publishes nothing", async () => {
     const product = await fixture.createProduct();
-    const events = await fixture.broker.hear("product.updated");
+    const events = await fixture.broker.receive("product.updated");
     for (const tag of ['"2"', '"0", W/"7"', "1", '""']) {
       const answer = await fixture.request(`/products/${product.id}`, {
         method: "PUT",
@@ -384,7 +384,7 @@ describe("updatedAt", () => {
     });
     expect(replaced.body.updatedAt).toBe(at.toISOString());
     const order = orderFor(id, { qty: 1 });
-    await fixture.broker.tell("order.created", order);
+    await fixture.broker.publish("order.created", order);
     await fixture.allSettled([order]);
     const [sold] = await fixture.sql("SELECT qty, updated_at AS at FROM products WHERE id = $1", [
       id,
@@ -397,7 +397,7 @@ describe("DELETE /products/:id", () => {
   test("deletes the product at once, publishes it once, and answers 404 the second time", async () => {
     const { id } = await fixture.createProduct();
     await fixture.request(`/products/${id}`, { method: "PUT", body: { name: "x", price: 1 } });
-    const events = await fixture.broker.hear("product.deleted");
+    const events = await fixture.broker.receive("product.deleted");
     const answers = await Promise.all(
       ["delete-1", "delete-1", "delete-1"].map((requestId) =>
         fixture.request(`/products/${id}`, {
@@ -530,7 +530,7 @@ describe("GET /products", () => {
 
 describe("a write that fails", () => {
   test("publishes nothing and leaves nothing in the outbox, also when its event cannot be stored", async () => {
-    const events = await fixture.broker.hear(
+    const events = await fixture.broker.receive(
       "product.created",
       "product.updated",
       "product.deleted",

@@ -13,7 +13,7 @@ export const duplicatesDrill: Drill = {
   tolerates: nothing,
   async run({ system, random, pause, lasting, expect, note }) {
     const repeated = await system.broker(async (client) => {
-      const heard: HeardEvent[] = await client.hear("order.created", "order.updated");
+      const heard: HeardEvent[] = await client.receive("order.created", "order.updated");
       await pause(lasting(FOR_MS));
       // What is repeated is heard as well: only what came from the programs counts.
       const messages = [...heard];

@@ -5,7 +5,7 @@ import type { Heard } from "../load.ts";
 import { quantile, succeeded } from "../verdict.ts";
 import { everythingHeard } from "../verdict.ts";
 
-/** By itself, under the launcher: back and at work again. */
+/** By itself, under the launcher: back and ready again. */
 const BACK_WITHIN_MS = 5_000;
 const BETWEEN_KILLS_MS = { least: 50, most: 2_500 };
 /** A part of the kills hits a program that is just starting. */
@@ -84,7 +84,7 @@ const killDrill = (
     const longest = Math.max(...backAfter);
     const median = quantile(backAfter, 0.5);
     scene.note(
-      `${instants} kills, at work again after ${seconds(median)} (median), ${seconds(longest)} at most`,
+      `${instants} kills, ready again after ${seconds(median)} (median), ${seconds(longest)} at most`,
     );
     scene.inTime("coming back to work", longest, BACK_WITHIN_MS);
   },

@@ -166,7 +166,7 @@ describe("when Redis hangs", () => {
     const { ms } = await timed(
       (async () => {
         for (let time = 0; time < 100; time += 1)
-          await cache.tell((client) => client.set(`w:${time}`, "new"));
+          await cache.send((client) => client.set(`w:${time}`, "new"));
       })(),
     );
     expect(ms).toBeLessThan(BOUND_MS);
@@ -178,7 +178,7 @@ describe("when Redis hangs", () => {
   test("and writers have much to say, then what is too much is dropped", async () => {
     await redis.pause();
     await Promise.all(
-      Array.from({ length: 3_000 }, (_, n) => cache.tell((client) => client.set(`w:${n}`, "new"))),
+      Array.from({ length: 3_000 }, (_, n) => cache.send((client) => client.set(`w:${n}`, "new"))),
     );
     await redis.resume();
     await eventually(async () => expect(await cache.answers()).toBe(true));
@@ -211,7 +211,7 @@ describe("when Redis hangs", () => {
 
 test("when it was never started, then it has no answer, and stopping does no harm", async () => {
   const unused = new RedisCache(redis.url, testLog.log);
-  await unused.tell((client) => client.set("a", "1"));
+  await unused.send((client) => client.set("a", "1"));
   expect(await unused.ask((client) => client.get("a"))).toBeUndefined();
   expect(await unused.answers()).toBe(false);
   expect(() => unused.stop()).not.toThrow();

@@ -91,13 +91,13 @@ export class RedisCache {
   }
 
   /**
-   * For writers: sent also while the breaker is open, which spares them the waiting only. Redis may be well by then, and what it
-   * is not told leaves something old in it.
+   * For writers: sent also while the breaker is open, which only spares them the wait. Redis may be well by then, and a write that is
+   * left out would leave a stale value in it.
    */
-  async tell(command: (client: RedisConnection) => Promise<unknown>): Promise<void> {
+  async send(command: (client: RedisConnection) => Promise<unknown>): Promise<void> {
     if (!this.client.isReady) return;
     const answer = command(this.client);
-    // With the breaker open nobody listens to it.
+    // With the breaker open it is not awaited.
     answer.catch(() => undefined);
     await this.inTime(() => answer);
   }

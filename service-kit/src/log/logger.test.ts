@@ -120,13 +120,13 @@ describe("events in the log", () => {
       const { log, lines } = createTestLog();
       const eventLog = new EventLog(log, level);
       withRequestId("surrounding", () => {
-        eventLog.told(events);
-        eventLog.taken(events);
+        eventLog.published(events);
+        eventLog.consumed(events);
       });
       const line = { level, event: "order.created", eventId: "e-1", requestId: "own" };
       expect(lines).toMatchObject([
-        { ...line, msg: "event told" },
-        { ...line, msg: "event taken" },
+        { ...line, msg: "event published" },
+        { ...line, msg: "event consumed" },
       ]);
       expect(JSON.stringify(lines)).not.toContain("s3cret");
     },
@@ -134,7 +134,7 @@ describe("events in the log", () => {
 
   test("when the level is not enabled, then there are no lines", () => {
     const { log, written } = rawLog("info");
-    new EventLog(log, "debug").told(events);
+    new EventLog(log, "debug").published(events);
     expect(written).toEqual([]);
   });
 });

@@ -59,19 +59,19 @@ export interface EventLine {
   readonly requestId: string;
 }
 
-/** One line for each event told or taken, at debug; at info where `LOG_EVENTS` asks for it. */
+/** One line for each event published or consumed, at debug; at info where `LOG_EVENTS` asks for it. */
 export class EventLog {
   constructor(
     private readonly log: Logger,
     private readonly level: "info" | "debug",
   ) {}
 
-  told(events: readonly EventLine[]): void {
-    this.write(events, "event told");
+  published(events: readonly EventLine[]): void {
+    this.write(events, "event published");
   }
 
-  taken(events: readonly EventLine[]): void {
-    this.write(events, "event taken");
+  consumed(events: readonly EventLine[]): void {
+    this.write(events, "event consumed");
   }
 
   private write(events: readonly EventLine[], message: string): void {

@@ -65,7 +65,7 @@ function build(): void {
     events: testLog.events,
     lookEveryMs: 100,
     observer: {
-      taken: (count) => (counts.taken += count),
+      consumed: (count) => (counts.taken += count),
       deadLettered: () => (counts.deadLettered += 1),
       retried: () => (counts.retried += 1),
       deferred: (count) => (counts.deferred += count),
@@ -88,7 +88,7 @@ const ids = (from: number, to: number): string[] =>
 
 async function tell(...requestIds: string[]): Promise<void> {
   await Promise.all(
-    requestIds.map((requestId) => client.tell("order.created", someOrder(), { requestId })),
+    requestIds.map((requestId) => client.publish("order.created", someOrder(), { requestId })),
   );
 }
 
@@ -240,7 +240,7 @@ describe("messages in batches", () => {
       expect(testLog.lines).toContainEqual(
         expect.objectContaining({
           level: "info",
-          msg: "event taken",
+          msg: "event consumed",
           event: "order.created",
           requestId: "r-1",
         }),
@@ -297,7 +297,7 @@ describe("messages in batches", () => {
     handle = async (events) => void seen.push(...events);
     await start();
     const data = { ...someOrder(), currency: "EUR" };
-    await client.tell("order.created", data, { version: 2, source: "elsewhere" });
+    await client.publish("order.created", data, { version: 2, source: "elsewhere" });
     await eventually(() => expect(seen).toHaveLength(1));
     expect(seen[0]).toMatchObject({ version: 2, data: { id: data.id } });
     expect(seen[0]).not.toHaveProperty("source");

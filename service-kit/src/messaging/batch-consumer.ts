@@ -152,7 +152,7 @@ export class BatchConsumer<T extends EventType> {
     for (let first = 0; first < deliveries.length; first += atOnce) {
       await this.handle(subscription, deliveries.slice(first, first + atOnce));
     }
-    this.options.observer.taken(messages.length, performance.now() - startedAt);
+    this.options.observer.consumed(messages.length, performance.now() - startedAt);
   }
 
   private async handle(
@@ -190,7 +190,7 @@ export class BatchConsumer<T extends EventType> {
       );
     if (handled.length === 0) return;
     ackHandled(subscription, handled);
-    this.options.events.taken(handled.map(({ event }) => event));
+    this.options.events.consumed(handled.map(({ event }) => event));
   }
 
   private defer({ deferred }: Subscription<T>, deliveries: readonly Delivery<T>[]): void {

@@ -7,7 +7,7 @@ import type { Logger } from "../log/logger.ts";
 const RETRY_BACKOFF = { first: 100, most: 3_000 };
 
 export interface ConsumerObserver {
-  taken(count: number, ms: number): void;
+  consumed(count: number, ms: number): void;
   deferred(count: number): void;
   deadLettered(): void;
   retried(): void;

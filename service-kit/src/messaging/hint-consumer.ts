@@ -48,7 +48,7 @@ async function subscribe<T extends EventType>(
         const decoded = decode(message, types);
         if ("delivery" in decoded) {
           onHint(decoded.delivery.event);
-          events.taken([decoded.delivery.event]);
+          events.consumed([decoded.delivery.event]);
         } else {
           log.warn({ fault: decoded.fault }, "a hint was dropped");
         }

@@ -7,7 +7,7 @@ test("when things happen, then they are counted under names that Prometheus take
   metrics.relay.published(3);
   metrics.relay.unpublished("returned", 2);
   metrics.relay.unpublished("refused", 0);
-  metrics.consumer.taken(40, 25);
+  metrics.consumer.consumed(40, 25);
   metrics.consumer.deadLettered();
   metrics.consumer.retried();
   metrics.counter("orders_total", "Orders", ["status"]).inc({ status: "done" });

@@ -114,7 +114,7 @@ export class Metrics {
     );
     return {
       deferred: (count) => deferred.inc(count),
-      taken: (count, ms) => {
+      consumed: (count, ms) => {
         size.observe(count);
         duration.observe(ms / 1_000);
       },

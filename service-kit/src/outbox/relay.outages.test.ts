@@ -29,7 +29,7 @@ afterEach(() => bench.stop());
 describe("a writer that died", () => {
   test("between commit and publishing, then another relay takes its rows when the lease is over, and not before", async () => {
     const dead = new UnitOfWork(bench.writer.database, { offer: () => undefined });
-    const heard = await bench.client.hear("order.created");
+    const heard = await bench.client.receive("order.created");
     const startedAt = performance.now();
     await writeMany(0, 5, { work: dead });
     await eventually(() => expect(heard).toHaveLength(5));
@@ -41,7 +41,7 @@ describe("a writer that died", () => {
 
 describe("a broker that is away", () => {
   test("when it goes, then writes go on and rows are kept, and when it comes back then all is published", async () => {
-    const heard = await bench.client.hear("order.created");
+    const heard = await bench.client.receive("order.created");
     await bench.toBroker.cut();
     await eventually(() => expect(bench.writer.publisher.available).toBe(false));
     await writeMany(0, 30, bench.writer);
@@ -53,7 +53,7 @@ describe("a broker that is away", () => {
   });
 
   test("when it is lost under load again and again, then nothing is lost and the outbox gets empty", async () => {
-    const heard = await bench.client.hear("order.created");
+    const heard = await bench.client.receive("order.created");
     const writing = (async () => {
       for (let batch = 0; batch < 20; batch += 1)
         await writeMany(batch * 20, batch * 20 + 20, bench.writer);
@@ -71,7 +71,7 @@ describe("a broker that is away", () => {
   });
 
   test("when it takes its time to confirm, then its rows stay leased, and are not published again", async () => {
-    const heard = await bench.client.hear("order.created");
+    const heard = await bench.client.receive("order.created");
     bench.toBroker.stall();
     await writeTogether(0, 3, bench.writer);
     const leasedUntil = async () => {
@@ -118,7 +118,7 @@ describe("a broker that is away", () => {
 
 describe("a database that is away", () => {
   test("when it goes between publishing and the mark, then the event is told again later, and the row goes", async () => {
-    const heard = await bench.client.hear("order.created");
+    const heard = await bench.client.receive("order.created");
     await write(1, bench.writer);
     await bench.toDatabase.cut();
     await eventually(() => expect(heard).toHaveLength(1));

@@ -31,7 +31,7 @@ const untilEmpty = () => eventually(async () => expect(await count()).toBe(0), 1
 
 test("when the broker blocks publishers, then rows are kept, nothing piles up, and all is published when it lets them", async () => {
   const client = await connectBroker(rabbitmq.url);
-  const heard = await client.hear("order.created");
+  const heard = await client.receive("order.created");
   await rabbitmq.control(["set_vm_memory_high_watermark", "0"]);
   // The broker says so to whoever publishes.
   await writeMany(0, 10, writer);
@@ -54,7 +54,7 @@ test("when the broker is killed and comes back, then all that was committed mean
   expect(await count()).toBe(30);
   await rabbitmq.restart();
   const client = await connectBroker(rabbitmq.url);
-  const heard = await client.hear("order.created");
+  const heard = await client.receive("order.created");
   await eventually(() => expect(writer.publisher.available).toBe(true));
   await untilEmpty();
   // Those that were published before we listened are in their queue all the same.

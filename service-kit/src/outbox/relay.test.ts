@@ -43,7 +43,7 @@ const someRows = (count: number): OutboxRow[] =>
 
 describe("what was committed", () => {
   test("is published right away, once, and nothing is left in the outbox", async () => {
-    const heard = await bench.client.hear("order.created");
+    const heard = await bench.client.receive("order.created");
     const startedAt = performance.now();
     await write(1, bench.writer);
     await eventually(() => expect(inOrder(heard)).toEqual(["r-1"]));
@@ -52,12 +52,12 @@ describe("what was committed", () => {
     await place.untilEmpty();
     expect(bench.writer.counts).toEqual({ confirmed: 1, returned: 0, refused: 0, unknown: 0 });
     expect(bench.writer.lines).toContainEqual(
-      expect.objectContaining({ msg: "event told", event: "order.created", requestId: "r-1" }),
+      expect.objectContaining({ msg: "event published", event: "order.created", requestId: "r-1" }),
     );
   });
 
   test("by hundreds at once is published, and nothing is left in the outbox", async () => {
-    const heard = await bench.client.hear("order.created");
+    const heard = await bench.client.receive("order.created");
     await Promise.all(
       Array.from({ length: 12 }, (_, at) => writeTogether(at * 50, at * 50 + 50, bench.writer)),
     );
@@ -68,7 +68,7 @@ describe("what was committed", () => {
   });
 
   test("and rolled back is never published", async () => {
-    const heard = await bench.client.hear("order.created");
+    const heard = await bench.client.receive("order.created");
     const failing = bench.writer.work.transact(async ({ emit }) => {
       emit("order.created", { subject: 1, requestId: "r-rolled-back", data: someOrder() });
       throw new Error("no");
@@ -81,7 +81,7 @@ describe("what was committed", () => {
   });
 
   test("just before the stop is published before it, and nothing is left in the outbox", async () => {
-    const heard = await bench.client.hear("order.created");
+    const heard = await bench.client.receive("order.created");
     await writeMany(0, 50, bench.writer);
     await bench.writer.stop();
     expect(await place.waiting()).toEqual([]);
@@ -90,7 +90,7 @@ describe("what was committed", () => {
 
   test("and left behind by a writer that died is shared by two relays, and each event is published once", async () => {
     const other = await startWriter(place.databaseUrl, place.vhostUrl);
-    const heard = await bench.client.hear("order.created");
+    const heard = await bench.client.receive("order.created");
     await insertLeased(bench.writer.database.sql, someRows(1_300), -1);
     await place.untilEmpty();
     await eventually(() => expect(heard).toHaveLength(1_300));
@@ -115,7 +115,7 @@ describe("an event that no queue takes", () => {
   });
 
   test("when its queue is not bound any more, then others are not held up, and it is published when it is bound again", async () => {
-    const heard = await bench.client.hear("order.updated");
+    const heard = await bench.client.receive("order.updated");
     await bench.client.unbind(QUEUE, "order.created");
     await write(1, bench.writer);
     await bench.writer.work.transact(async ({ emit }) => {

@@ -105,7 +105,7 @@ export class Relay {
 
     const confirmed = having("confirmed");
     observer.published(confirmed.length);
-    events.told(confirmed);
+    events.published(confirmed);
     this.marks.add(confirmed.map(({ id }) => id));
 
     const returned = having("returned");
