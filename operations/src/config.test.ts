@@ -25,10 +25,16 @@ test("finds the servers that npm start runs", () => {
 });
 
 test("prefers .env to what runs, and the environment to .env", () => {
-  writeFileSync(join(folder, ".env"), "ORDER_DATABASE_URL=env-file\nRABBITMQ_URL=env-file\n");
+  writeFileSync(
+    join(folder, ".env"),
+    "ORDER_DATABASE_URL=postgres://u:p#s@env-file # ours\nRABBITMQ_URL=env-file\n",
+  );
   vi.stubEnv("RABBITMQ_URL", "environment");
   const { orderDb, rabbitmq } = findAddresses(folder);
-  expect({ orderDb, rabbitmq }).toEqual({ orderDb: "env-file", rabbitmq: "environment" });
+  expect({ orderDb, rabbitmq }).toEqual({
+    orderDb: "postgres://u:p#s@env-file",
+    rabbitmq: "environment",
+  });
 });
 
 test("says which variable to set when a server does not run", () => {

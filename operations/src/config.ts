@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseEnv } from "node:util";
+import { readEnvFile } from "@shop/service-kit/config/env-file";
 
 /** The servers that a command asks. */
 export interface Addresses {
@@ -18,7 +18,10 @@ export const stateFolder = (folder: string): string => join(folder, ".local-stac
  */
 export function findAddresses(folder: string): Addresses {
   const find = (variable: string, server: string): string => {
-    const url = process.env[variable] || envFile(folder)[variable] || runningUrl(folder, server);
+    const url =
+      process.env[variable] ||
+      readEnvFile(join(folder, ".env"))[variable] ||
+      runningUrl(folder, server);
     if (url) return url;
     throw new Error(`No ${server} runs here. Run npm start first, or set ${variable}.`);
   };
@@ -33,11 +36,6 @@ export function findAddresses(folder: string): Addresses {
       return find("RABBITMQ_URL", "rabbitmq");
     },
   };
-}
-
-function envFile(folder: string): Record<string, string | undefined> {
-  const path = join(folder, ".env");
-  return existsSync(path) ? parseEnv(readFileSync(path, "utf8")) : {};
 }
 
 /** The launcher replaces the file in one step, so it is never half written. */

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { PasswordOf } from "../servers/accounts.ts";
 import { startBackingServers } from "../servers/backing-servers.ts";
 import { buildPrograms } from "../programs/build.ts";
-import type { LauncherConfig } from "./config.ts";
+import { givenServers, type LauncherConfig } from "./config.ts";
 import type { ServerSource } from "../servers/find-server.ts";
 import { getServers, type ServerSources } from "../servers/get-servers.ts";
 import { keepRunning, type KeptServer } from "../processes/keep-running.ts";
@@ -42,7 +42,7 @@ export interface BringUp {
 /** The servers and the build together, then the programs, until all of them are ready. Hands back the programs' URLs. */
 export async function bringUp(up: BringUp): Promise<Record<string, string>> {
   const { checkout, programs, config, signal } = up;
-  await reachGivenServers(config.serverUrls, signal);
+  await reachGivenServers(givenServers(config), signal);
   const [servers] = await together(signal, [
     (either) => startServers({ ...up, signal: either }),
     async (either) => {

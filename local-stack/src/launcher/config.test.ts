@@ -8,7 +8,7 @@ import { CHECKOUT, stateFolder } from "../terminal/checkout.ts";
 import { readConfig } from "./config.ts";
 import { lockPath, takeLauncherLock } from "./launcher-lock.ts";
 import { freePort } from "../processes/ports.ts";
-import { checkProgramSettings, loadProgramVariables } from "../programs/program-settings.ts";
+import { checkSettings, loadProgramVariables } from "../programs/program-settings.ts";
 import { PROGRAMS } from "../programs/programs.ts";
 import { reachGivenServers } from "../servers/reach-given-servers.ts";
 import { startRedis } from "../servers/redis.ts";
@@ -92,8 +92,7 @@ test("When a server's URL is given, then no port is claimed for it", () => {
 });
 
 const checked = async (env: NodeJS.ProcessEnv) => {
-  readConfig(env, PROGRAMS);
-  checkProgramSettings(PROGRAMS, await loadProgramVariables(CHECKOUT, PROGRAMS), env);
+  checkSettings(PROGRAMS, await loadProgramVariables(CHECKOUT, PROGRAMS), env);
 };
 
 test("accepts the programs' settings when nothing is set", async () => {
@@ -101,16 +100,21 @@ test("accepts the programs' settings when nothing is set", async () => {
 });
 
 test("names each wrong setting of any program once, as it was set, without a secret", async () => {
-  const env = { RATE_LIMIT: "many", LOG_EVENTS: "yes", AUTH: "jwt", JWT_SECRET: "s3cret" };
-  const { LOG_EVENTS: _, ...without } = env;
-  await expect(checked(env)).rejects.toThrow('LOG_EVENTS: must be true or false, not "yes"');
-  const { message } = await checked(without).then(
+  const env = { RATE_LIMIT: "many", GATEWAY_PORT: "0", AUTH: "jwt", JWT_SECRET: "s3cret" };
+  const { message } = await checked(env).then(
     () => new Error("it was taken"),
     (error: Error) => error,
   );
   const named = [...message.matchAll(/^ {2}([A-Z_]+): /gm)].map(([, name]) => name);
   expect(new Set(named)).toEqual(
-    new Set(["INTERNAL_TOKEN", "JWT_AUDIENCE", "JWT_ISSUER", "JWT_SECRET", "RATE_LIMIT"]),
+    new Set([
+      "GATEWAY_PORT",
+      "INTERNAL_TOKEN",
+      "JWT_AUDIENCE",
+      "JWT_ISSUER",
+      "JWT_SECRET",
+      "RATE_LIMIT",
+    ]),
   );
   expect(message).toContain('RATE_LIMIT: must be a whole number, 1 to 1000000000, not "many"');
   expect(message).not.toContain("s3cret");
@@ -118,8 +122,8 @@ test("names each wrong setting of any program once, as it was set, without a sec
 
 test("names the variable of a given server that does not answer", async () => {
   const port = await freePort();
-  const urls = { "order-redis": `redis://127.0.0.1:${port}` };
-  await expect(reachGivenServers(urls, AbortSignal.timeout(60_000), 1_000)).rejects.toThrow(
-    `ORDER_REDIS_URL: nothing answers at 127.0.0.1:${port} (ECONNREFUSED).`,
-  );
+  const url = `redis://127.0.0.1:${port}`;
+  await expect(
+    reachGivenServers([{ variable: "ORDER_REDIS_URL", url }], AbortSignal.timeout(60_000), 1_000),
+  ).rejects.toThrow(`ORDER_REDIS_URL: nothing answers at 127.0.0.1:${port} (ECONNREFUSED).`);
 });

@@ -145,7 +145,7 @@ const commandVariables = {
     .describe("For npm run fuzz: the program Schemathesis, unless it is on the PATH."),
 };
 
-/** Checked in one go, so that one message names every wrong setting. Names that look like typing errors are pointed out elsewhere. */
+/** Names that look like typing errors are pointed out elsewhere. */
 export function readConfig(
   env: NodeJS.ProcessEnv,
   programs: readonly Program[],
@@ -204,3 +204,10 @@ function refusePortsClaimedTwice(claims: ClaimedPort[]): void {
   });
   if (twice.length > 0) throw new Error(`The settings can't be used:\n  ${twice.join("\n  ")}`);
 }
+
+/** Servers of the user, by the variable that names each. */
+export const givenServers = ({ serverUrls, migrationUrls }: LauncherConfig) =>
+  SERVER_NAMES.flatMap((name) => [
+    { variable: SERVERS[name].urlVariable, url: serverUrls[name] },
+    { variable: migrationUrlVariable(name), url: migrationUrls[name] },
+  ]).flatMap(({ variable, url: text }) => (text === undefined ? [] : [{ variable, url: text }]));

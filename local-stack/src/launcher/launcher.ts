@@ -10,7 +10,7 @@ import type { KeptServer } from "../processes/keep-running.ts";
 import { lockPath, takeLauncherLock } from "./launcher-lock.ts";
 import { endLeftovers } from "./leftovers.ts";
 import { openProcessesFile, processesPath } from "./processes-file.ts";
-import { checkProgramSettings, loadProgramVariables } from "../programs/program-settings.ts";
+import { checkSettings, loadProgramVariables } from "../programs/program-settings.ts";
 import type { Program } from "../programs/programs.ts";
 import { say } from "../terminal/say.ts";
 import { listenForStop } from "../terminal/stop-signals.ts";
@@ -37,9 +37,9 @@ export async function launch(stack: Stack): Promise<number> {
   const running: Running = { servers: [], programs: [], list };
   let giveLockBack: (() => void) | undefined;
   try {
-    const config = readConfig(env, programs);
     const variables = await loadProgramVariables(checkout, programs);
-    checkProgramSettings(programs, variables, env);
+    checkSettings(programs, variables, env);
+    const config = readConfig(env, programs);
     giveLockBack = takeLauncherLock(lockPath(folder));
     await endLeftovers(processesPath(folder));
     await checkPorts(config.claimedPorts);

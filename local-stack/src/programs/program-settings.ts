@@ -8,6 +8,7 @@ import {
   readConfig,
   type ConfigProblem,
 } from "../../../service-kit/src/config/read-config.ts";
+import { launcherVariables } from "../launcher/config.ts";
 import { LOOPBACK } from "../processes/ports.ts";
 import type { ServerKind } from "../servers/find-server.ts";
 import { SERVER_NAMES, SERVERS } from "../servers/server-table.ts";
@@ -48,8 +49,8 @@ const PLACES: Record<ServerKind, string> = {
   rabbitmq: "amqp://127.0.0.1:1",
 };
 
-/** The programs' settings, before any server starts: one message names every wrong one of all programs, as the user has set it. */
-export function checkProgramSettings(
+/** All settings, before any server starts: one message names every wrong one, of the launcher and of all programs, as the user has set it. */
+export function checkSettings(
   programs: readonly Program[],
   variables: ProgramVariables,
   environment: NodeJS.ProcessEnv,
@@ -61,10 +62,19 @@ export function checkProgramSettings(
     programs: Object.fromEntries(programs.map(({ name }) => [name, "http://127.0.0.1:1"])),
   };
   const problems = new Map<string, ConfigProblem>();
+  const check = (schema: z.ZodObject, settings: NodeJS.ProcessEnv): void => {
+    try {
+      readConfig(schema, settings, () => undefined);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      for (const problem of error.problems) problems.set(problem.variable, problem);
+    }
+  };
+  check(launcherVariables(programs), environment);
   for (const program of programs) {
     const schema = variables.get(program.name);
     if (schema === undefined) continue;
-    const settings = {
+    check(schema, {
       NODE_ENV: "production",
       ...program.defaults,
       ...userSettings(schema, environment),
@@ -73,13 +83,7 @@ export function checkProgramSettings(
       PORT: undefined,
       ...Object.fromEntries((program.morePorts ?? []).map(({ passAs }) => [passAs, undefined])),
       ...program.env(places),
-    };
-    try {
-      readConfig(schema, settings, () => undefined);
-    } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      for (const problem of error.problems) problems.set(problem.variable, problem);
-    }
+    });
   }
   if (problems.size > 0) throw new ConfigError([...problems.values()]);
 }

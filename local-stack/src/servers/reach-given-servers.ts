@@ -1,7 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { once } from "node:events";
 import { setTimeout as rest } from "node:timers/promises";
-import { SERVERS, type ServerName } from "./server-table.ts";
 
 const LIMIT_MS = 8_000;
 const AGAIN_MS = 500;
@@ -14,24 +13,31 @@ const USUAL_PORTS: Record<string, number> = {
   "amqps:": 5671,
 };
 
+export interface GivenServer {
+  readonly variable: string;
+  readonly url: string;
+}
+
 /** Servers that the user has given must answer at all: else a program would wait for one without a word. */
 export async function reachGivenServers(
-  urls: Partial<Record<ServerName, string>>,
+  given: readonly GivenServer[],
   signal: AbortSignal,
   limitMs = LIMIT_MS,
 ): Promise<void> {
-  const given = Object.entries(urls) as [ServerName, string][];
   const limit = AbortSignal.any([signal, AbortSignal.timeout(limitMs)]);
-  const failures = await Promise.all(given.map(([name, url]) => reach(name, new URL(url), limit)));
+  const failures = await Promise.all(given.map((one) => reach(one, limit)));
   signal.throwIfAborted();
   const messages = failures.filter((message) => message !== undefined);
   if (messages.length > 0) throw new Error(messages.join("\n"));
 }
 
-async function reach(name: ServerName, url: URL, limit: AbortSignal): Promise<string | undefined> {
-  const { hostname, protocol } = url;
+async function reach(
+  { variable, url }: GivenServer,
+  limit: AbortSignal,
+): Promise<string | undefined> {
+  const { hostname, protocol, port: given } = new URL(url);
   const host = hostname.replace(/^\[|\]$/g, "");
-  const port = Number(url.port) || USUAL_PORTS[protocol] || 0;
+  const port = Number(given) || USUAL_PORTS[protocol] || 0;
   let why = "no answer in time";
   while (!limit.aborted) {
     const socket: Socket = connect({ host, port });
@@ -45,6 +51,5 @@ async function reach(name: ServerName, url: URL, limit: AbortSignal): Promise<st
       socket.destroy();
     }
   }
-  const { urlVariable } = SERVERS[name];
-  return `${urlVariable}: nothing answers at ${hostname}:${port} (${why}). Start that server, or leave ${urlVariable} out to use one of our own.`;
+  return `${variable}: nothing answers at ${hostname}:${port} (${why}). Start that server, or leave ${variable} out.`;
 }

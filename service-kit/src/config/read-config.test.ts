@@ -62,7 +62,7 @@ describe("when the environment is right", () => {
 describe("when the environment is wrong", () => {
   const everythingWrong = {
     NODE_ENV: "live",
-    DATABASE_URL: "mysql://shop:s3cret@localhost/products",
+    DATABASE_URL: "mysql://shop:s3cret@localhost/products?password=s3cret",
     DATABASE_POOL_SIZE: "1",
     RABBITMQ_URL: "s3cret",
     LOG_LEVEL: "loud",
@@ -80,7 +80,7 @@ describe("when the environment is wrong", () => {
       "  REDIS_URL: is missing (a URL that starts with redis:// or rediss://)",
     );
     expect(lines.find((line) => line.includes("DATABASE_URL"))).toBe(
-      '  DATABASE_URL: must be a URL that starts with postgres:// or postgresql://, not "mysql://shop:***@localhost/products"',
+      '  DATABASE_URL: must be a URL that starts with postgres:// or postgresql://, not "mysql://shop:***@localhost/products?***"',
     );
     expect(lines.find((line) => line.includes("WAIT_MS"))).toBe(
       '  WAIT_MS: must be milliseconds, 10 to 5000, not "9"',

@@ -59,6 +59,8 @@ function withoutSecrets(variable: string, value: string): string | undefined {
   return urls
     .map((one) => {
       if (one!.password !== "") one!.password = "***";
+      // It may hold a password as well.
+      if (one!.search !== "") one!.search = "?***";
       return one!.href;
     })
     .join(",")
