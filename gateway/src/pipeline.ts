@@ -18,7 +18,7 @@ import { takeBody } from "./steps/read-body.ts";
 import { refuseAmbiguousHeads, refuseBadPaths } from "./steps/request-hygiene.ts";
 import { followRequest } from "./steps/request-id.ts";
 import * as table from "./steps/route-table.ts";
-import { noStore, securityHeaders } from "./steps/security-headers.ts";
+import { securityHeaders } from "./steps/security-headers.ts";
 import { validate } from "./steps/validation.ts";
 import { closeWhileStopping } from "./stop-gateway.ts";
 import type { TokenVerifier } from "./tokens/token-verifier.ts";
@@ -40,16 +40,14 @@ type Step<Handler = RequestHandler> = readonly [name: string, step: Handler | un
 
 /**
  * Every request, in this order. The log and the id come before the first refusal, so that it can be found as well, and so do the
- * headers of every answer, which browsers need to show it. None of these steps answers anything itself, not even a preflight. The log
- * stands first since each listener that is added after the id costs more. The rate limit counts by caller, which only a verified
- * token names, and verifying has a limit before it.
+ * headers of every answer, which browsers need to show it. None of these steps answers anything itself, not even a preflight. The
+ * rate limit counts by caller, which only a verified token names, and verifying has a limit before it.
  */
 const onEveryRequest = ({ tokens, rateLimit, ...options }: PipelineOptions): Step[] => [
   ["access log", accessLog(options.accessLog)],
   ["request id", followRequest],
   ["close while stopping", closeWhileStopping(options.isStopping)],
   ["security headers", securityHeaders],
-  ["no store", noStore],
   ["cors", cors(options.corsOrigins)],
   ["head", refuseAmbiguousHeads],
   ["path", refuseBadPaths],
